@@ -1,0 +1,136 @@
+package permission
+
+import "strings"
+
+// Decision is the answer to a call, with everything that led to it. The zero
+// Decision denies.
+type Decision struct {
+	Verdict     Verdict     `json:"verdict"`
+	Confinement Confinement `json:"confinement"`
+	// Reasons explain the verdict, the deciding ones first.
+	Reasons []Reason `json:"reasons,omitempty"`
+	// Asked is who may settle an Ask; meaningless for the other verdicts.
+	Asked       Settlers `json:"asked,omitempty"`
+	Explanation string   `json:"explanation,omitempty"`
+	Risk        Risk     `json:"risk"`
+}
+
+// Reason is one step of a decision.
+type Reason struct {
+	// Code is stable; see the Code constants.
+	Code    string  `json:"code"`
+	Verdict Verdict `json:"verdict"`
+	// Rule is set where a rule decided.
+	Rule *RuleRef `json:"rule,omitempty"`
+	// Action is the index+1 of the action in the inspection; 0 for the call.
+	Action int `json:"action,omitempty"`
+	// Text is one sentence for a person.
+	Text string `json:"text"`
+	Span Span   `json:"span,omitzero"`
+}
+
+// The reason codes.
+const (
+	CodeDenyRule    = "deny-rule"    // a deny rule matches
+	CodeForbidden   = "forbidden"    // one of the host's own files
+	CodeOpinion     = "opinion"      // a hook, classifier or person decided
+	CodeAskRule     = "ask-rule"     // an ask rule matches
+	CodeMayMatch    = "may-match"    // a deny or ask rule may match
+	CodeInteraction = "interaction"  // the tool demands a person
+	CodeCritical    = "critical"     // removal of a critical path
+	CodeProtected   = "protected"    // a write to a protected path
+	CodeSensitive   = "sensitive"    // a file that may hold secrets
+	CodeOutside     = "outside"      // outside the working directories
+	CodeFinding     = "finding"      // the inspection found something suspicious
+	CodeUnmatched   = "unmatched"    // nothing settles the action
+	CodeEdit        = "edit"         // a write that the mode does not settle
+	CodeNetwork     = "network"      // a connection that no rule settles
+	CodePlan        = "plan"         // plan mode changes nothing
+	CodeMode        = "mode"         // the mode turned an ask into allow or deny
+	CodeAllowRule   = "allow-rule"   // an allow rule settled the action
+	CodeClosed      = "closed"       // provably does no more than its actions
+	CodeWorkspace   = "workspace"    // reading inside the working directories
+	CodeSandbox     = "sandbox"      // runs confined
+	CodeNoAction    = "empty"        // the inspection holds no action
+	CodeInspection  = "inspection"   // the call could not be inspected
+	CodeBlocked     = "blocked-zone" // a setting closes what lies outside
+)
+
+// Settlers is a set of those who may settle an Ask. Several Asks of a call
+// intersect. The zero set is nobody.
+type Settlers uint8
+
+// The settlers.
+const (
+	ByBypass Settlers = 1 << iota
+	ByHook
+	ByClassifier
+	BySandbox
+	ByPerson
+)
+
+// Asked by kind of reason. A protected path is not settled by the sandbox,
+// because what is written there takes effect outside of it; rules that ask are
+// settled by a person only.
+const (
+	askedPlain       = ByBypass | ByHook | ByClassifier | BySandbox | ByPerson
+	askedProtected   = ByBypass | ByHook | ByClassifier | ByPerson
+	askedRule        = ByPerson
+	askedBareBash    = ByPerson | BySandbox
+	askedCritical    = ByClassifier | ByPerson
+	askedInteraction = ByPerson
+)
+
+// OpinionSource is who has an opinion on a call.
+type OpinionSource uint8
+
+// The sources. The zero source settles nothing.
+const (
+	FromUnknown OpinionSource = iota
+	FromHook
+	FromClassifier
+	FromPerson
+)
+
+var opinionNames = []string{"unknown", "hook", "classifier", "person"}
+
+func (s OpinionSource) String() string { return name(opinionNames, uint8(s)) }
+
+// Opinion is what someone outside the rules said of a call. Deny always
+// counts; Ask adds an ask; Allow settles only the asks that its source may
+// settle.
+type Opinion struct {
+	From    OpinionSource
+	Verdict Verdict
+	Reason  string
+}
+
+// State is what a decision depends on besides the rules and the call.
+type State struct {
+	Mode Mode
+	// Dir is the absolute directory in which the session started: relative
+	// rules start there.
+	Dir string
+	// Classifier says that the host has one; auto mode without it is default.
+	Classifier bool
+	// Enforces says that the host runs what a decision confines inside a
+	// sandbox. Without it an allow never rests on confinement.
+	Enforces bool
+	// Labels say what the session has been in touch with.
+	Labels Labels
+}
+
+// Text returns the deciding reasons as one paragraph.
+func (d Decision) Text() string {
+	var b strings.Builder
+	for _, r := range d.Reasons {
+		if r.Verdict != d.Verdict || r.Text == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(r.Text)
+	}
+	return b.String()
+}

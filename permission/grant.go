@@ -1,0 +1,107 @@
+package permission
+
+import "fmt"
+
+// Grant is the proof that a call may run: this call, these paths, once. The
+// zero Grant and a nil Grant permit nothing.
+type Grant struct {
+	call     Call
+	ins      Inspection
+	decision Decision
+	digest   string
+}
+
+// Permits says whether the grant covers an action of the kind on the resolved
+// absolute path. It is what a file guard asks before it touches a file outside
+// its ordinary reach. Reading permits listing; writing permits reading back.
+func (g *Grant) Permits(kind Kind, real string) bool {
+	if g == nil || g.decision.Verdict != Allow || real == "" {
+		return false
+	}
+	for i := range g.ins.Actions {
+		a := &g.ins.Actions[i]
+		if a.Path.Class == Forbidden {
+			continue
+		}
+		if !(a.Kind == kind || kind == List && a.Kind == Read || kind == Read && a.Kind == Write) {
+			continue
+		}
+		p := a.Path.Real
+		if p == "" {
+			p = a.Path.Clean
+		}
+		switch a.Path.Extent {
+		case Exact:
+			if p == real {
+				return true
+			}
+		case Tree:
+			if _, ok := below(p, real); ok {
+				return true
+			}
+		case Within:
+			if rel, ok := below(p, real); ok && rel != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Confined says whether the call must run inside the sandbox. It is true for
+// the zero Grant.
+func (g *Grant) Confined() bool {
+	return g == nil || g.decision.Verdict != Allow || g.decision.Confinement == ConfinementRequired
+}
+
+// Call returns the granted call; the zero Call for a nil Grant.
+func (g *Grant) Call() Call {
+	if g == nil {
+		return Call{}
+	}
+	return g.call
+}
+
+// Decision returns the decision that the grant rests on.
+func (g *Grant) Decision() Decision {
+	if g == nil {
+		return Decision{}
+	}
+	return g.decision
+}
+
+// Inspection returns what the granted call would do.
+func (g *Grant) Inspection() Inspection {
+	if g == nil {
+		return Inspection{}
+	}
+	return g.ins
+}
+
+// Digest identifies call and inspection, resolved paths included.
+func (g *Grant) Digest() string {
+	if g == nil {
+		return ""
+	}
+	return g.digest
+}
+
+// RefusedError is a call that may not run. Its Error text is meant for the
+// model.
+type RefusedError struct {
+	Call     Call
+	Decision Decision
+	// Feedback is what the person said, if anything.
+	Feedback string
+}
+
+func (e *RefusedError) Error() string {
+	s := fmt.Sprintf("The call of %s was refused. %s", e.Call.Tool, e.Decision.Text())
+	if e.Decision.Verdict == Ask {
+		s = fmt.Sprintf("The call of %s was not approved. %s", e.Call.Tool, e.Decision.Text())
+	}
+	if e.Feedback != "" {
+		s += " The user says: " + e.Feedback
+	}
+	return s + " Do not try to reach the same end another way."
+}

@@ -1,0 +1,190 @@
+package permission
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// Call is a tool call of a model.
+type Call struct {
+	// ID is the caller's name for it; it plays no part in the decision.
+	ID string `json:"id,omitempty"`
+	// Tool is the canonical tool name: Bash, Read, mcp__server__tool.
+	Tool string `json:"tool"`
+	// Input is the tool's input as the model sent it.
+	Input json.RawMessage `json:"input"`
+	// Dir is the absolute directory in which it will really start. The host
+	// reports it; a wrong one makes relative paths mean something else.
+	Dir string `json:"dir"`
+}
+
+// Inspection is what a call would do. It is plain data, survives JSON, and is
+// not changed after the inspector returned it.
+type Inspection struct {
+	// Family is the rule family whose specifiers apply to the call itself
+	// (Bash, Read, Edit, WebFetch, Agent, Skill, mcp, or the tool's name).
+	Family string `json:"family"`
+	// Params are the top-level scalar input fields as literal text, for
+	// parameter rules, without the tool's primary content field.
+	Params map[string]string `json:"params,omitempty"`
+	// Actions is a forest: an action's Of names the Run it belongs to.
+	Actions []Action `json:"actions"`
+	// Findings are reasons to look twice that no allow rule settles.
+	Findings []Finding `json:"findings,omitempty"`
+	// MustAsk says why the tool demands a person's answer on every call.
+	MustAsk string `json:"mustAsk,omitempty"`
+	// Strings are scalars found in the input of a tool whose meaning is not
+	// declared; deny and ask rules meet them as possible paths and hosts.
+	Strings []string `json:"strings,omitempty"`
+	// Unconfined says that the call asks to run outside the sandbox.
+	Unconfined bool `json:"unconfined,omitempty"`
+	// Brings names the labels that the result would put on the session.
+	Brings Labels `json:"brings,omitempty"`
+	// Explanation says in plain words what the call does.
+	Explanation string `json:"explanation,omitempty"`
+	Risk        Risk   `json:"risk"`
+}
+
+// Action is one thing that a call would do.
+type Action struct {
+	Kind Kind `json:"kind"`
+	// Of is the index+1 of the Run that the action belongs to, 0 for the call
+	// itself. A Run's Of is the Run that starts it.
+	Of     int    `json:"of,omitempty"`
+	Origin Origin `json:"origin"`
+	// Path is set for Read, List, Write and Delete.
+	Path Path `json:"path,omitzero"`
+	// Command is set for Run.
+	Command Command `json:"command,omitzero"`
+	// Host is set for Connect: lower case, no trailing dot, no brackets; empty
+	// where it is not known. Port is 0 where the text names none.
+	Host string `json:"host,omitempty"`
+	Port int    `json:"port,omitempty"`
+	// PlainGet says that a Connect sends nothing but one plain GET request.
+	PlainGet bool `json:"plainGet,omitempty"`
+	// Name is set for Use: an MCP tool, a sub-agent, "environment", "process".
+	Name string `json:"name,omitempty"`
+	// Free says that the action needs nobody's approval by itself: a read of a
+	// described command outside the roots, starting a sub-agent. Deny and ask
+	// rules, findings and sensitive classes still apply.
+	Free bool `json:"free,omitempty"`
+	// Own says that a command's description marks the action as its own
+	// business (git's .git), which a rule for that command covers.
+	Own bool `json:"own,omitempty"`
+	// Span is where in the command text the action comes from.
+	Span Span `json:"span,omitzero"`
+}
+
+// Path is a file-system path as far as it is known.
+type Path struct {
+	// Clean is absolute and lexically cleaned.
+	Clean string `json:"clean,omitempty"`
+	// Real is Clean with every link resolved; equal to Clean where nothing is
+	// there yet.
+	Real string `json:"real,omitempty"`
+	// Also are further names that deny and ask rules must see: links on the
+	// way, case and Unicode folds.
+	Also   []string `json:"also,omitempty"`
+	Extent Extent   `json:"extent"`
+	Zone   Zone     `json:"zone"`
+	Class  Class    `json:"class"`
+	// ClassName names the row of the class table, for the reason.
+	ClassName string `json:"className,omitempty"`
+	// Under says that the path lies directly below a variable whose value is
+	// not known ("$DIR"/*).
+	Under bool `json:"under,omitempty"`
+	// Critical says that deleting it is never settled by a rule: the root of
+	// the file system, its children, home, the project and its parents.
+	Critical bool `json:"critical,omitempty"`
+	// ReadOnly says that it lies in an additional directory for reading only.
+	ReadOnly bool `json:"readOnly,omitempty"`
+	// Walked says that the inspector looked at everything below and listed each
+	// name that a rule denies as an action of its own.
+	Walked bool `json:"walked,omitempty"`
+}
+
+// Command is a simple command as rules see it.
+type Command struct {
+	// Allow are the texts that allow rules are matched against; empty where
+	// no allow rule may speak of the command.
+	Allow []string `json:"allow,omitempty"`
+	// Deny are the texts that deny and ask rules are matched against.
+	Deny []string `json:"deny,omitempty"`
+	// Closed says that a description covers the command completely and every
+	// effect of it is an action of this inspection.
+	Closed bool `json:"closed,omitempty"`
+	// ExactOnly says that only a rule without a wildcard may allow it.
+	ExactOnly bool `json:"exactOnly,omitempty"`
+	// Opaque says that something other than the transparent wrappers starts
+	// it, so that no allow rule may speak of it; a rule for what starts it may.
+	Opaque bool `json:"opaque,omitempty"`
+	// Dynamic says that its words are not all known, so that a deny or ask
+	// rule may match.
+	Dynamic bool `json:"dynamic,omitempty"`
+	// Edits says that accept-edits mode may settle its writes.
+	Edits bool `json:"edits,omitempty"`
+	// Prefix is the longest prefix that a saved rule may have; empty where
+	// only the exact text may be saved.
+	Prefix string `json:"prefix,omitempty"`
+	// Runner says that it runs whatever the workspace defines.
+	Runner bool   `json:"runner,omitempty"`
+	Dir    string `json:"dir,omitempty"`
+}
+
+// Finding is a reason to look twice.
+type Finding struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+	Span Span   `json:"span,omitzero"`
+}
+
+// Span is a half-open byte range of the command text.
+type Span struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
+
+// Labels say what a session has been in touch with.
+type Labels uint8
+
+// The labels.
+const (
+	// Untrusted: text that an attacker may have written was read.
+	Untrusted Labels = 1 << iota
+	// SensitiveData: a secret was read.
+	SensitiveData
+)
+
+// Lookout answers which deny and ask rules name files below a tree, so that an
+// inspector need not know the rules.
+type Lookout interface {
+	// Below reports the rules that can match a path below dir (absolute).
+	// When it returns none, reading all of dir meets no path rule.
+	Below(dir string) []RuleRef
+	// Denies reports the deny or ask rule that matches reading path, if any.
+	Denies(path string) (RuleRef, bool)
+}
+
+// Inspector translates a call into what it would do. Inspect may look at the
+// disk; when it fails, the call asks with the error as the reason. It must be
+// safe for concurrent use.
+type Inspector interface {
+	Inspect(ctx context.Context, call Call, rules Lookout) (Inspection, error)
+}
+
+// digest binds a call and its inspection, resolved paths included.
+func digest(call Call, ins Inspection) (string, error) {
+	call.ID = ""
+	b, err := json.Marshal(struct {
+		V          int
+		Call       Call
+		Inspection Inspection
+	}{1, call, ins})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}

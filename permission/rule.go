@@ -1,0 +1,401 @@
+package permission
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Layer is where a rule comes from.
+type Layer uint8
+
+// The layers, weakest source of authority first. Rules of all layers apply
+// together: deny before ask before allow, whatever the layer.
+const (
+	LayerUnknown Layer = iota
+	LayerSession
+	LayerUser
+	LayerProject
+	LayerLocal
+	LayerCommandLine
+	LayerManaged
+)
+
+var layerNames = []string{"unknown", "session", "user", "project", "local", "command-line", "managed"}
+
+func (l Layer) String() string { return name(layerNames, uint8(l)) }
+
+// MarshalText writes the name of the layer.
+func (l Layer) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads a name and refuses an unknown one.
+func (l *Layer) UnmarshalText(b []byte) error {
+	i, err := parseName(layerNames, b, "layer")
+	*l = Layer(i)
+	return err
+}
+
+// RuleRef names a rule: what it says and where it stands.
+type RuleRef struct {
+	Effect Verdict `json:"effect"`
+	Text   string  `json:"text"`
+	Layer  Layer   `json:"layer"`
+	File   string  `json:"file,omitempty"`
+	// Line counts from 1; 0 where the rule does not come from a file.
+	Line int `json:"line,omitempty"`
+}
+
+func (r RuleRef) String() string {
+	where := r.Layer.String() + " settings"
+	if r.File != "" {
+		where = fmt.Sprintf("%s:%d", r.File, r.Line)
+	}
+	return fmt.Sprintf("%s rule %s (%s)", r.Effect, r.Text, where)
+}
+
+// RuleError is a rule that cannot be read as written.
+type RuleError struct {
+	Rule   RuleRef
+	Column int // byte column of the rule in its line, from 1; 0 if unknown
+	// Problem says what is wrong, Fix what to write instead.
+	Problem, Fix string
+	// Inert says that the rule can never match, rather than being malformed.
+	Inert bool
+}
+
+func (e *RuleError) Error() string {
+	where := e.Rule.File
+	if where == "" {
+		where = e.Rule.Layer.String()
+	} else {
+		where = fmt.Sprintf("%s:%d:%d", where, e.Rule.Line, e.Column)
+	}
+	s := fmt.Sprintf("%s: %s rule %q: %s", where, e.Rule.Effect, e.Rule.Text, e.Problem)
+	if e.Fix != "" {
+		s += "; " + e.Fix
+	}
+	return s
+}
+
+// Rule is one parsed rule. The zero Rule matches nothing.
+type Rule struct {
+	ref  RuleRef
+	tool string // as written, may be a glob
+	spec string
+	has  bool // a specifier stands in parentheses
+
+	kind    ruleKind
+	family  string
+	command commandPattern
+	path    pathRule
+	host    hostPattern
+	param   string
+	value   commandPattern
+	broken  bool
+}
+
+type ruleKind uint8
+
+const (
+	ruleInert ruleKind = iota
+	ruleBare
+	ruleCommand
+	rulePath
+	ruleHost
+	ruleParam
+	ruleName
+)
+
+// maxRuleBytes bounds one rule.
+const maxRuleBytes = 8 << 10
+
+// Families of tools whose rules share a specifier.
+var toolFamily = map[string]string{
+	"Bash": "Bash", "Monitor": "Bash",
+	"PowerShell": "PowerShell",
+	"Read":       "Read", "Grep": "Read", "Glob": "Read", "LSP": "Read", "LS": "Read", "NotebookRead": "Read",
+	"Edit": "Edit", "Write": "Edit", "NotebookEdit": "Edit", "MultiEdit": "Edit",
+	"WebFetch": "WebFetch", "WebSearch": "WebSearch",
+	"Agent": "Agent", "Task": "Agent", "Skill": "Skill",
+}
+
+// family returns the rule family of a tool.
+func family(tool string) string {
+	if f, ok := toolFamily[tool]; ok {
+		return f
+	}
+	if strings.HasPrefix(tool, "mcp__") {
+		return "mcp"
+	}
+	return tool
+}
+
+// primary are the content fields that a parameter rule may not name, with the
+// family whose own specifier means the same.
+var primary = map[string]bool{"command": true, "file_path": true, "path": true, "notebook_path": true, "url": true}
+
+// bashParams are the input fields of Bash beside its command.
+var bashParams = map[string]bool{"description": true, "timeout": true, "run_in_background": true, "dangerouslyDisableSandbox": true}
+
+// ParseRule reads a rule as it stands in a settings file: `Tool` or
+// `Tool(specifier)` (https://code.claude.com/docs/en/permissions). home and
+// base are the directories that "~/" and "/" paths start at. The error is a
+// [*RuleError]; the returned Rule then still has its safe meaning: an allow
+// rule allows nothing, a deny or ask rule is honoured as meant or, where that
+// is not clear, asks for every call of its tool.
+func ParseRule(ref RuleRef, home, base string) (Rule, error) {
+	r := Rule{ref: ref}
+	fail := func(inert bool, problem, fix string) (Rule, error) {
+		if ref.Effect != Allow && !inert {
+			r.broken = true
+		}
+		return r, &RuleError{Rule: ref, Problem: problem, Fix: fix, Inert: inert}
+	}
+	text := strings.TrimSpace(ref.Text)
+	if len(text) > maxRuleBytes {
+		r.tool = "*"
+		return fail(false, fmt.Sprintf("longer than %d bytes", maxRuleBytes), "split it")
+	}
+	if !utf8.ValidString(text) {
+		r.tool = "*"
+		return fail(false, "not valid UTF-8", "")
+	}
+	open := strings.IndexByte(text, '(')
+	r.tool = text
+	if open >= 0 {
+		r.tool = text[:open]
+	}
+	if problem := checkToolName(r.tool); problem != "" {
+		r.tool = "*"
+		return fail(false, problem, "write Tool or Tool(specifier), for instance Bash(npm test *)")
+	}
+	if open >= 0 {
+		if !strings.HasSuffix(text, ")") {
+			return fail(false, "the closing parenthesis is missing", "end the rule with \")\"")
+		}
+		r.spec = text[open+1 : len(text)-1]
+		r.has = true
+		if strings.TrimSpace(r.spec) == "" {
+			return fail(false, "the parentheses are empty", "write "+r.tool+" for every call of the tool")
+		}
+	}
+	glob := strings.Contains(r.tool, "*")
+	if ref.Effect == Allow && glob && !allowedGlob(r.tool) {
+		return fail(true, "an allow rule may have a wildcard in the tool name only after mcp__server__",
+			"name the tool, or write mcp__server__*")
+	}
+	r.family = family(r.tool)
+	if r.has && r.spec == "*" {
+		// Tool(*) is Tool.
+		r.has = false
+	}
+	if !r.has {
+		r.kind = ruleBare
+		return r, nil
+	}
+	if glob {
+		return fail(false, "a specifier needs a tool name without wildcard", "name one tool")
+	}
+
+	name, value, isParam := cutParam(r.spec)
+	if isParam && primary[name] {
+		if ref.Effect == Allow {
+			return fail(true, "allow rules cannot name an input field", fmt.Sprintf("write %s(%s)", r.tool, value))
+		}
+		switch r.family {
+		case "Bash", "PowerShell", "Read", "Edit":
+			meant := ref
+			meant.Text = r.tool + "(" + value + ")"
+			m, err := ParseRule(meant, home, base)
+			m.ref = ref
+			if err == nil {
+				err = &RuleError{Rule: ref, Inert: true, Problem: "the content field " + name + " cannot be matched by name; honoured as " + meant.Text, Fix: "write " + meant.Text}
+			}
+			return m, err
+		}
+	}
+
+	switch r.family {
+	case "Bash", "PowerShell":
+		if isParam && ref.Effect != Allow && value != "*" && (bashParams[name] || r.family == "PowerShell") {
+			return r.asParam(name, value), nil
+		}
+		if isParam && ref.Effect == Allow && bashParams[name] && value != "*" {
+			return fail(true, "allow rules cannot name an input field", "allow the command itself, for instance Bash(npm run dev)")
+		}
+		r.kind = ruleCommand
+		r.command = compileCommandPattern(r.spec)
+		return r, nil
+	case "Read", "Edit":
+		var inert *RuleError
+		if r.tool != r.family {
+			inert = &RuleError{Rule: ref, Inert: true,
+				Problem: "path rules are written for Read or Edit; " + r.tool + "(path) is never consulted",
+				Fix:     fmt.Sprintf("write %s(%s)", r.family, r.spec)}
+			if ref.Effect == Allow {
+				return r, inert
+			}
+		}
+		if isParam && ref.Effect != Allow && !strings.ContainsAny(name, "/.") && !strings.Contains(value, "/") {
+			return r.asParam(name, value), nil
+		}
+		p, err := compilePathRule(r.spec, home, base, ref.Effect)
+		r.path = p
+		if err != nil {
+			return fail(false, err.Error(), "")
+		}
+		r.kind = rulePath
+		if inert != nil {
+			return r, inert
+		}
+		return r, nil
+	case "WebFetch":
+		if !isParam || name != "domain" {
+			if isParam && ref.Effect != Allow && !primary[name] {
+				return r.asParam(name, value), nil
+			}
+			return fail(false, "the specifier of WebFetch is domain:HOST", "write WebFetch(domain:example.com)")
+		}
+		h, err := compileHostPattern(value)
+		if err != nil {
+			return fail(false, err.Error(), "write WebFetch(domain:example.com) or WebFetch(domain:*.example.com)")
+		}
+		r.kind, r.host = ruleHost, h
+		return r, nil
+	case "Agent", "Skill":
+		if isParam && ref.Effect != Allow {
+			return r.asParam(name, value), nil
+		}
+		r.kind = ruleName
+		r.command = compileCommandPattern(r.spec)
+		return r, nil
+	}
+	if isParam && ref.Effect != Allow {
+		return r.asParam(name, value), nil
+	}
+	if ref.Effect == Allow {
+		return fail(true, r.tool+" takes no specifier in an allow rule", "write "+r.tool)
+	}
+	return fail(false, r.tool+" takes no specifier", "write "+r.tool+", or "+r.tool+"(field:value) for an input field")
+}
+
+func (r Rule) asParam(name, value string) Rule {
+	r.kind, r.param = ruleParam, name
+	r.value = commandPattern{parts: strings.Split(value, "*")}
+	return r
+}
+
+// cutParam splits "name:value" where name looks like an input field.
+func cutParam(spec string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(spec, ":")
+	if !ok {
+		return "", "", false
+	}
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if name == "" || value == "" {
+		return "", "", false
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if !(c == '_' || c == '-' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || i > 0 && '0' <= c && c <= '9') {
+			return "", "", false
+		}
+	}
+	return name, value, true
+}
+
+func checkToolName(s string) string {
+	if s == "" {
+		return "the tool name is missing"
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c <= ' ' && c != ' ' || c == 0x7f || c == ')' || c == '"' || c == '\'' || c == '`' {
+			return fmt.Sprintf("the tool name holds %q", c)
+		}
+	}
+	if strings.TrimSpace(s) != s {
+		return "the tool name has a blank before the parenthesis or at its end"
+	}
+	return ""
+}
+
+// allowedGlob says whether the wildcard of an allow rule's tool name stands
+// only in the tool part of one literal MCP server.
+func allowedGlob(tool string) bool {
+	rest, ok := strings.CutPrefix(tool, "mcp__")
+	if !ok {
+		return false
+	}
+	server, _, ok := strings.Cut(rest, "__")
+	return ok && server != "" && !strings.Contains(server, "*")
+}
+
+// Ref returns what the rule says and where it stands.
+func (r Rule) Ref() RuleRef { return r.ref }
+
+// String returns the rule's text in its canonical form; parsing it again gives
+// an equal rule.
+func (r Rule) String() string {
+	if r.has {
+		return r.tool + "(" + r.spec + ")"
+	}
+	return r.tool
+}
+
+// match is the outcome of a rule against an action.
+type match uint8
+
+const (
+	matchNo match = iota
+	matchMay
+	matchYes
+)
+
+// matchTool says whether the rule's tool name covers the tool.
+func (r *Rule) matchTool(tool, fam string) bool {
+	switch {
+	case r.tool == tool:
+		return true
+	case strings.Contains(r.tool, "*"):
+		return globMatch(strings.Split(r.tool, "*"), tool)
+	case strings.HasPrefix(r.tool, "mcp__"):
+		// mcp__server is mcp__server__*. A server name may itself hold "__",
+		// so the prefix test is also what a whole-server rule means.
+		rest := r.tool[len("mcp__"):]
+		return !strings.Contains(rest, "__") && strings.HasPrefix(tool, r.tool+"__")
+	}
+	// A rule for a family's name covers the tools of the family.
+	return r.tool == r.family && r.family == fam && toolFamily[tool] == fam && fam != ""
+}
+
+// matchCall matches what a rule says about the call as such.
+func (r *Rule) matchCall(call *Call, ins *Inspection) match {
+	if !r.matchTool(call.Tool, ins.Family) {
+		return matchNo
+	}
+	if r.broken {
+		return matchMay
+	}
+	switch r.kind {
+	case ruleBare:
+		return matchYes
+	case ruleParam:
+		if v, ok := ins.Params[r.param]; ok && globMatch(r.value.parts, v) {
+			return matchYes
+		}
+	case ruleName:
+		for i := range ins.Actions {
+			if a := &ins.Actions[i]; a.Kind == Use && a.Of == 0 && a.Origin == Tool && r.command.matches(a.Name) {
+				return matchYes
+			}
+		}
+	}
+	return matchNo
+}
+
+// bare says that the rule names whole tools by a literal name.
+func (r *Rule) bare() bool { return r.kind == ruleBare }
+
+var errNoBase = errors.New("the rule has no directory to start from")

@@ -1,0 +1,325 @@
+// Package settings finds, reads and saves the settings files that hold
+// permission rules, in the places and the JSON format documented for Claude
+// Code (https://code.claude.com/docs/en/settings).
+//
+// Files of the project may only tighten (deny and ask rules, locks) until the
+// workspace is trusted, and trust is given to a digest of what they loosen:
+// what changes later is inert until it is approved again. The same holds for
+// .claude/settings.local.json, except for what [Settings.Remember] wrote there.
+package settings
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/clearance-go/clearance/permission"
+)
+
+// Truster says whether the workspace at dir is trusted with exactly what the
+// digest stands for. mcptrust.Registry is one.
+type Truster interface {
+	Trusted(ctx context.Context, dir, looseningDigest string) (bool, error)
+}
+
+// Sources says where the layers are.
+type Sources struct {
+	// Home is the user's home directory: user settings are in Home/.claude,
+	// "~/" patterns start there. Required.
+	Home string
+	// Dir is the project's directory: project and local settings are in
+	// Dir/.claude. Required.
+	Dir string
+	// Managed is the organisation's settings file; empty is the documented
+	// place of the system. A folder beside it named like it with ".d" instead
+	// of ".json" holds drop-ins.
+	Managed string
+	// CommandLine are settings files named on the command line.
+	CommandLine []string
+	// State is a folder outside of every project where the digest of saved
+	// local settings is kept; empty is Home/.local/state/clearance.
+	State string
+	// Trust decides whether project files may loosen; nil is never.
+	Trust Truster
+}
+
+// Settings are the loaded layers. Safe for concurrent use.
+type Settings struct {
+	src Sources
+
+	mu       sync.Mutex
+	policy   *permission.Policy
+	loosen   Loosening
+	localOwn bool
+}
+
+// Loosening is what trusting the workspace would put in force.
+type Loosening struct {
+	// Digest stands for the entries; empty where there are none.
+	Digest string
+	// Entries are lines for a person: file, key and value.
+	Entries []string
+	// Trusted says that exactly this was approved.
+	Trusted bool
+}
+
+// maxFile bounds one settings file.
+const maxFile = permission.MaxLayerBytes
+
+// Load reads every layer. The Settings are never nil and always safe to use:
+// a file that cannot be read makes every call ask. The error names each file
+// and rule that is not in force as written.
+func Load(ctx context.Context, src Sources) (*Settings, error) {
+	if src.State == "" && src.Home != "" {
+		src.State = filepath.Join(src.Home, ".local", "state", "clearance")
+	}
+	if src.Managed == "" {
+		src.Managed = managedFile()
+	}
+	s := &Settings{src: src}
+	err := s.Reload(ctx)
+	if s.policy == nil {
+		s.policy, _ = permission.ParsePolicy("", permission.Source{Layer: permission.LayerManaged, Name: "settings", Data: []byte("unreadable")})
+	}
+	return s, err
+}
+
+func managedFile() string {
+	switch runtime.GOOS {
+	case "darwin":
+		return "/Library/Application Support/ClaudeCode/managed-settings.json"
+	case "windows":
+		return `C:\Program Files\ClaudeCode\managed-settings.json`
+	}
+	return "/etc/claude-code/managed-settings.json"
+}
+
+// Reload reads every layer again and puts them in force together. Where a
+// layer is broken the rules of before stay and the error says why, except on
+// the first load.
+func (s *Settings) Reload(ctx context.Context) error {
+	if !filepath.IsAbs(s.src.Home) || !filepath.IsAbs(s.src.Dir) {
+		return fmt.Errorf("settings: Home and Dir must be absolute, got %q and %q", s.src.Home, s.src.Dir)
+	}
+	var layers []permission.Source
+	var errs []error
+	read := func(layer permission.Layer, name, base string) {
+		data, err := readFile(name)
+		if err != nil {
+			errs = append(errs, err)
+			// Unreadable is not empty: this layer's rules are unknown.
+			data = []byte("unreadable")
+		}
+		if data != nil {
+			layers = append(layers, permission.Source{Layer: layer, Name: name, Base: base, Data: data})
+		}
+	}
+	claude := filepath.Join(s.src.Dir, ".claude")
+	user := filepath.Join(s.src.Home, ".claude")
+	read(permission.LayerUser, filepath.Join(user, "settings.json"), user)
+	project := len(layers)
+	read(permission.LayerProject, filepath.Join(claude, "settings.json"), s.src.Dir)
+	local := len(layers)
+	read(permission.LayerLocal, filepath.Join(claude, "settings.local.json"), s.src.Dir)
+	after := len(layers)
+	for _, f := range s.src.CommandLine {
+		read(permission.LayerCommandLine, f, filepath.Dir(f))
+	}
+	for _, f := range managedFiles(s.src.Managed) {
+		read(permission.LayerManaged, f, filepath.Dir(f))
+	}
+
+	own := after > local && s.wroteLocal(layers[local].Data)
+	if local == after {
+		own = true
+	}
+	loosen := Loosening{}
+	for i := project; i < after; i++ {
+		if i >= local && own {
+			continue
+		}
+		entries, err := loosening(layers[i])
+		if err != nil {
+			// ParsePolicy reports the file; nothing of it loosens.
+			layers[i].TightenOnly = true
+			continue
+		}
+		loosen.Entries = append(loosen.Entries, entries...)
+	}
+	if len(loosen.Entries) > 0 {
+		sum := sha256.Sum256([]byte("clearance/loosening/v1\x00" + strings.Join(loosen.Entries, "\x00")))
+		loosen.Digest = hex.EncodeToString(sum[:])
+		if s.src.Trust != nil {
+			ok, err := s.src.Trust.Trusted(ctx, s.src.Dir, loosen.Digest)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("settings: the trust of %s could not be read, so its settings only tighten: %w", s.src.Dir, err))
+			}
+			loosen.Trusted = ok && err == nil
+		}
+	}
+	for i := project; i < after; i++ {
+		if !loosen.Trusted && !(i >= local && own) {
+			layers[i].TightenOnly = true
+		}
+	}
+	policy, err := permission.ParsePolicy(s.src.Home, layers...)
+	errs = append(errs, err)
+	err = errors.Join(errs...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.policy != nil && err != nil {
+		return fmt.Errorf("settings: the rules of before stay in force: %w", err)
+	}
+	s.policy, s.loosen, s.localOwn = policy, loosen, own
+	return err
+}
+
+// Policy returns the rules in force.
+func (s *Settings) Policy() *permission.Policy {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.policy
+}
+
+// Directories returns the additional working directories as absolute paths.
+func (s *Settings) Directories() []string {
+	var out []string
+	for _, d := range s.Policy().Directories() {
+		switch {
+		case strings.HasPrefix(d, "~/"):
+			d = filepath.Join(s.src.Home, d[2:])
+		case !filepath.IsAbs(d):
+			d = filepath.Join(s.src.Dir, d)
+		}
+		out = append(out, filepath.Clean(d))
+	}
+	return out
+}
+
+// Loosening returns what trusting the workspace would put in force, for the
+// prompt that asks for it.
+func (s *Settings) Loosening() Loosening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loosen
+}
+
+// Files returns every file that takes part, existing or not, for the host to
+// protect from the model's tools.
+func (s *Settings) Files() []string {
+	claude := filepath.Join(s.src.Dir, ".claude")
+	out := []string{
+		filepath.Join(s.src.Home, ".claude", "settings.json"),
+		filepath.Join(claude, "settings.json"),
+		filepath.Join(claude, "settings.local.json"),
+		s.src.Managed,
+		s.src.State,
+	}
+	return append(out, s.src.CommandLine...)
+}
+
+// readFile returns nil for a file that does not exist.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("settings: %s is not a regular file", name)
+	}
+	if st.Size() > maxFile {
+		return nil, fmt.Errorf("settings: %s is larger than %d bytes", name, maxFile)
+	}
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(f); err != nil {
+		return nil, fmt.Errorf("settings: %s: %w", name, err)
+	}
+	if b.Bytes() == nil {
+		return []byte{}, nil
+	}
+	return b.Bytes(), nil
+}
+
+// managedFiles is the managed file and its drop-ins in the order in which
+// later ones win.
+func managedFiles(name string) []string {
+	out := []string{name}
+	drops, err := filepath.Glob(strings.TrimSuffix(name, ".json") + ".d/*.json")
+	if err == nil {
+		sort.Strings(drops)
+		out = append(out, drops...)
+	}
+	return out
+}
+
+// tightening are the settings that can only restrict.
+var tightening = map[string]bool{
+	"permissions.deny": true, "permissions.ask": true,
+	"permissions.disableBypassPermissionsMode": true, "permissions.disableAutoMode": true,
+	"permissions.blockReadsOutsideWorkingDirectories": true, "permissions.blockWritesOutsideWorkingDirectories": true,
+	"permissions.denyInsteadOfPrompting": true,
+	"disableAutoMode":                    true, "$schema": true,
+}
+
+// loosening lists everything in a layer but what can only restrict.
+func loosening(src permission.Source) ([]string, error) {
+	var top map[string]json.RawMessage
+	if len(bytes.TrimSpace(src.Data)) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(src.Data, &top); err != nil {
+		return nil, err
+	}
+	flat := map[string]json.RawMessage{}
+	for k, v := range top {
+		if k != "permissions" {
+			flat[k] = v
+			continue
+		}
+		var perm map[string]json.RawMessage
+		if err := json.Unmarshal(v, &perm); err != nil {
+			return nil, err
+		}
+		for k, v := range perm {
+			flat["permissions."+k] = v
+		}
+	}
+	var out []string
+	for k, v := range flat {
+		if tightening[k] {
+			continue
+		}
+		var list []json.RawMessage
+		if json.Unmarshal(v, &list) != nil {
+			list = []json.RawMessage{v}
+		}
+		for _, item := range list {
+			var b bytes.Buffer
+			if err := json.Compact(&b, item); err != nil {
+				return nil, err
+			}
+			out = append(out, fmt.Sprintf("%s: %s: %s", filepath.Base(src.Name), k, b.String()))
+		}
+	}
+	sort.Strings(out)
+	return out, nil
+}
