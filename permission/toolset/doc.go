@@ -1,0 +1,152 @@
+// Package toolset turns calls of the standard tools (Bash, Read, Write, Edit,
+// NotebookEdit, Glob, Grep, WebFetch, WebSearch, Agent, Skill, mcp__*) into the
+// actions that package permission decides about. It is the one place where the
+// words of bashcheck and scope meet those of permission.
+//
+// A tool that is not known is a Use of its name, which only a rule for the tool
+// settles. What an MCP tool does is a Use as well, unless its path fields are
+// declared ([Options.Fields]).
+package toolset
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/clearance-go/clearance/bashcheck"
+	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope"
+)
+
+// Options configure [NewWith]. Files and Analyzer are required.
+type Options struct {
+	// Files resolves and classifies paths: a *scope.Guard.
+	Files scope.Checker
+	// Analyzer understands shell commands.
+	Analyzer *bashcheck.Analyzer
+	// Assume are the analyzer's assumptions that the host makes true, for
+	// instance by starting commands with bashcheck.SafeEnv. A command whose
+	// report rests on any other is not provably read-only.
+	Assume []bashcheck.Assumption
+	// Fields declares which input fields of an MCP tool name paths and what
+	// the tool does with them: {"mcp__fs__read_file": {"path": permission.Read}}.
+	// A declared tool does nothing else.
+	Fields map[string]map[string]permission.Kind
+	// Meta returns the _meta["anthropic/requiresUserInteraction"] value of an
+	// MCP tool, nil where it has none. Anything but false asks on every call.
+	Meta func(tool string) json.RawMessage
+	// Offline says that Files answers for another machine: nothing is looked
+	// up on this one.
+	Offline bool
+}
+
+// Tools is the [permission.Inspector] of the standard tools. It is immutable
+// and safe for concurrent use.
+type Tools struct {
+	o      Options
+	assume map[bashcheck.Assumption]bool
+}
+
+var _ permission.Inspector = (*Tools)(nil)
+
+// New returns the tools for a host that starts commands in the environment of
+// bashcheck.SafeEnv, which makes the usual assumptions of the analyzer true.
+func New(guard *scope.Guard, analyzer *bashcheck.Analyzer) *Tools {
+	t, err := NewWith(Options{Files: guard, Analyzer: analyzer, Assume: bashcheck.SafeEnvAssumptions()})
+	if err != nil {
+		// A nil guard or analyzer: every inspection fails, so every call asks.
+		return &Tools{}
+	}
+	return t
+}
+
+// NewWith returns the tools for the options.
+func NewWith(o Options) (*Tools, error) {
+	if g, ok := o.Files.(*scope.Guard); o.Files == nil || ok && g == nil {
+		return nil, errors.New("toolset: Options.Files is missing: use a scope.Guard")
+	}
+	if o.Analyzer == nil {
+		return nil, errors.New("toolset: Options.Analyzer is missing: use bashcheck.New")
+	}
+	t := &Tools{o: o, assume: map[bashcheck.Assumption]bool{}}
+	for _, a := range o.Assume {
+		t.assume[a] = true
+	}
+	return t, nil
+}
+
+// Files returns a guard that does what guard does and, besides, exactly what
+// the grant permits: the approved path is the one that is opened, or the
+// operation fails. A nil grant adds nothing.
+func Files(guard *scope.Guard, grant *permission.Grant) *scope.Guard {
+	return guard.With(func(op scope.Op, real string) bool {
+		for _, kind := range kindsOf(op) {
+			if grant.Permits(kind, real) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func kindsOf(op scope.Op) []permission.Kind {
+	switch op {
+	case scope.Read:
+		return []permission.Kind{permission.Read}
+	case scope.List, scope.Stat:
+		return []permission.Kind{permission.List}
+	case scope.Create, scope.Write, scope.Append, scope.RenameTo:
+		return []permission.Kind{permission.Write}
+	case scope.Delete, scope.RenameFrom:
+		return []permission.Kind{permission.Delete}
+	}
+	// Links and modes are not what any file tool was granted.
+	return nil
+}
+
+func zone(z scope.Zone) permission.Zone {
+	switch z {
+	case scope.Inside:
+		return permission.Inside
+	case scope.Additional:
+		return permission.Additional
+	}
+	return permission.Outside
+}
+
+func class(c scope.Class) permission.Class {
+	switch c {
+	case scope.Ordinary:
+		return permission.Ordinary
+	case scope.Protected:
+		return permission.Protected
+	case scope.Sensitive:
+		return permission.Sensitive
+	case scope.Forbidden:
+		return permission.Forbidden
+	}
+	return permission.Unclassified
+}
+
+func extent(e bashcheck.Extent) permission.Extent {
+	switch e {
+	case bashcheck.Exact:
+		return permission.Exact
+	case bashcheck.Glob:
+		return permission.Glob
+	case bashcheck.Tree:
+		return permission.Tree
+	case bashcheck.Within:
+		return permission.Within
+	}
+	return permission.Anywhere
+}
+
+func risk(r bashcheck.Risk) permission.Risk {
+	switch r {
+	case bashcheck.RiskLow:
+		return permission.RiskLow
+	case bashcheck.RiskMedium:
+		return permission.RiskMedium
+	}
+	return permission.RiskHigh
+}
