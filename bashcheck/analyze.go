@@ -1,0 +1,773 @@
+package bashcheck
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Analyze returns what src would do. It never panics and never touches the
+// disk; the time it takes is bounded by the limits.
+func (a *Analyzer) Analyze(src string) Report {
+	w := &walker{a: a, rep: Report{Source: src}}
+	if a.err != nil {
+		w.block(CodeBadDescription, Span{}, "a program description cannot be loaded: %s", escape(a.err.Error()))
+	}
+	if err := builtin().err; err != nil {
+		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
+	}
+	start := Dir{Known: true, Paths: []string{"."}}
+	w.st = state{dir: start}
+	w.rep.Parsed = w.text(src, a.opts.Shell, nil)
+	if w.rep.Parsed {
+		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
+		if len(w.rep.Commands) > 0 {
+			w.assume("path-trusted")
+			w.assume("no-function-shadowing")
+		}
+	}
+	return w.rep
+}
+
+func dialectName(d Dialect) string {
+	switch d {
+	case Bash:
+		return "bash"
+	case POSIX:
+		return "sh"
+	case Zsh:
+		return "zsh"
+	}
+	return "any"
+}
+
+// walker collects the report of one text and of the texts inside it.
+type walker struct {
+	a      *Analyzer
+	rep    Report
+	src    string // the text being walked: the source or an inner text
+	outer  *Span  // where an inner text stands in the source
+	d      Dialect
+	st     state
+	depth  int
+	nodes  int
+	subst  int // depth of substitutions
+	parent int // index+1 of the command that runs what is being walked
+	transp bool
+
+	// For the self-check: substitutions that the walk visited.
+	seenDollar, seenTicks, seenProcs int
+	calls                            []*syntax.CallExpr
+	oddAllowed                       []Span // single-quoted data
+}
+
+// state is what a list of commands changes for what follows.
+type state struct {
+	dir  Dir
+	vars map[string]value // never changed in place
+}
+
+// value is what is known about a variable.
+type value struct {
+	text    string
+	known   bool
+	lead    byte // of a value not known: its first byte, 0 not known
+	integer bool
+}
+
+func (w *walker) set(name string, v value) {
+	n := make(map[string]value, len(w.st.vars)+1)
+	for k, x := range w.st.vars {
+		n[k] = x
+	}
+	n[name] = v
+	w.st.vars = n
+}
+
+func (w *walker) get(name string) value {
+	if v, ok := w.st.vars[name]; ok {
+		return v
+	}
+	if v, ok := w.a.opts.Vars[name]; ok {
+		return value{text: v, known: true}
+	}
+	if name == "HOME" && w.a.opts.Home != "" {
+		return value{text: w.a.opts.Home, known: true}
+	}
+	return value{}
+}
+
+func (w *walker) block(code string, s Span, format string, args ...any) {
+	w.find(code, Dangerous, true, s, format, args...)
+}
+
+func (w *walker) find(code string, sev Severity, blocks bool, s Span, format string, args ...any) {
+	if len(w.rep.Findings) >= 64 { // a blocking one stands among them already or follows below
+		if !blocks || slices.ContainsFunc(w.rep.Findings, func(f Finding) bool { return f.Blocks }) {
+			return
+		}
+	}
+	w.rep.Findings = append(w.rep.Findings, Finding{Code: code, Severity: sev, Blocks: blocks, Text: fmt.Sprintf(format, args...), Span: s})
+}
+
+func (w *walker) assume(a Assumption) {
+	if !slices.Contains(w.rep.Assumptions, a) {
+		w.rep.Assumptions = append(w.rep.Assumptions, a)
+	}
+}
+
+var parsers = [...]*sync.Pool{
+	{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }},
+	{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangPOSIX)) }},
+}
+
+// parse uses a pooled parser; a panic in the parser is a parse error.
+func parse(src string, posix bool) (f *syntax.File, err error) {
+	pool := parsers[0]
+	if posix {
+		pool = parsers[1]
+	}
+	p := pool.Get().(*syntax.Parser)
+	defer func() {
+		if r := recover(); r != nil {
+			f, err = nil, fmt.Errorf("the parser failed: %v", r)
+			return
+		}
+		pool.Put(p)
+	}()
+	return p.Parse(strings.NewReader(src), "")
+}
+
+// text analyzes a whole program text and says whether it was understood.
+func (w *walker) text(src string, d Dialect, outer *Span) bool {
+	saved := *w
+	w.src, w.outer, w.d = src, outer, d
+	w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = 0, 0, 0, nil
+	defer func() {
+		w.src, w.outer, w.d = saved.src, saved.outer, saved.d
+		w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = saved.seenDollar, saved.seenTicks, saved.seenProcs, saved.oddAllowed
+	}()
+	facts, bad := checkBytes(src, w.a.opts.Limits)
+	if bad != nil {
+		if outer != nil {
+			bad.Span = *outer
+		}
+		w.rep.Findings = append(w.rep.Findings, *bad)
+		return false
+	}
+	f, err := parse(src, false)
+	if err != nil {
+		w.block(CodeSyntax, w.span(0, len(src)), "the text cannot be parsed: %s", escape(err.Error()))
+		return false
+	}
+	if d == POSIX || d == Any {
+		g, err := parse(src, true)
+		if err != nil || shape(g) != shape(f) {
+			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
+			return false
+		}
+	}
+	w.stmts(f.Stmts)
+	if dollar, ticks, procs := countTokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
+		w.block(CodeHiddenByParser, w.span(0, len(src)), "the text seems to hold a substitution that the parser did not find")
+	}
+	if facts.odd >= 0 {
+		w.odd(src)
+	}
+	if !facts.plain {
+		w.roundTrip(f)
+	}
+	return true
+}
+
+// odd reports invisible and odd characters: blocking outside single quotes.
+func (w *walker) odd(src string) {
+	for i, r := range src {
+		if r < 0x80 || !oddRune(r) {
+			continue
+		}
+		quoted := slices.ContainsFunc(w.oddAllowed, func(s Span) bool { return s.Start <= i && i < s.End })
+		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+1), "the text holds the invisible or odd character %U", r)
+		if !quoted {
+			return
+		}
+	}
+}
+
+// roundTrip prints the tree, parses the print and compares.
+func (w *walker) roundTrip(f *syntax.File) {
+	var b strings.Builder
+	ok := false
+	func() {
+		defer func() { _ = recover() }() // a panic in the printer leaves ok false
+		if syntax.NewPrinter().Print(&b, f) != nil {
+			return
+		}
+		g, err := parse(b.String(), false)
+		ok = err == nil && shape(g) == shape(f)
+	}()
+	if !ok {
+		w.block(CodeHiddenByParser, w.span(0, len(w.src)), "the text reads otherwise after printing and parsing it again")
+	}
+}
+
+func (w *walker) span(start, end int) Span {
+	if w.outer != nil {
+		return *w.outer
+	}
+	return Span{start, end}
+}
+
+func (w *walker) nodeSpan(n syntax.Node) Span {
+	return w.span(int(n.Pos().Offset()), int(n.End().Offset()))
+}
+
+// enter counts a node and a level; it returns false when a limit is reached.
+func (w *walker) enter(n syntax.Node) bool {
+	w.depth++
+	w.nodes++
+	if w.depth > w.a.opts.Limits.Depth*3 || w.nodes > w.a.opts.Limits.Nodes {
+		if !slices.ContainsFunc(w.rep.Findings, func(f Finding) bool { return f.Code == CodeLimit }) {
+			w.block(CodeLimit, w.nodeSpan(n), "the text has too many parts to be judged")
+		}
+		return false
+	}
+	return true
+}
+
+func (w *walker) leave() { w.depth-- }
+
+// dirs are where the shell stands after success and after failure.
+type dirs struct{ ok, fail Dir }
+
+func union(a, b Dir) Dir {
+	if !a.Known || !b.Known {
+		return Dir{}
+	}
+	if slices.Equal(a.Paths, b.Paths) {
+		return a
+	}
+	out := slices.Clone(a.Paths)
+	for _, p := range b.Paths {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	if len(out) > 16 {
+		return Dir{}
+	}
+	return Dir{Known: true, Paths: out}
+}
+
+func (d dirs) any() Dir { return union(d.ok, d.fail) }
+
+func (w *walker) stmts(list []*syntax.Stmt) dirs {
+	out := dirs{w.st.dir, w.st.dir}
+	for _, s := range list {
+		out = w.stmt(s)
+		w.st.dir = out.any()
+	}
+	return out
+}
+
+// isolated walks in a subshell: nothing it changes is seen outside.
+func (w *walker) isolated(f func()) {
+	saved := w.st
+	f()
+	w.st = saved
+}
+
+// maybe walks something that may not run: variables it sets are unknown after.
+func (w *walker) maybe(f func() dirs) dirs {
+	before := w.st.vars
+	d := f()
+	after := w.st.vars
+	w.st.vars = before
+	for k := range after {
+		b, ok := before[k]
+		if !ok || b != after[k] {
+			w.set(k, value{})
+		}
+	}
+	return d
+}
+
+// loop prepares for a body that runs any number of times.
+func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
+	cds := false
+	syntax.Walk(n, func(n syntax.Node) bool {
+		switch x := n.(type) {
+		case *syntax.Subshell, *syntax.CmdSubst, *syntax.ProcSubst:
+			return true // variables set there do no harm as unknown
+		case *syntax.Assign:
+			if x.Name != nil {
+				w.set(x.Name.Value, value{})
+			}
+		case *syntax.CallExpr:
+			if len(x.Args) > 0 {
+				switch x.Args[0].Lit() {
+				case "cd", "pushd", "popd", "builtin", "command", "eval", "":
+					cds = true
+				}
+			}
+		}
+		return true
+	})
+	before := w.st.dir
+	d := w.maybe(f)
+	if after := d.any(); cds && !sameDir(before, after) {
+		// The body was judged from its first start only.
+		for i := range w.rep.Commands {
+			if s := w.rep.Commands[i].Span; s.Start >= int(n.Pos().Offset()) && s.End <= int(n.End().Offset()) || w.outer != nil {
+				w.rep.Commands[i].Dir = Dir{}
+				for j := range w.rep.Commands[i].Effects {
+					w.rep.Commands[i].Effects[j].Dir = Dir{}
+				}
+			}
+		}
+		return dirs{}
+	}
+	return dirs{union(before, d.ok), union(before, d.fail)}
+}
+
+func sameDir(a, b Dir) bool { return a.Known == b.Known && slices.Equal(a.Paths, b.Paths) }
+
+func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
+	if !w.enter(s) {
+		return dirs{}
+	}
+	defer w.leave()
+	if s.Coprocess || s.Disown {
+		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
+	}
+	run := func() { out = w.command(s) }
+	if s.Background {
+		before := w.st.dir
+		w.isolated(run)
+		out = dirs{before, before}
+	} else {
+		run()
+	}
+	if s.Negated {
+		out.ok, out.fail = out.fail, out.ok
+	}
+	return out
+}
+
+// command is the closed list of commands.
+func (w *walker) command(s *syntax.Stmt) dirs {
+	here := dirs{w.st.dir, w.st.dir}
+	loose := func() {
+		w.rep.Loose = append(w.rep.Loose, w.redirects(s.Redirs)...)
+	}
+	switch x := s.Cmd.(type) {
+	case nil:
+		loose()
+		return here
+	case *syntax.CallExpr:
+		return w.call(x, s.Redirs)
+	case *syntax.DeclClause:
+		w.decl(x, s.Redirs)
+		return here
+	case *syntax.BinaryCmd:
+		loose()
+		switch x.Op {
+		case syntax.AndStmt:
+			l := w.stmt(x.X)
+			w.st.dir = l.ok
+			r := w.maybe(func() dirs { return w.stmt(x.Y) })
+			return dirs{r.ok, union(l.fail, r.fail)}
+		case syntax.OrStmt:
+			l := w.stmt(x.X)
+			w.st.dir = l.fail
+			r := w.maybe(func() dirs { return w.stmt(x.Y) })
+			return dirs{union(l.ok, r.ok), r.fail}
+		case syntax.Pipe, syntax.PipeAll:
+			w.isolated(func() { w.stmt(x.X) })
+			// The last part may run in the shell itself (zsh, lastpipe).
+			before := w.st
+			d := w.maybe(func() dirs { return w.stmt(x.Y) })
+			w.st.dir = before.dir
+			w.pipeToShell(x.Y)
+			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
+		}
+		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
+		return dirs{}
+	case *syntax.Subshell:
+		loose()
+		w.isolated(func() { w.stmts(x.Stmts) })
+		return here
+	case *syntax.Block:
+		loose()
+		return w.stmts(x.Stmts)
+	case *syntax.IfClause:
+		loose()
+		return w.ifClause(x)
+	case *syntax.WhileClause:
+		loose()
+		return w.loop(x, func() dirs {
+			c := w.stmts(x.Cond)
+			w.st.dir = c.any()
+			d := w.stmts(x.Do)
+			return dirs{union(c.any(), d.any()), union(c.any(), d.any())}
+		})
+	case *syntax.ForClause:
+		loose()
+		if x.Select {
+			w.block(CodeUnsupported, w.nodeSpan(x), "select is not understood")
+		}
+		switch l := x.Loop.(type) {
+		case *syntax.WordIter:
+			v := value{lead: 1}
+			if !l.InPos.IsValid() {
+				v = value{}
+			}
+			for i, item := range l.Items {
+				iw := w.word(item)
+				lead := iw.lead
+				if iw.Static && iw.Text != "" {
+					lead = iw.Text[0]
+				}
+				integer := iw.Static && isInteger(iw.Text)
+				switch {
+				case iw.fields, lead == 0:
+					lead, integer = 0, false
+				}
+				if i == 0 {
+					v.lead, v.integer = lead, integer
+				} else {
+					if v.lead != lead {
+						if v.lead == '-' || lead == '-' || lead == 0 || v.lead == 0 {
+							v.lead = 0
+						} else {
+							v.lead = 'x' // known not to be a dash
+						}
+					}
+					v.integer = v.integer && integer
+				}
+			}
+			if v.lead == 1 {
+				v.lead = 0
+			}
+			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
+			return w.loop(x, func() dirs {
+				w.set(l.Name.Value, v)
+				return w.stmts(x.Do)
+			})
+		case *syntax.CStyleLoop:
+			w.arithm(l.Init)
+			w.arithm(l.Cond)
+			w.arithm(l.Post)
+			return w.loop(x, func() dirs { return w.stmts(x.Do) })
+		}
+		w.block(CodeUnsupported, w.nodeSpan(x), "this loop is not understood")
+		return dirs{}
+	case *syntax.CaseClause:
+		loose()
+		w.word(x.Word)
+		out := here
+		for _, item := range x.Items {
+			for _, p := range item.Patterns {
+				w.word(p)
+			}
+			w.st.dir = out.any()
+			d := w.maybe(func() dirs { return w.stmts(item.Stmts) })
+			out = dirs{union(out.ok, d.ok), union(out.fail, d.fail)}
+		}
+		return out
+	case *syntax.FuncDecl:
+		loose()
+		w.block(CodeRebindsName, w.nodeSpan(x), "a function is defined, which may change what later names mean")
+		w.isolated(func() {
+			w.st = state{}
+			w.stmt(x.Body)
+		})
+		return dirs{}
+	case *syntax.ArithmCmd:
+		loose()
+		w.arithm(x.X)
+		return here
+	case *syntax.TestClause:
+		loose()
+		w.test(x.X)
+		return here
+	case *syntax.LetClause:
+		loose()
+		w.block(CodeArithmetic, w.nodeSpan(x), "let evaluates its arguments as arithmetic, in which a shell may run code")
+		for _, e := range x.Exprs {
+			w.arithm(e)
+		}
+		return here
+	case *syntax.TimeClause:
+		loose()
+		if x.Stmt == nil {
+			return here
+		}
+		return w.stmt(x.Stmt)
+	case *syntax.CoprocClause:
+		loose()
+		w.block(CodeUnsupported, w.nodeSpan(x), "coproc is not understood")
+		if x.Name != nil {
+			w.word(x.Name)
+		}
+		w.isolated(func() { w.stmt(x.Stmt) })
+		return here
+	}
+	w.block(CodeUnsupported, w.nodeSpan(s), "this statement is not understood")
+	return dirs{}
+}
+
+func (w *walker) ifClause(x *syntax.IfClause) dirs {
+	if !w.enter(x) {
+		return dirs{}
+	}
+	defer w.leave()
+	if len(x.Cond) == 0 { // else
+		return w.maybe(func() dirs { return w.stmts(x.Then) })
+	}
+	c := w.stmts(x.Cond)
+	w.st.dir = c.ok
+	t := w.maybe(func() dirs { return w.stmts(x.Then) })
+	w.st.dir = c.fail
+	e := dirs{c.fail, c.fail}
+	if x.Else != nil {
+		e = w.maybe(func() dirs { return w.ifClause(x.Else) })
+	}
+	return dirs{union(t.ok, e.ok), union(t.fail, e.fail)}
+}
+
+// pipeToShell reports a shell or interpreter that reads a program from a pipe.
+func (w *walker) pipeToShell(s *syntax.Stmt) {
+	c, ok := s.Cmd.(*syntax.CallExpr)
+	if !ok || len(c.Args) == 0 {
+		return
+	}
+	name := path.Base(c.Args[0].Lit())
+	if p := w.a.lookup(name); p != nil && (p.class == Shell || p.class == Interpreter && len(c.Args) == 1) {
+		w.find(CodePipeToShell, Dangerous, false, w.nodeSpan(s), "what the pipe delivers is run as a program by %s", name)
+	}
+}
+
+// safeName says that assigning the variable changes no program's behaviour.
+func safeName(name string) bool {
+	if len(name) == 1 {
+		return name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z'
+	}
+	for i := range len(name) {
+		if c := name[i]; !(c >= 'a' && c <= 'z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	switch name {
+	case "", "_", "path", "cdpath", "fpath", "manpath", "mailpath", "module_path", "fignore", "prompt", "psvar", "watch", "argv", "status",
+		"histchars", "signals", "pipestatus", "zsh_eval_context", "functions", "aliases", "options", "commands", "parameters", "nameddirs",
+		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume",
+		"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "rsync_proxy":
+		return false
+	}
+	return !strings.HasSuffix(name, "_proxy")
+}
+
+// assignName reports the assignment of a variable that may matter to programs.
+func (w *walker) assignName(name string, s Span) {
+	if !safeName(name) && !inertName(name) {
+		w.rep.Loose = append(w.rep.Loose, Effect{Kind: Environment, Target: name, Extent: Exact, ByShell: true, Dir: w.st.dir, Span: s})
+	}
+}
+
+func inertName(name string) bool {
+	switch name {
+	case "LANG", "LC_ALL", "TZ", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "TERM", "COLUMNS", "LINES", "CI", "GREP_COLORS",
+		"LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LC_MONETARY", "LC_PAPER", "LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT", "LC_IDENTIFICATION":
+		return true
+	}
+	return false
+}
+
+// inertAssign says that NAME=VALUE is one of those that are known to change
+// no more than language, colours or paging.
+func inertAssign(name string, v word) bool {
+	if !v.Static || v.Glob {
+		return false
+	}
+	switch name + "=" + v.Text {
+	case "GIT_PAGER=cat", "PAGER=cat", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "MANPAGER=cat":
+		return true
+	}
+	if !inertName(name) {
+		return false
+	}
+	for i := range len(v.Text) {
+		if c := v.Text[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.,:+@=-", c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
+
+func isInteger(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	if s == "" || len(s) > 18 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// assigns handles NAME=VALUE. alone says that no command follows.
+func (w *walker) assigns(list []*syntax.Assign, alone bool) []Assignment {
+	var out []Assignment
+	for _, a := range list {
+		if a.Name == nil {
+			w.block(CodeUnsupported, w.nodeSpan(a), "this assignment is not understood")
+			continue
+		}
+		name := a.Name.Value
+		if a.Index != nil {
+			w.arithm(a.Index)
+		}
+		var v word
+		v.Static = true
+		if a.Value != nil {
+			v = w.value(a.Value)
+		}
+		if a.Array != nil {
+			v = word{Word: Word{Text: w.src[a.Array.Pos().Offset():a.Array.End().Offset()], Span: w.nodeSpan(a.Array)}}
+			for _, e := range a.Array.Elems {
+				if e.Index != nil {
+					w.arithm(e.Index)
+				}
+				if e.Value != nil {
+					w.word(e.Value)
+				}
+			}
+		}
+		out = append(out, Assignment{Name: name, Value: v.Word, Inert: inertAssign(name, v) && !a.Append && a.Index == nil && a.Array == nil})
+		if alone {
+			if !out[len(out)-1].Inert {
+				w.assignName(name, w.nodeSpan(a))
+			}
+			val := value{}
+			if v.Static && !v.Glob && !a.Append && a.Index == nil && a.Array == nil {
+				val = value{text: v.Text, known: true, integer: isInteger(v.Text)}
+			} else if a.Index == nil && a.Array == nil && !a.Append {
+				val = value{lead: v.lead}
+			}
+			w.set(name, val)
+		}
+	}
+	return out
+}
+
+// redirects turns redirections into effects.
+func (w *walker) redirects(list []*syntax.Redirect) []Effect {
+	var out []Effect
+	for _, r := range list {
+		if !w.enter(r) {
+			return out
+		}
+		w.leave()
+		s := w.nodeSpan(r)
+		if r.N != nil && !isInteger(r.N.Value) {
+			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
+		}
+		if r.Hdoc != nil {
+			w.hereDoc(r.Hdoc)
+		}
+		switch r.Op {
+		case syntax.Hdoc, syntax.DashHdoc:
+			for _, p := range r.Word.Parts {
+				switch q := p.(type) {
+				case *syntax.Lit:
+				case *syntax.SglQuoted:
+					if q.Dollar {
+						w.block(CodeHiddenByParser, s, "the end mark of a here-document is not plain")
+					}
+				case *syntax.DblQuoted:
+					if q.Dollar || len(q.Parts) > 1 {
+						w.block(CodeHiddenByParser, s, "the end mark of a here-document is not plain")
+					}
+				default:
+					w.block(CodeHiddenByParser, s, "the end mark of a here-document is not plain")
+				}
+			}
+			continue
+		case syntax.WordHdoc:
+			w.value(r.Word)
+			continue
+		}
+		t := w.word(r.Word)
+		e := Effect{Dir: w.st.dir, ByShell: true, Span: s, Extent: Exact, Target: t.Text}
+		if !t.Static || t.Glob {
+			e.Extent = Anywhere
+			e.Target = ""
+		}
+		switch r.Op {
+		case syntax.DplIn, syntax.DplOut:
+			fd := strings.TrimSuffix(t.Text, "-")
+			if t.Static && (t.Text == "-" || isInteger(fd)) {
+				continue
+			}
+			if r.Op == syntax.DplIn || !t.Static || r.N != nil {
+				w.block(CodeUnsupported, s, "this redirection is not understood")
+				continue
+			}
+			e.Kind = Write
+			out = w.shellEffect(out, e)
+		case syntax.RdrIn:
+			e.Kind = Read
+			if t.proc {
+				continue
+			}
+			out = w.shellEffect(out, e)
+		case syntax.RdrOut, syntax.AppOut, syntax.RdrClob, syntax.RdrAll, syntax.AppAll:
+			e.Kind = Write
+			if t.proc {
+				continue
+			}
+			out = w.shellEffect(out, e)
+		case syntax.RdrInOut:
+			e.Kind = Read
+			out = w.shellEffect(out, e)
+			e.Kind = Write
+			out = w.shellEffect(out, e)
+		default:
+			w.block(CodeUnsupported, s, "this redirection is not understood")
+		}
+	}
+	return out
+}
+
+func (w *walker) shellEffect(out []Effect, e Effect) []Effect {
+	if e.Extent == Exact {
+		clean := path.Clean(e.Target)
+		if rest, ok := cutAny(clean, "/dev/tcp/", "/dev/udp/"); ok {
+			host, _, _ := strings.Cut(rest, "/")
+			w.find(CodeNetworkRedirect, Dangerous, false, e.Span, "a redirection opens a network connection to %s", escape(host))
+			e.Kind, e.Target = Connect, host
+			return append(out, e)
+		}
+		switch e.Target {
+		case "/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/zero", "/dev/fd/0", "/dev/fd/1", "/dev/fd/2":
+			return out
+		}
+	}
+	return append(out, e)
+}
+
+func cutAny(s string, prefixes ...string) (string, bool) {
+	for _, p := range prefixes {
+		if r, ok := strings.CutPrefix(s, p); ok {
+			return r, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,841 @@
+package bashcheck
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// call reports one simple command.
+func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
+	here := dirs{w.st.dir, w.st.dir}
+	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
+	if len(x.Args) == 0 {
+		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
+		return here
+	}
+	argv := make([]word, len(x.Args))
+	for i, a := range x.Args {
+		argv[i] = w.word(a)
+	}
+	c := Command{Assignments: assigns, Span: w.nodeSpan(x)}
+	w.sources(&c, x.Assigns, x.Args)
+	return w.run(c, argv, w.redirects(redirs))
+}
+
+// decl reports export, declare and their like, which the grammar sets apart.
+func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
+	argv := []word{{Word: Word{Text: x.Variant.Value, Static: true, Span: w.nodeSpan(x.Variant)}}}
+	effects := []Effect(nil)
+	for _, a := range x.Args {
+		s := w.nodeSpan(a)
+		t := word{Word: Word{Text: w.src[a.Pos().Offset():a.End().Offset()], Static: true, Span: s}}
+		if a.Name == nil {
+			if a.Value != nil {
+				t = w.word(a.Value)
+			}
+		} else {
+			w.assigns([]*syntax.Assign{a}, false)
+			w.set(a.Name.Value, value{})
+			effects = append(effects, Effect{Kind: Environment, Target: a.Name.Value, Extent: Exact, Dir: w.st.dir, Span: s})
+		}
+		argv = append(argv, t)
+	}
+	c := Command{Span: w.nodeSpan(x), Text: collapse(w.src[x.Pos().Offset():x.End().Offset()])}
+	if len(effects) == 0 {
+		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
+	}
+	w.fill(&c, argv)
+	c.Effects = append(effects, w.redirects(redirs)...)
+	c.Class, c.Prefix = Plain, ""
+	w.add(c)
+}
+
+// sources fills Text from the source.
+func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Word) {
+	first, last := int(args[0].Pos().Offset()), int(args[len(args)-1].End().Offset())
+	var b strings.Builder
+	for i, a := range assigns {
+		if i < len(c.Assignments) && !c.Assignments[i].Inert {
+			b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+			b.WriteByte(' ')
+		}
+	}
+	if b.Len() == 0 && tight(args) {
+		c.Text = collapse(w.src[first:last])
+		return
+	}
+	for i, a := range args {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+	}
+	c.Text = b.String()
+}
+
+// tight says that one blank separates the words.
+func tight(args []*syntax.Word) bool {
+	for i := 1; i < len(args); i++ {
+		if args[i].Pos().Offset() != args[i-1].End().Offset()+1 {
+			return false
+		}
+	}
+	return true
+}
+
+// collapse removes line continuations outside quotes.
+func collapse(s string) string {
+	if !strings.Contains(s, "\\\n") {
+		return s
+	}
+	return strings.ReplaceAll(s, "\\\n", "")
+}
+
+// fill sets what follows from the words alone.
+func (w *walker) fill(c *Command, argv []word) {
+	c.Argv = make([]Word, len(argv))
+	n := len(argv)
+	for i := range argv {
+		c.Argv[i] = argv[i].Word
+		n += len(argv[i].Text)
+		if !argv[i].Static || argv[i].Glob {
+			c.Dynamic = true
+		}
+	}
+	c.Dir = w.st.dir
+	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
+	c.Substituted = w.subst > 0
+	var b strings.Builder
+	b.Grow(n)
+	for i := range argv {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(argv[i].Text)
+	}
+	plain := b.String()
+	if c.Text == "" {
+		c.Text = plain
+	}
+	if base := path.Base(argv[0].Text); argv[0].Static && base != argv[0].Text {
+		c.Plain = []string{plain, base + plain[len(argv[0].Text):]}
+	} else {
+		c.Plain = []string{plain}
+	}
+}
+
+func (w *walker) add(c Command) int {
+	lim := w.a.opts.Limits.Commands
+	if len(w.rep.Commands) >= lim {
+		if len(w.rep.Commands) == lim {
+			for _, f := range w.rep.Findings {
+				if f.Code == CodeLimit {
+					return len(w.rep.Commands)
+				}
+			}
+			w.block(CodeLimit, c.Span, "there are more than %d commands", lim)
+		}
+		return len(w.rep.Commands)
+	}
+	w.rep.Commands = append(w.rep.Commands, c)
+	return len(w.rep.Commands)
+}
+
+// judged is what a description says about one argument list.
+type judged struct {
+	ok       bool
+	effects  []Effect
+	class    Class
+	prefix   int
+	exact    bool
+	edits    bool
+	say      string
+	inner    []word   // a command that is run
+	transp   bool     // the inner command is seen through by allow rules
+	opaqueIn bool     // assignments or options change the inner command
+	execs    [][]word // commands of find -exec
+	shells   []word   // texts of shell programs
+	assigns  []Assignment
+	assume   []Assumption
+}
+
+// run describes, records and follows one command.
+func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
+	here := dirs{w.st.dir, w.st.dir}
+	if len(argv) == 0 {
+		return here
+	}
+	w.fill(&c, argv)
+	name := argv[0]
+	if !name.Static || name.Glob {
+		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
+		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
+		w.add(c)
+		return dirs{}
+	}
+	if name.odd {
+		w.find(CodeObfuscatedWord, Suspicious, false, name.Span, "the name of the program is written with quotes or escapes: %s", escape(name.Text))
+	}
+	for _, a := range argv[1:] {
+		if a.odd && a.Static && strings.HasPrefix(a.Text, "-") && len(a.Text) < 16 && w.outer == nil && splitFlag(w.src[a.Span.Start:a.Span.End]) {
+			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "a flag is split by quotes or escapes: %s", escape(a.Text))
+		}
+	}
+	p := w.a.lookup(name.Text)
+	trusted := true
+	if p == nil && strings.HasPrefix(name.Text, "/") {
+		// A program named by an absolute path in a system folder.
+		switch path.Dir(name.Text) {
+		case "/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/opt/homebrew/bin":
+			p = w.a.lookup(path.Base(name.Text))
+		}
+	}
+	if p == nil && strings.Contains(name.Text, "/") {
+		if q := w.a.lookup(path.Base(name.Text)); q != nil && q.reader == 0 {
+			p, trusted = q, false
+		}
+	}
+	if name.Text == "cd" || name.Text == "pushd" || name.Text == "popd" {
+		return w.cd(c, argv, redirected)
+	}
+	var j judged
+	if p != nil {
+		j = w.judge(p, argv)
+		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
+		c.Described = j.ok && trusted
+		c.Effects = j.effects
+		c.Prefix = prefixOf(argv, j.prefix)
+		if j.ok && trusted {
+			for _, as := range j.assume {
+				w.assume(as)
+			}
+		}
+		w.rebinding(name, argv)
+	}
+	if !c.Described {
+		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
+	}
+	for _, a := range c.Assignments {
+		if !a.Inert {
+			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
+		}
+	}
+	c.Effects = append(c.Effects, redirected...)
+	for _, a := range j.assigns {
+		c.Assignments = append(c.Assignments, a)
+	}
+	index := w.add(c)
+	w.follow(index, j)
+	return here
+}
+
+func splitFlag(src string) bool {
+	return !(src[0] == '"' || src[0] == '\'') || src[0] != src[len(src)-1] || strings.Count(src, src[:1]) != 2
+}
+
+// follow analyzes the commands and texts inside a command.
+func (w *walker) follow(index int, j judged) {
+	if len(j.inner) == 0 && len(j.execs) == 0 && len(j.shells) == 0 {
+		return
+	}
+	parent, transp := w.parent, w.transp
+	defer func() { w.parent, w.transp = parent, transp }()
+	w.depth++
+	defer func() { w.depth-- }()
+	if w.depth > w.a.opts.Limits.Depth*3 {
+		w.block(CodeLimit, Span{}, "commands nest too deeply to be judged")
+		return
+	}
+	w.parent, w.transp = index, j.transp
+	if len(j.inner) > 0 {
+		w.isolatedDir(func() { w.run(Command{Span: spanOf(j.inner)}, j.inner, nil) })
+	}
+	w.transp = false
+	for _, e := range j.execs {
+		if len(e) > 0 {
+			w.isolatedDir(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
+		}
+	}
+	for _, t := range j.shells {
+		if !t.Static || t.Glob {
+			w.block(CodeIndirectExecution, t.Span, "the text of a shell program is known only when it runs")
+			continue
+		}
+		s := t.Span
+		d := w.d
+		if d == Bash {
+			d = Any // which shell it is depends on the machine
+			if w.shellIs("bash", index) {
+				d = Bash
+			} else if !w.shellIs("zsh", index) {
+				d = POSIX
+			}
+		}
+		w.isolated(func() {
+			w.st.vars = nil
+			if !w.text(t.Text, d, &s) {
+				w.block(CodeIndirectExecution, s, "the text of a shell program inside the command was not understood")
+			}
+		})
+	}
+}
+
+func (w *walker) shellIs(name string, index int) bool {
+	if index < 1 || index > len(w.rep.Commands) {
+		return false
+	}
+	return path.Base(w.rep.Commands[index-1].Argv[0].Text) == name
+}
+
+func (w *walker) isolatedDir(f func()) { w.isolated(f) }
+
+func spanOf(ws []word) Span {
+	return Span{ws[0].Span.Start, max(ws[len(ws)-1].Span.End, ws[0].Span.End)}
+}
+
+func prefixOf(argv []word, n int) string {
+	if n <= 0 {
+		return ""
+	}
+	var b strings.Builder
+	for i := 0; i < n && i < len(argv); i++ {
+		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(argv[i].Text, "-") || strings.ContainsAny(argv[i].Text, " \t\n*\"'$`\\") {
+			break
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(argv[i].Text)
+	}
+	return b.String()
+}
+
+// rebinding reports builtins that change what later names mean.
+func (w *walker) rebinding(name word, argv []word) {
+	switch name.Text {
+	case "alias", "unalias", "enable", "shopt", "set", "trap":
+		if len(argv) > 1 {
+			switch {
+			case name.Text == "set" && safeSet(argv[1:]):
+			case name.Text == "shopt" && argv[1].Text != "-s" && argv[1].Text != "-u":
+			default:
+				w.find(CodeRebindsName, Suspicious, name.Text != "set", name.Span, "%s may change what later words mean", name.Text)
+			}
+		}
+	case "hash":
+		for _, a := range argv[1:] {
+			if !a.Static || strings.HasPrefix(a.Text, "-p") || strings.HasPrefix(a.Text, "-") && strings.Contains(a.Text, "p") {
+				w.block(CodeRebindsName, name.Span, "hash may change what later words mean")
+			}
+		}
+	case "eval", ".", "source":
+		w.find(CodeIndirectExecution, Suspicious, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
+	}
+}
+
+func safeSet(args []word) bool {
+	for _, a := range args {
+		switch a.Text {
+		case "-e", "-u", "-eu", "-ue", "-euo", "-o", "pipefail", "-eo", "-uo", "errexit", "nounset", "+e", "+u", "-f", "-x", "-ex", "-eux", "-euxo", "-exo":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// cd follows a change of directory.
+func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
+	before := w.st.dir
+	c.Class, c.Prefix = Plain, argv[0].Text
+	args := argv[1:]
+	for len(args) > 0 && args[0].Static && (args[0].Text == "-L" || args[0].Text == "-P" || args[0].Text == "--") {
+		if args[0].Text == "-P" {
+			before = Dir{}
+		}
+		args = args[1:]
+	}
+	target, known := "", false
+	switch {
+	case argv[0].Text != "cd" || len(args) > 1:
+	case len(args) == 0:
+		home := w.get("HOME")
+		target, known = home.text, home.known && strings.HasPrefix(home.text, "/")
+		c.Described = true
+	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
+		target, known = args[0].Text, true
+		c.Described = true
+	case args[0].lead != 0 && args[0].lead != '-' || args[0].Glob:
+		c.Described = true
+	}
+	after := Dir{}
+	e := Effect{Kind: List, Dir: c.Dir, Span: c.Span}
+	if known {
+		e.Target, e.Extent = target, Exact
+		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
+			w.assume("cdpath-unset")
+		}
+		switch {
+		case strings.HasPrefix(target, "/"):
+			after = Dir{Known: true, Paths: []string{path.Clean(target)}}
+		case before.Known:
+			after.Known = true
+			for _, p := range before.Paths {
+				after.Paths = append(after.Paths, path.Join(p, target))
+			}
+		}
+	}
+	c.Effects = append([]Effect{e}, redirected...)
+	if !c.Described {
+		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
+	}
+	for _, a := range c.Assignments {
+		if !a.Inert {
+			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Span: a.Value.Span})
+			after = Dir{}
+		}
+	}
+	w.add(c)
+	return dirs{after, w.st.dir}
+}
+
+// judge applies a description to an argument list.
+func (w *walker) judge(p *program, argv []word) judged {
+	j := judged{ok: true, class: p.class, say: p.say}
+	args := argv[1:]
+	words := 1 // words that a prefix may hold
+	if p.reader != 0 {
+		j.prefix = max(p.prefix, 0)
+		if p.prefix < 0 {
+			j.prefix = 1
+		}
+		w.reader(p, args, &j)
+		w.fixed(&p.form, nil, &j, argv)
+		return j
+	}
+	operands, mode, command, ok := w.flags(p, args, &j, len(p.subs) > 0)
+	j.ok = ok
+	base := p
+	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
+		name := operands[0]
+		var sub *program
+		if name.Static && !name.Glob {
+			if len(operands) > 1 && operands[1].Static {
+				if sub = p.subs[name.Text+" "+operands[1].Text]; sub != nil {
+					words, operands = 3, operands[2:]
+				}
+			}
+			if sub == nil {
+				if sub = p.subs[name.Text]; sub != nil {
+					words, operands = 2, operands[1:]
+				}
+			}
+		}
+		if sub == nil {
+			if len(p.form.operands) == 0 {
+				j.ok = false
+				j.prefix = 2
+				if p.prefix >= 0 {
+					j.prefix = p.prefix
+				}
+				return j
+			}
+		} else {
+			p = sub
+			j.class = p.class
+			j.assume = append(j.assume, base.assume...)
+			var ok bool
+			operands, mode, command, ok = w.flags(p, operands, &j, false)
+			j.ok = j.ok && ok
+		}
+	}
+	f := &p.form
+	if mode != "" && p.forms[mode] != nil {
+		f = p.forms[mode]
+	} else if len(operands) > 0 && p.forms["operands"] != nil {
+		f = p.forms["operands"]
+	}
+	j.exact, j.edits = f.exact || p.exact, f.edits
+	j.assume = append(j.assume, p.assume...)
+	if f != &p.form {
+		j.assume = append(j.assume, f.assume...)
+	}
+	j.prefix = words
+	switch {
+	case f.prefix >= 0:
+		j.prefix = f.prefix
+	case p.prefix >= 0:
+		j.prefix = p.prefix
+	case j.class != Plain:
+		j.prefix = 0
+	}
+	if f.say != "" {
+		j.say = f.say
+	}
+	w.operands(p, f, operands, command, &j)
+	w.fixed(f, operands, &j, argv)
+	if f.own {
+		for i := range j.effects {
+			j.effects[i].Own = true
+		}
+	}
+	return j
+}
+
+// flags separates flags from operands. subs: stop at the first operand, which
+// names a sub-command.
+func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
+	ok = true
+	f := &p.form
+	at := -1 // the operand at which a command begins
+	for i, o := range f.operands {
+		if o.kind == vCommand {
+			at = i
+		}
+	}
+	setMode := func(s *flagSpec) {
+		if s.mode != "" {
+			if mode != "" && mode != s.mode {
+				ok = false
+			}
+			mode = s.mode
+		}
+	}
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
+			if f.operands[at].repeat || true {
+				// NAME=VALUE operands before the command are matched by count.
+				return operands, mode, args[i:], ok
+			}
+		}
+		if !a.Static || a.Glob {
+			if a.lead == '-' || a.lead == 0 && !f.globOK && !a.proc {
+				ok = false
+			}
+			operands = append(operands, a)
+			if subs {
+				return append(operands, args[i+1:]...), mode, nil, ok
+			}
+			continue
+		}
+		t := a.Text
+		if t == "--" {
+			if at >= 0 {
+				rest := args[i+1:]
+				n := min(at-len(operands), len(rest))
+				return append(operands, rest[:n]...), mode, rest[n:], ok
+			}
+			return append(operands, args[i+1:]...), mode, nil, ok
+		}
+		if len(t) < 2 || t[0] != '-' && !(t[0] == '+' && p.flags[t] != nil) {
+			operands = append(operands, a)
+			if subs {
+				return append(operands, args[i+1:]...), mode, nil, ok
+			}
+			continue
+		}
+		name, val, has := strings.Cut(t, "=")
+		if s := p.flags[name]; s != nil && (len(name) > 2 || !has) {
+			setMode(s)
+			switch {
+			case s.value.kind == vRefuse:
+				ok = false
+			case !s.takes:
+				if has {
+					ok = false
+				}
+			case has:
+				v := a
+				v.Text = val
+				ok = w.useValue(s.value, v, j) && ok
+			case s.optional:
+			case i+1 < len(args):
+				i++
+				if args[i].fields && !f.globOK {
+					ok = false
+				}
+				ok = w.useValue(s.value, args[i], j) && ok
+			default:
+				ok = false
+			}
+			continue
+		}
+		if isInteger(t) && t[0] == '-' && p.flags["-NUM"] != nil {
+			continue
+		}
+		if strings.HasPrefix(t, "--") || t[0] == '+' {
+			ok = false
+			continue
+		}
+		// A cluster of short flags.
+		for k := 1; k < len(t); k++ {
+			s := p.flags["-"+t[k:k+1]]
+			if s == nil || s.value.kind == vRefuse {
+				ok = false
+				break
+			}
+			setMode(s)
+			if !s.takes {
+				continue
+			}
+			if k+1 < len(t) {
+				v := a
+				v.Text = t[k+1:]
+				ok = w.useValue(s.value, v, j) && ok
+			} else if !s.optional {
+				if i+1 >= len(args) {
+					ok = false
+					break
+				}
+				i++
+				if args[i].fields && !f.globOK {
+					ok = false
+				}
+				ok = w.useValue(s.value, args[i], j) && ok
+			}
+			break
+		}
+	}
+	return operands, mode, nil, ok
+}
+
+// operands matches operands against the form.
+func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
+	specs := f.operands
+	if len(command) > 0 {
+		n := len(specs) - 1
+		if n < 0 || specs[n].kind != vCommand {
+			j.ok = false
+			return
+		}
+		for i, o := range ops {
+			if i < n {
+				j.ok = w.useValue(specs[i].valueSpec, o, j) && j.ok
+			}
+		}
+		if len(ops) < n {
+			j.ok = false
+		}
+		w.inner(p, command, j)
+		return
+	}
+	if len(specs) == 0 {
+		if len(ops) > 0 {
+			j.ok = false
+		}
+		return
+	}
+	repeat, required := -1, 0
+	for i, s := range specs {
+		if s.repeat {
+			repeat = i
+		}
+		if !s.optional {
+			required++
+		}
+	}
+	many := false
+	for _, o := range ops {
+		many = many || o.fields
+	}
+	if len(ops) < required && !many || repeat < 0 && len(ops) > len(specs) || many && repeat < 0 {
+		j.ok = false
+	}
+	tail := 0
+	if repeat >= 0 {
+		tail = len(specs) - 1 - repeat
+	}
+	for i, o := range ops {
+		var s operandSpec
+		switch {
+		case repeat < 0:
+			if i >= len(specs) {
+				return
+			}
+			s = specs[i]
+		case i < repeat:
+			s = specs[i]
+		case i >= len(ops)-tail:
+			s = specs[len(specs)-(len(ops)-i)]
+		default:
+			s = specs[repeat]
+		}
+		if o.fields && repeat >= 0 && !s.repeat {
+			j.ok = false // it may be several operands, and they shift
+		}
+		j.ok = w.useValue(s.valueSpec, o, j) && j.ok
+	}
+}
+
+// useValue adds what a flag's value or an operand stands for.
+func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
+	switch v.kind {
+	case vText, vPattern:
+		return true
+	case vNumber:
+		return !o.Static || number(o.Text)
+	case vPlus:
+		return o.Static && strings.HasPrefix(o.Text, "+")
+	case vPath:
+		return w.usePath(v, o, j)
+	case vHost:
+		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
+		if o.Static && !o.Glob {
+			e.Target, e.Extent = o.Text, Exact
+		}
+		j.effects = append(j.effects, e)
+		return true
+	case vURL:
+		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
+		if o.Static && !o.Glob {
+			e.Target, e.Port = hostOf(o.Text)
+			e.URL = o.Text
+			if e.Target != "" {
+				e.Extent = Exact
+			}
+		}
+		j.effects = append(j.effects, e)
+		return true
+	case vShell:
+		j.shells = append(j.shells, o)
+		return true
+	case vSed:
+		return o.Static && !o.Glob && w.sed(o, j)
+	case vAwk:
+		return o.Static && !o.Glob && awkOnlyPrints(o.Text)
+	case vJq:
+		return o.Static && !o.Glob && jqOnlyReads(o.Text)
+	case vAssign:
+		name, val, _ := strings.Cut(o.Text, "=")
+		if !o.Static {
+			name = ""
+		}
+		vw := o
+		vw.Text = val
+		a := Assignment{Name: name, Value: vw.Word, Inert: inertAssign(name, vw)}
+		j.assigns = append(j.assigns, a)
+		if !a.Inert {
+			e := Effect{Kind: Environment, Target: name, Dir: w.st.dir, Span: o.Span}
+			if name != "" {
+				e.Extent = Exact
+			}
+			j.effects = append(j.effects, e)
+		}
+		return true
+	}
+	return false
+}
+
+func number(s string) bool {
+	s = strings.TrimLeft(s, "+-")
+	if s == "" || len(s) > 20 {
+		return false
+	}
+	digits := 0
+	for digits < len(s) && (s[digits] >= '0' && s[digits] <= '9' || s[digits] == '.' || s[digits] == ',') {
+		digits++
+	}
+	return digits > 0 && len(s)-digits <= 3 && strings.Trim(s[digits:], "bcwkKmMgGtTpPiBshd") == "" || s == "inf" || s == "infinity"
+}
+
+// usePath adds the effect on a path.
+func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
+	if o.proc {
+		return true
+	}
+	if o.Static && o.Text == "-" && (v.effect == Read || v.effect == List) {
+		return true
+	}
+	e := Effect{Kind: v.effect, Extent: v.extent, Dir: w.st.dir, Span: o.Span}
+	switch {
+	case o.Static && !o.Glob:
+		e.Target = o.Text
+		if o.Text == "" {
+			return false
+		}
+	case o.Static && o.Glob:
+		e.Target = o.Text
+		if v.extent == Exact {
+			e.Extent = Glob
+		} else {
+			e.Extent = Anywhere
+		}
+	default:
+		e.Extent = Anywhere
+	}
+	if e.Kind == Write && e.Extent == Exact && e.Target == "/dev/null" {
+		return true
+	}
+	j.effects = append(j.effects, e)
+	return true
+}
+
+// fixed adds the effects that a form always has.
+func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
+	for _, fe := range f.effects {
+		e := Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}}
+		switch {
+		case fe.target == "?":
+			e.Target, e.Extent = "", Anywhere
+		case fe.target == "{*}":
+			for _, o := range operands {
+				w.usePath(valueSpec{vPath, fe.kind, fe.extent}, o, j)
+			}
+			continue
+		case strings.HasPrefix(fe.target, "{"):
+			n, err := strconv.Atoi(strings.Trim(fe.target, "{}"))
+			if err != nil || n < 1 || n > len(operands) {
+				continue
+			}
+			w.usePath(valueSpec{vPath, fe.kind, fe.extent}, operands[n-1], j)
+			continue
+		}
+		j.effects = append(j.effects, e)
+	}
+}
+
+// inner prepares the command that a wrapper runs.
+func (w *walker) inner(p *program, command []word, j *judged) {
+	name := p.names[0]
+	switch name {
+	case "timeout", "time", "nice", "nohup", "stdbuf", "command", "builtin", "noglob":
+		j.transp = true
+	case "env":
+		for len(command) > 0 && command[0].Static && strings.Contains(command[0].Text, "=") {
+			w.useValue(valueSpec{kind: vAssign}, command[0], j)
+			command = command[1:]
+		}
+	case "xargs":
+		j.transp = len(command) > 0 && j.ok && len(j.effects) == 0 && !j.opaqueIn
+		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
+	}
+	j.inner = command
+}
+
+func hostOf(u string) (host string, port int) {
+	rest := u
+	if i := strings.Index(rest, "://"); i >= 0 {
+		rest = rest[i+3:]
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	if strings.ContainsAny(rest, "{}[]*\\ ") {
+		return "", 0
+	}
+	if h, p, ok := strings.Cut(rest, ":"); ok {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 1 || n > 65535 {
+			return "", 0
+		}
+		return strings.ToLower(h), n
+	}
+	return strings.ToLower(rest), 0
+}

@@ -1,0 +1,35 @@
+package bashcheck
+
+// Codes of findings. They are stable.
+const (
+	// CodeBadDescription: a description that the caller gave cannot be loaded.
+	CodeBadDescription = "bad-description"
+	// CodeSyntax: the text is not a program of the shell, as far as the parser can tell.
+	CodeSyntax = "syntax"
+	// CodeLimit: the text is over a limit and was not judged.
+	CodeLimit = "limit"
+	// CodeUnicodeControl: a control, invisible or direction-changing character.
+	CodeUnicodeControl = "unicode-control"
+	// CodeHiddenByParser: a construct in which shells run code that parsers take for data.
+	CodeHiddenByParser = "hidden-by-parser"
+	// CodeUnsupported: syntax that is not on the list of what is understood.
+	CodeUnsupported = "unsupported-syntax"
+	// CodeDynamicCommand: the name of a command is known only when it runs.
+	CodeDynamicCommand = "dynamic-command"
+	// CodeObfuscatedWord: a command name or flag is split by quotes or escapes.
+	CodeObfuscatedWord = "obfuscated-word"
+	// CodeIndirectExecution: text that only exists at run time is executed (eval, a shell reading its input).
+	CodeIndirectExecution = "indirect-execution"
+	// CodeRebindsName: a function, alias or the like changes what later words mean.
+	CodeRebindsName = "rebinds-name"
+	// CodeArithmetic: arithmetic over something that is not provably a number; shells may run code in it.
+	CodeArithmetic = "arithmetic"
+	// CodeExpansion: a parameter expansion that assigns, indirects or evaluates.
+	CodeExpansion = "expansion"
+	// CodeDialect: the text may mean something else in a shell that may run it.
+	CodeDialect = "dialect"
+	// CodeNetworkRedirect: a redirection to /dev/tcp or /dev/udp.
+	CodeNetworkRedirect = "network-redirect"
+	// CodePipeToShell: the output of a command is run as a program.
+	CodePipeToShell = "pipe-to-shell"
+)

@@ -1,0 +1,499 @@
+package bashcheck
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// DescriptionError says where and why a program description is wrong.
+type DescriptionError struct {
+	File         string
+	Line, Column int // from 1; the column counts bytes
+	Reason       string
+}
+
+func (e *DescriptionError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Reason)
+}
+
+// valueKind is what a flag's value or an operand is.
+type valueKind uint8
+
+const (
+	vNone valueKind = iota
+	vText
+	vNumber
+	vPattern
+	vPlus // a text that begins with +
+	vPath
+	vHost
+	vURL
+	vCommand
+	vShell
+	vCode
+	vSed
+	vAwk
+	vJq
+	vFind
+	vTest
+	vAssign
+	vRefuse
+)
+
+type valueSpec struct {
+	kind   valueKind
+	effect Kind // for vPath
+	extent Extent
+}
+
+type flagSpec struct {
+	takes    bool // a value follows
+	optional bool // only attached
+	value    valueSpec
+	mode     string
+}
+
+type operandSpec struct {
+	valueSpec
+	repeat   bool
+	optional bool
+}
+
+type fixedEffect struct {
+	kind   Kind
+	extent Extent
+	target string // "?" not known, "{1}", "{*}" or a literal
+	own    bool
+}
+
+type example struct {
+	command string
+	yes     bool
+	file    string
+	line    int
+}
+
+// form is one way of calling a program or a sub-command.
+type form struct {
+	name     string
+	say      string
+	operands []operandSpec
+	effects  []fixedEffect
+	own      bool
+	globOK   bool
+	exact    bool
+	edits    bool
+	prefix   int // -1: not said
+	assume   []Assumption
+}
+
+// program is a program or a sub-command.
+type program struct {
+	form
+	names    []string
+	class    Class
+	flags    map[string]*flagSpec
+	forms    map[string]*form
+	subs     map[string]*program
+	parent   *program
+	examples []example
+	file     string
+	line     int
+	reader   valueKind // find, test: the whole argument list has a reader
+}
+
+var effectWords = map[string]Kind{
+	"read": Read, "list": List, "write": Write, "delete": Delete, "change": Change,
+	"execute": Execute, "connect": Connect, "environment": Environment,
+	"process": Process, "privilege": Privilege, "unknown": Unknown,
+}
+
+var valueWords = map[string]valueKind{
+	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
+	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
+	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
+	"assign": vAssign, "refuse": vRefuse,
+}
+
+func parseEffectWord(w string) (Kind, Extent, bool) {
+	base, suffix, has := strings.Cut(w, "/")
+	k, ok := effectWords[base]
+	if !ok {
+		return 0, 0, false
+	}
+	if !has {
+		return k, Exact, true
+	}
+	switch suffix {
+	case "tree":
+		return k, Tree, true
+	case "within":
+		return k, Within, true
+	}
+	return 0, 0, false
+}
+
+func parseValueWord(w string) (valueSpec, bool) {
+	if k, ok := valueWords[w]; ok {
+		return valueSpec{kind: k}, true
+	}
+	k, e, ok := parseEffectWord(w)
+	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
+		return valueSpec{}, false
+	}
+	return valueSpec{kind: vPath, effect: k, extent: e}, true
+}
+
+type loader struct {
+	file string
+	into map[string]*program
+	top  *program // the program of the current description
+	cur  *program // the program or sub-command that facts go to
+	form *form
+	seen map[string]bool
+}
+
+func loadPrograms(file, text string, into map[string]*program) error {
+	l := &loader{file: file, into: into, seen: map[string]bool{}}
+	line := 0
+	for raw := range strings.SplitSeq(text, "\n") {
+		line++
+		if err := l.line(raw, line); err != nil {
+			return err
+		}
+	}
+	return l.finish(line)
+}
+
+// fields splits a line into words and their columns.
+func fields(s string) (words []string, cols []int) {
+	for i := 0; i < len(s); {
+		if s[i] == ' ' || s[i] == '\t' {
+			i++
+			continue
+		}
+		j := i
+		for j < len(s) && s[j] != ' ' && s[j] != '\t' {
+			j++
+		}
+		words, cols = append(words, s[i:j]), append(cols, i+1)
+		i = j
+	}
+	return words, cols
+}
+
+func (l *loader) line(raw string, line int) error {
+	fail := func(col int, format string, args ...any) error {
+		return &DescriptionError{l.file, line, col, fmt.Sprintf(format, args...)}
+	}
+	if strings.HasPrefix(strings.TrimLeft(raw, " \t"), "#") {
+		return nil
+	}
+	words, cols := fields(raw)
+	if len(words) == 0 {
+		return nil
+	}
+	key := words[0]
+	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
+	if key != "yes" && key != "no" && key != "why" && key != "say" {
+		for i, w := range words {
+			if w == "#" {
+				words, cols = words[:i], cols[:i]
+				break
+			}
+		}
+	}
+	args := words[1:]
+	col := func(i int) int { return cols[i+1] }
+	if key == "program" {
+		if err := l.finish(line); err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			return fail(cols[0], "program needs a name")
+		}
+		p := &program{names: args, class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
+		p.prefix = -1
+		for i, n := range args {
+			if l.into[n] != nil && l.into[n].file == l.file || l.seen[n] {
+				return fail(col(i), "program %q is described twice", n)
+			}
+			if l.into[n] != nil {
+				return fail(col(i), "program %q is already described in %s", n, l.into[n].file)
+			}
+			l.seen[n] = true
+		}
+		l.top, l.cur, l.form = p, p, &p.form
+		return nil
+	}
+	if l.top == nil {
+		return fail(cols[0], "%q before the first program", key)
+	}
+	switch key {
+	case "why":
+		if rest == "" {
+			return fail(cols[0], "why needs a text")
+		}
+	case "class":
+		classes := map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
+		if len(args) != 1 || classes[args[0]] == 0 {
+			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
+		}
+		l.cur.class = classes[args[0]]
+	case "say":
+		if rest == "" || l.form.say != "" {
+			return fail(cols[0], "say needs one text, once")
+		}
+		l.form.say = rest
+	case "flags":
+		if len(args) == 0 {
+			return fail(cols[0], "flags needs flags")
+		}
+		for i, f := range args {
+			if err := l.addFlag(f, &flagSpec{}); err != "" {
+				return fail(col(i), "%s", err)
+			}
+		}
+	case "flag":
+		if len(args) < 2 {
+			return fail(cols[0], "flag needs a kind and flags")
+		}
+		kind, optional := strings.CutSuffix(args[0], "?")
+		v, ok := parseValueWord(kind)
+		if !ok {
+			return fail(col(0), "unknown kind %q", args[0])
+		}
+		for i, f := range args[1:] {
+			spec := &flagSpec{takes: true, optional: optional, value: v}
+			if v.kind == vRefuse {
+				spec.takes = false
+			}
+			if err := l.addFlag(f, spec); err != "" {
+				return fail(col(i+1), "%s", err)
+			}
+		}
+	case "mode":
+		if len(args) < 2 {
+			return fail(cols[0], "mode needs a name and flags")
+		}
+		for i, f := range args[1:] {
+			spec := l.cur.flags[f]
+			if spec == nil {
+				spec = &flagSpec{}
+				if err := l.addFlag(f, spec); err != "" {
+					return fail(col(i+1), "%s", err)
+				}
+			}
+			if spec.mode != "" {
+				return fail(col(i+1), "flag %s already has a mode", f)
+			}
+			spec.mode = args[0]
+		}
+	case "operands":
+		if len(args) == 0 || l.form.operands != nil {
+			return fail(cols[0], "operands needs kinds, once")
+		}
+		repeats := 0
+		for i, a := range args {
+			var o operandSpec
+			name := a
+			if n, ok := strings.CutSuffix(name, "*"); ok {
+				name, o.repeat, o.optional = n, true, true
+			} else if n, ok := strings.CutSuffix(name, "+"); ok {
+				name, o.repeat = n, true
+			} else if n, ok := strings.CutSuffix(name, "?"); ok {
+				name, o.optional = n, true
+			}
+			v, ok := parseValueWord(name)
+			if !ok {
+				return fail(col(i), "unknown kind %q", a)
+			}
+			if o.repeat {
+				if repeats++; repeats > 1 {
+					return fail(col(i), "only one operand may repeat")
+				}
+			}
+			if (v.kind == vCommand || v.kind == vFind || v.kind == vTest) && i != len(args)-1 {
+				return fail(col(i), "%s must be the last operand", name)
+			}
+			if v.kind == vFind || v.kind == vTest {
+				if i != 0 {
+					return fail(col(i), "%s must be the only operand", name)
+				}
+				l.cur.reader = v.kind
+			}
+			o.valueSpec = v
+			l.form.operands = append(l.form.operands, o)
+		}
+	case "effect":
+		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
+			return fail(cols[0], "effect needs a kind, a target and perhaps own")
+		}
+		k, e, ok := parseEffectWord(args[0])
+		if !ok {
+			return fail(col(0), "unknown effect %q", args[0])
+		}
+		l.form.effects = append(l.form.effects, fixedEffect{k, e, args[1], len(args) == 3})
+	case "own":
+		l.form.own = true
+	case "assume":
+		if len(args) != 1 {
+			return fail(cols[0], "assume needs one name")
+		}
+		l.form.assume = append(l.form.assume, Assumption(args[0]))
+	case "glob":
+		if len(args) != 1 || args[0] != "ok" {
+			return fail(cols[0], "the line is: glob ok")
+		}
+		l.form.globOK = true
+	case "exact":
+		l.form.exact = true
+	case "edits":
+		l.form.edits = true
+	case "prefix":
+		n, err := strconv.Atoi(strings.Join(args, " "))
+		if err != nil || n < 0 || n > 3 {
+			return fail(cols[0], "prefix is a number from 0 to 3")
+		}
+		l.form.prefix = n
+	case "form":
+		if len(args) != 1 || l.cur.forms[args[0]] != nil {
+			return fail(cols[0], "form needs one new name")
+		}
+		f := &form{name: args[0], prefix: -1}
+		l.cur.forms[args[0]] = f
+		l.form = f
+	case "sub":
+		if len(args) == 0 {
+			return fail(cols[0], "sub needs a name")
+		}
+		p := &program{class: l.top.class, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, parent: l.top, file: l.file, line: line}
+		p.prefix = -1
+		// Two words in quotes are a sub-command of a sub-command.
+		names, err := subNames(rest)
+		if err != "" {
+			return fail(col(0), "%s", err)
+		}
+		for _, n := range names {
+			if l.top.subs[n] != nil {
+				return fail(col(0), "sub-command %q is described twice", n)
+			}
+			l.top.subs[n] = p
+		}
+		p.names = names
+		l.cur, l.form = p, &p.form
+	case "yes", "no":
+		if rest == "" {
+			return fail(cols[0], "%s needs a command", key)
+		}
+		l.top.examples = append(l.top.examples, example{rest, key == "yes", l.file, line})
+	default:
+		return fail(cols[0], "unknown keyword %q", key)
+	}
+	return nil
+}
+
+// subNames reads names; a name of two words stands in double quotes.
+func subNames(s string) (names []string, problem string) {
+	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
+		if s[0] == '#' {
+			break
+		}
+		if s[0] == '"' {
+			end := strings.IndexByte(s[1:], '"')
+			if end < 0 {
+				return nil, "missing closing quote"
+			}
+			names, s = append(names, s[1:1+end]), s[end+2:]
+			continue
+		}
+		w, rest, _ := strings.Cut(s, " ")
+		names, s = append(names, w), rest
+	}
+	return names, ""
+}
+
+func (l *loader) addFlag(f string, spec *flagSpec) string {
+	if len(f) < 2 || f[0] != '-' && f[0] != '+' {
+		return fmt.Sprintf("%q is not a flag", f)
+	}
+	if l.cur.flags[f] != nil {
+		return fmt.Sprintf("flag %s stands here twice", f)
+	}
+	l.cur.flags[f] = spec
+	return ""
+}
+
+// finish checks and stores the program that was read.
+func (l *loader) finish(line int) error {
+	p := l.top
+	if p == nil {
+		return nil
+	}
+	fail := func(format string, args ...any) error {
+		return &DescriptionError{l.file, p.line, 1, fmt.Sprintf("program %s: ", p.names[0]) + fmt.Sprintf(format, args...)}
+	}
+	all := []*program{p}
+	for _, s := range p.subs {
+		all = append(all, s)
+	}
+	for _, q := range all {
+		for name, f := range q.flags {
+			if f.mode != "" && q.forms[f.mode] == nil {
+				return fail("mode %q of %s has no form", f.mode, name)
+			}
+		}
+		for name := range q.forms {
+			used := name == "operands"
+			for _, f := range q.flags {
+				used = used || f.mode == name
+			}
+			if !used {
+				return fail("no flag chooses form %q", name)
+			}
+		}
+		if q.globOK {
+			for name, f := range q.flags {
+				if !harmless(f.value) {
+					return fail("glob ok, but flag %s does more than read", name)
+				}
+			}
+			for _, o := range q.operands {
+				if !harmless(o.valueSpec) {
+					return fail("glob ok, but an operand does more than read")
+				}
+			}
+			if len(q.forms) > 0 {
+				for _, f := range q.forms {
+					for _, o := range f.operands {
+						if !harmless(o.valueSpec) {
+							return fail("glob ok, but form %s does more than read", f.name)
+						}
+					}
+				}
+			}
+		}
+	}
+	if p.say == "" && len(p.subs) == 0 {
+		return fail("say is missing")
+	}
+	if len(p.examples) == 0 {
+		return fail("there is no example")
+	}
+	for _, n := range p.names {
+		l.into[n] = p
+	}
+	l.top, l.cur, l.form = nil, nil, nil
+	return nil
+}
+
+func harmless(v valueSpec) bool {
+	switch v.kind {
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse:
+		return true
+	case vPath:
+		return v.effect == Read || v.effect == List
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+package bashcheck
+
+import (
+	"embed"
+	"io/fs"
+	"maps"
+	"sync"
+)
+
+// Dialect is the shell that will run the text.
+type Dialect uint8
+
+// The dialects. Zsh accepts only text that bash and zsh read alike; POSIX only
+// what bash and a POSIX shell read alike; Any is for when the shell is not
+// known: the text must mean the same in all of them.
+const (
+	Bash Dialect = iota
+	POSIX
+	Zsh
+	Any
+)
+
+// Options configure an [Analyzer]. The zero value analyzes for bash with the
+// built-in descriptions and the default limits.
+type Options struct {
+	// Shell is the shell that will run the text.
+	Shell Dialect
+	// Home is the home directory, an absolute path, for ~ and $HOME. Empty:
+	// not known.
+	Home string
+	// Vars are variables whose values the caller knows and vouches for.
+	Vars map[string]string
+	// Programs are descriptions of further programs, in the format of the
+	// built-in ones. A program described here replaces the built-in
+	// description of that name.
+	Programs []Source
+	// Limits bound the work that one text may cause.
+	Limits Limits
+}
+
+// Source is one text of program descriptions; Name is for error messages.
+type Source struct{ Name, Text string }
+
+// Limits bound one analysis. A zero field means the default. A text over a
+// limit is not provable; it is never judged in part.
+type Limits struct {
+	Bytes    int // length of the text; default 10,000
+	Depth    int // nesting; default 20
+	Nodes    int // syntax nodes; default 20,000
+	Commands int // simple commands; default 200
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(p *int, d int) {
+		if *p <= 0 {
+			*p = d
+		}
+	}
+	set(&l.Bytes, 10_000)
+	set(&l.Depth, 20)
+	set(&l.Nodes, 20_000)
+	set(&l.Commands, 200)
+	return l
+}
+
+// Analyzer tells what command lines would do. It is immutable and safe for
+// concurrent use.
+type Analyzer struct {
+	opts Options
+	own  map[string]*program
+	err  error
+}
+
+// New returns an analyzer. A description in opts.Programs that cannot be
+// loaded does not disable the analyzer silently: Err returns the error, and
+// every Report then has a blocking finding that names it.
+func New(opts Options) *Analyzer {
+	a := &Analyzer{opts: opts}
+	a.opts.Limits = opts.Limits.withDefaults()
+	a.opts.Vars = maps.Clone(opts.Vars)
+	a.opts.Programs = nil
+	if len(opts.Programs) > 0 {
+		a.own = map[string]*program{}
+		for _, s := range opts.Programs {
+			if err := loadPrograms(s.Name, s.Text, a.own); err != nil {
+				a.err = err
+				break
+			}
+		}
+	}
+	return a
+}
+
+// Err returns why a description in Options.Programs could not be loaded (a
+// [*DescriptionError]), or nil.
+func (a *Analyzer) Err() error { return a.err }
+
+var defaultAnalyzer = sync.OnceValue(func() *Analyzer { return New(Options{}) })
+
+// Analyze analyzes src for bash with the built-in descriptions.
+func Analyze(src string) Report { return defaultAnalyzer().Analyze(src) }
+
+//go:embed programs/*.txt
+var programFiles embed.FS
+
+type programTable struct {
+	programs map[string]*program
+	err      error
+}
+
+// builtin loads the embedded descriptions on first use.
+var builtin = sync.OnceValue(func() programTable {
+	t := programTable{programs: map[string]*program{}}
+	names, err := fs.Glob(programFiles, "programs/*.txt")
+	if err != nil {
+		return programTable{err: err}
+	}
+	for _, name := range names {
+		if name == "programs/FORMAT.txt" {
+			continue
+		}
+		data, err := programFiles.ReadFile(name)
+		if err == nil {
+			err = loadPrograms(name, string(data), t.programs)
+		}
+		if err != nil {
+			return programTable{err: err}
+		}
+	}
+	return t
+})
+
+// lookup finds the description of a program by the word that names it.
+func (a *Analyzer) lookup(name string) *program {
+	if p := a.own[name]; p != nil {
+		return p
+	}
+	return builtin().programs[name]
+}

@@ -1,0 +1,679 @@
+package bashcheck
+
+import (
+	"path"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// word is a Word with what matters only while a command is judged.
+type word struct {
+	Word
+	lead   byte // not static: the first byte of every field it becomes, 0 not known
+	fields bool // may become any number of fields
+	proc   bool // a process substitution
+	odd    bool // written with quotes or escapes inside
+}
+
+// ctx says where a part stands.
+type ctx uint8
+
+const (
+	cWord  ctx = iota
+	cDquot     // double quotes
+	cHdoc      // here-document body
+	cArith     // arithmetic, subscripts, slices
+)
+
+// word evaluates a word where the shell splits and globs.
+func (w *walker) word(n *syntax.Word) word { return w.eval(n, true) }
+
+// value evaluates a word where it does not (assignments, here-strings).
+func (w *walker) value(n *syntax.Word) word { return w.eval(n, false) }
+
+func (w *walker) hereDoc(n *syntax.Word) {
+	for _, p := range n.Parts {
+		w.part(p, cHdoc)
+	}
+}
+
+func (w *walker) eval(n *syntax.Word, split bool) word {
+	out := word{Word: Word{Span: w.nodeSpan(n)}}
+	if !w.enter(n) {
+		return out
+	}
+	defer w.leave()
+	src := w.src[n.Pos().Offset():n.End().Offset()]
+	static, glob := true, false
+	if len(n.Parts) == 1 {
+		if l, ok := n.Parts[0].(*syntax.Lit); ok && plainLit(l.Value) {
+			w.nodes++
+			out.Text, out.Static = l.Value, true
+			w.zshLit(l)
+			return out
+		}
+	}
+	var b strings.Builder
+	known := true   // everything so far is known
+	splits := false // fields of unknown beginnings
+	first := func(c byte) {
+		if known && b.Len() == 0 {
+			out.lead = c
+		}
+	}
+	emit := func(s string) {
+		if known {
+			b.WriteString(s)
+		}
+	}
+	unknown := func() { static, known = false, false }
+	for i, p := range n.Parts {
+		if !w.part(p, cWord) {
+			unknown()
+			out.fields = true
+			continue
+		}
+		switch x := p.(type) {
+		case *syntax.Lit:
+			text, g, odd, ok := unescape(x.Value, split)
+			out.odd = out.odd || odd
+			if i == 0 && strings.HasPrefix(x.Value, "~") {
+				name, rest, _ := strings.Cut(text, "/")
+				switch home := w.get("HOME"); {
+				case name == "~" && home.known && (len(n.Parts) == 1 || strings.Contains(text, "/")):
+					text = home.text
+					if strings.Contains(x.Value, "/") {
+						text += "/" + rest
+					}
+				case name == "~" || name == "~+" || name == "~-":
+					first('/')
+					unknown()
+				default:
+					unknown()
+				}
+			}
+			if !ok { // braces
+				out.fields = true
+				if j := strings.IndexByte(text, '{'); j > 0 {
+					first(text[0])
+				}
+				unknown()
+			}
+			if g {
+				glob = true
+				if j := strings.IndexAny(text, "*?["); j > 0 {
+					first(text[0])
+				}
+				out.fields = true
+			} else if text != "" {
+				first(text[0])
+			}
+			emit(text)
+		case *syntax.SglQuoted:
+			out.odd = true
+			text, ok := x.Value, true
+			if x.Dollar {
+				text, ok = ansiC(x.Value)
+			}
+			if !ok {
+				unknown()
+				break
+			}
+			if text != "" {
+				first(text[0])
+			}
+			if split && strings.ContainsAny(text, "*?[") && glob {
+				unknown() // a quoted pattern character beside a live one
+			}
+			emit(text)
+		case *syntax.DblQuoted:
+			out.odd = true
+			for _, q := range x.Parts {
+				switch y := q.(type) {
+				case *syntax.Lit:
+					text := unescapeQuoted(y.Value)
+					if text != "" {
+						first(text[0])
+					}
+					emit(text)
+				case *syntax.ParamExp:
+					v := w.param(y)
+					if v.known {
+						if v.text != "" {
+							first(v.text[0])
+						}
+						emit(v.text)
+					} else {
+						if v.lead != 0 {
+							first(v.lead)
+						}
+						if manyFields(y) {
+							out.fields, splits = true, true
+						}
+						unknown()
+					}
+				default:
+					unknown()
+				}
+			}
+		case *syntax.ParamExp:
+			v := w.param(x)
+			switch {
+			case v.known && v.text != "" && !strings.ContainsAny(v.text, " \t\n*?[\\"):
+				first(v.text[0])
+				emit(v.text)
+			case !split && v.known:
+				emit(v.text)
+			default:
+				out.fields, splits = out.fields || split, splits || split
+				if v.lead != 0 && !split {
+					first(v.lead)
+				}
+				unknown()
+			}
+		case *syntax.ArithmExp:
+			first('0')
+			if out.lead == '0' {
+				out.lead = 0 // may be negative
+			}
+			unknown()
+		case *syntax.ProcSubst:
+			first('/')
+			out.proc = len(n.Parts) == 1
+			unknown()
+		case *syntax.ExtGlob:
+			glob, out.fields = true, true
+			unknown()
+		default: // command substitution
+			out.fields, splits = out.fields || split, splits || split
+			unknown()
+		}
+	}
+	if splits {
+		out.lead = 0
+	}
+	out.Static = static
+	out.Glob = glob
+	if static {
+		out.Text = b.String()
+		if !glob {
+			out.fields = false
+		}
+	} else {
+		out.Text = src
+	}
+	return out
+}
+
+// plainLit says that a literal means itself.
+func plainLit(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '\\', '*', '?', '[', '{', '}', '~', '$', '`', '(', ')', '<', '>', '^', '#', '!', ']':
+			return false
+		}
+	}
+	return true
+}
+
+func manyFields(p *syntax.ParamExp) bool {
+	if p.Param != nil && (p.Param.Value == "@" || p.Param.Value == "*") {
+		return true
+	}
+	return p.Index != nil || p.Excl || p.Names != 0
+}
+
+// unescape removes backslashes from an unquoted literal. glob: a live pattern
+// character stands in it. ok is false where braces may expand.
+func unescape(s string, split bool) (text string, glob, odd, ok bool) {
+	ok = true
+	if strings.IndexByte(s, '\\') < 0 && !strings.ContainsAny(s, "*?[{") {
+		return s, false, false, true
+	}
+	var b strings.Builder
+	brace := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '\\':
+			odd = true
+			if i++; i < len(s) && s[i] != '\n' {
+				b.WriteByte(s[i])
+			}
+			continue
+		case '*', '?', '[':
+			glob = split
+		case '{':
+			brace = true
+		case ',':
+			if brace {
+				ok = !split
+			}
+		case '.':
+			if brace && i+1 < len(s) && s[i+1] == '.' {
+				ok = !split
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	if brace && split && (strings.Contains(s, ",") || strings.Contains(s, "..")) {
+		ok = false
+	}
+	return b.String(), glob, odd, ok
+}
+
+// unescapeQuoted removes the backslashes that double quotes remove.
+func unescapeQuoted(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			switch s[i+1] {
+			case '$', '`', '"', '\\':
+				i++
+			case '\n':
+				i++
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// ansiC decodes the few escapes of $'…' whose meaning is the same everywhere.
+func ansiC(s string) (string, bool) {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s, true
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if i == len(s) {
+			return "", false
+		}
+		switch s[i] {
+		case 'n':
+			b.WriteByte('\n')
+		case 't':
+			b.WriteByte('\t')
+		case '\\', '\'', '"':
+			b.WriteByte(s[i])
+		default:
+			return "", false
+		}
+	}
+	return b.String(), true
+}
+
+// zshLit refuses what zsh reads otherwise than bash.
+func (w *walker) zshLit(l *syntax.Lit) {
+	if w.d != Zsh && w.d != Any {
+		return
+	}
+	v := l.Value
+	bad := strings.ContainsAny(v, "()^#<>]!{[") || strings.HasPrefix(v, "=") ||
+		strings.Contains(strings.TrimPrefix(v, "~/"), "~") && v != "~"
+	if v == "[" || v == "]" || v == "!" {
+		bad = v == "!"
+	}
+	if bad {
+		w.block(CodeDialect, w.nodeSpan(l), "zsh may read %s otherwise than bash", escape(v))
+	}
+}
+
+// part checks one part of a word against the closed list of what is
+// understood and walks what it contains. It returns false for what is not
+// understood; a blocking finding then stands.
+func (w *walker) part(p syntax.WordPart, c ctx) bool {
+	if !w.enter(p) {
+		return false
+	}
+	defer w.leave()
+	switch x := p.(type) {
+	case *syntax.Lit:
+		if c == cWord {
+			w.zshLit(x)
+		}
+		return w.lit(x, c)
+	case *syntax.SglQuoted:
+		if c != cWord && strings.ContainsAny(x.Value, "$`[\\") {
+			w.block(CodeHiddenByParser, w.nodeSpan(x), "single quotes do not protect here, and they hold code")
+			return false
+		}
+		if c == cWord && !x.Dollar {
+			w.oddAllowed = append(w.oddAllowed, Span{int(x.Pos().Offset()), int(x.End().Offset())})
+		}
+		return true
+	case *syntax.DblQuoted:
+		if x.Dollar {
+			w.block(CodeUnsupported, w.nodeSpan(x), "translated strings are not understood")
+			return false
+		}
+		in := cDquot
+		if c == cArith {
+			in = cArith
+		}
+		ok := true
+		for _, q := range x.Parts {
+			ok = w.part(q, in) && ok
+		}
+		return ok
+	case *syntax.ParamExp:
+		return w.paramExp(x, c)
+	case *syntax.CmdSubst:
+		if x.TempFile || x.ReplyVar {
+			w.block(CodeUnsupported, w.nodeSpan(x), "this substitution is not understood by every bash")
+			return false
+		}
+		if x.Backquotes {
+			w.seenTicks++
+			if strings.Contains(w.src[x.Pos().Offset():x.End().Offset()], "\\") {
+				w.block(CodeHiddenByParser, w.nodeSpan(x), "a backslash stands inside backquotes")
+			}
+		} else {
+			w.seenDollar++
+		}
+		if c == cArith {
+			w.block(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
+		}
+		w.substituted(x.Stmts)
+		return true
+	case *syntax.ProcSubst:
+		if x.Op != syntax.CmdIn && x.Op != syntax.CmdOut || c != cWord {
+			w.block(CodeUnsupported, w.nodeSpan(x), "this process substitution is not understood")
+			return false
+		}
+		w.seenProcs++
+		w.substituted(x.Stmts)
+		return true
+	case *syntax.ArithmExp:
+		if x.Bracket || x.Unsigned {
+			w.block(CodeUnsupported, w.nodeSpan(x), "this form of arithmetic is not understood")
+		} else {
+			w.seenDollar++
+		}
+		return w.arithm(x.X)
+	case *syntax.ExtGlob:
+		for i := range len(x.Pattern.Value) {
+			if c := x.Pattern.Value[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.|*?-", c) >= 0) {
+				w.block(CodeHiddenByParser, w.nodeSpan(x), "an extended pattern may hold code that the shell runs")
+				return false
+			}
+		}
+		return true
+	}
+	w.block(CodeUnsupported, w.nodeSpan(p), "this part of a word is not understood")
+	return false
+}
+
+// lit looks at the source of a literal for what a shell would still expand.
+func (w *walker) lit(l *syntax.Lit, c ctx) bool {
+	start, end := int(l.Pos().Offset()), int(l.End().Offset())
+	if end > len(w.src) || start > end {
+		return false
+	}
+	s := w.src[start:end]
+	for i := 0; i < len(s); i++ {
+		bad := false
+		switch s[i] {
+		case '\\':
+			i++
+			continue
+		case '`':
+			bad = true
+		case '$':
+			next := byte(' ')
+			if start+i+1 < len(w.src) {
+				next = w.src[start+i+1]
+			}
+			ok := " \t\n|)/.,;:%=+]}^&"
+			if c == cDquot {
+				ok += "\"'"
+			}
+			bad = strings.IndexByte(ok, next) < 0 || c == cArith
+		case '(':
+			bad = c == cWord || c == cArith
+		case '<', '>':
+			bad = c == cWord && i+1 < len(s) && s[i+1] == '('
+		}
+		if bad {
+			w.block(CodeHiddenByParser, w.nodeSpan(l), "a shell may run or expand what the parser takes for plain text: %s", escape(s))
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walker) substituted(list []*syntax.Stmt) {
+	w.subst++
+	w.isolated(func() { w.stmts(list) })
+	w.subst--
+}
+
+// paramExp allows the expansions that neither assign nor evaluate.
+func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
+	bad := func(code, text string) bool {
+		w.block(code, w.nodeSpan(x), "%s", text)
+		return false
+	}
+	if x.Param == nil || x.Excl || x.Width || x.IsSet || x.Flags != nil || x.NestedParam != nil || x.Names != 0 ||
+		x.Split != 0 || x.GlobSubst != 0 || x.RcExpand != 0 || len(x.Modifiers) > 0 {
+		return bad(CodeExpansion, "this expansion evaluates or indirects")
+	}
+	if c == cArith && !w.get(x.Param.Value).integer {
+		return bad(CodeArithmetic, "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
+	}
+	inner := c
+	ok := true
+	if x.Index != nil {
+		if iw, isWord := x.Index.(*syntax.Word); !isWord || iw.Lit() != "@" && iw.Lit() != "*" {
+			ok = w.arithm(x.Index) && ok
+		}
+	}
+	if x.Slice != nil {
+		if x.Slice.Offset != nil {
+			ok = w.arithm(x.Slice.Offset) && ok
+		}
+		if x.Slice.Length != nil {
+			ok = w.arithm(x.Slice.Length) && ok
+		}
+	}
+	if x.Repl != nil {
+		for _, v := range []*syntax.Word{x.Repl.Orig, x.Repl.With} {
+			ok = w.wordParts(v, inner) && ok
+		}
+	}
+	if x.Exp != nil {
+		switch x.Exp.Op {
+		case syntax.AlternateUnset, syntax.AlternateUnsetOrNull, syntax.DefaultUnset, syntax.DefaultUnsetOrNull,
+			syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix,
+			syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll,
+			syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
+			ok = w.wordParts(x.Exp.Word, inner) && ok
+		case syntax.OtherParamOps:
+			if x.Exp.Word == nil || x.Exp.Word.Lit() != "Q" {
+				return bad(CodeExpansion, "this expansion evaluates its value")
+			}
+		default:
+			return bad(CodeExpansion, "this expansion assigns or evaluates")
+		}
+	}
+	return ok
+}
+
+func (w *walker) wordParts(n *syntax.Word, c ctx) bool {
+	ok := true
+	if n != nil {
+		for _, p := range n.Parts {
+			ok = w.part(p, c) && ok
+		}
+	}
+	return ok
+}
+
+// param is what is known about the value of an expansion that was accepted.
+func (w *walker) param(x *syntax.ParamExp) value {
+	if x.Param == nil {
+		return value{}
+	}
+	if x.Length || x.Param.Value == "#" || x.Param.Value == "?" || x.Param.Value == "$" {
+		return value{lead: '0', integer: true}
+	}
+	if x.Excl || x.Index != nil || x.Slice != nil || x.Repl != nil || x.Names != 0 || x.Exp != nil || x.Width {
+		return value{}
+	}
+	return w.get(x.Param.Value)
+}
+
+// arithm accepts arithmetic over numbers and variables that are numbers.
+func (w *walker) arithm(e syntax.ArithmExpr) bool {
+	if e == nil {
+		return true
+	}
+	if !w.enter(e) {
+		return false
+	}
+	defer w.leave()
+	switch x := e.(type) {
+	case *syntax.Word:
+		if l := x.Lit(); l != "" {
+			if isInteger(l) || w.get(l).integer {
+				return true
+			}
+			w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses %s, which is not provably a number; a shell may run code in it", escape(l))
+			return false
+		}
+		ok := true
+		for _, p := range x.Parts {
+			switch q := p.(type) {
+			case *syntax.ParamExp:
+				ok = w.part(q, cArith) && ok
+				if !w.param(q).integer {
+					w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses a value that is not provably a number; a shell may run code in it")
+					ok = false
+				}
+			case *syntax.ArithmExp:
+				ok = w.part(q, cArith) && ok
+			case *syntax.Lit:
+				if !isInteger(q.Value) {
+					w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses something that is not a number")
+					ok = false
+				}
+			case *syntax.CmdSubst:
+				w.part(q, cArith)
+				ok = false
+			default:
+				w.part(q, cArith)
+				w.block(CodeArithmetic, w.nodeSpan(x), "quoted text is evaluated as arithmetic, in which a shell may run code")
+				ok = false
+			}
+		}
+		return ok
+	case *syntax.BinaryArithm:
+		assign := x.Op >= syntax.Assgn && x.Op <= syntax.ShrAssgn
+		if assign {
+			w.block(CodeArithmetic, w.nodeSpan(x), "an assignment inside arithmetic is not understood")
+			return false
+		}
+		l := w.arithm(x.X)
+		return w.arithm(x.Y) && l
+	case *syntax.UnaryArithm:
+		if x.Op == syntax.Inc || x.Op == syntax.Dec {
+			if l, ok := x.X.(*syntax.Word); ok && w.get(l.Lit()).integer {
+				w.set(l.Lit(), value{integer: true})
+				return true
+			}
+		}
+		return w.arithm(x.X)
+	case *syntax.ParenArithm:
+		return w.arithm(x.X)
+	}
+	w.block(CodeUnsupported, w.nodeSpan(e), "this arithmetic is not understood")
+	return false
+}
+
+// test walks a [[ ]] expression.
+func (w *walker) test(e syntax.TestExpr) {
+	if e == nil || !w.enter(e) {
+		return
+	}
+	defer w.leave()
+	switch x := e.(type) {
+	case *syntax.Word:
+		w.value(x)
+	case *syntax.ParenTest:
+		w.test(x.X)
+	case *syntax.UnaryTest:
+		switch x.Op {
+		case syntax.TsVarSet, syntax.TsRefVar, syntax.TsOptSet:
+			w.block(CodeArithmetic, w.nodeSpan(x), "this test evaluates a variable name, in which a shell may run code")
+		}
+		w.test(x.X)
+	case *syntax.BinaryTest:
+		switch x.Op {
+		case syntax.TsEql, syntax.TsNeq, syntax.TsLeq, syntax.TsGeq, syntax.TsLss, syntax.TsGtr:
+			for _, s := range []syntax.TestExpr{x.X, x.Y} {
+				if sw, ok := s.(*syntax.Word); ok {
+					if v := w.value(sw); v.Static && isInteger(v.Text) || w.integerWord(sw) {
+						continue
+					}
+				}
+				w.block(CodeArithmetic, w.nodeSpan(x), "this test evaluates its operands as arithmetic, in which a shell may run code")
+			}
+			return
+		}
+		w.test(x.X)
+		w.test(x.Y)
+	default:
+		w.block(CodeUnsupported, w.nodeSpan(e), "this test is not understood")
+	}
+}
+
+func (w *walker) integerWord(n *syntax.Word) bool {
+	if len(n.Parts) != 1 {
+		return false
+	}
+	p := n.Parts[0]
+	if d, ok := p.(*syntax.DblQuoted); ok && len(d.Parts) == 1 {
+		p = d.Parts[0]
+	}
+	x, ok := p.(*syntax.ParamExp)
+	return ok && w.param(x).integer
+}
+
+// escape makes control and invisible characters visible.
+func escape(s string) string {
+	const most = 2000
+	var b strings.Builder
+	for i, r := range s {
+		if i > most {
+			b.WriteString("…")
+			break
+		}
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x20 || r == 0x7f || r >= 0x80 && (oddRune(r) || r == 0xfffd):
+			const hex = "0123456789ABCDEF"
+			b.WriteString("<U+")
+			for shift := 16; shift >= 0; shift -= 4 {
+				b.WriteByte(hex[r>>shift&15])
+			}
+			b.WriteByte('>')
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func baseName(s string) string { return path.Base(s) }
