@@ -1,0 +1,253 @@
+// Command hook is a PreToolUse and PermissionRequest hook: an agent that knows
+// such hooks (https://code.claude.com/docs/en/hooks) asks it before each tool
+// call, and it answers by the user's permission rules. It reads one JSON event
+// on standard input and writes exactly one JSON object.
+//
+// PreToolUse: on any failure of its own it writes the reason to standard error
+// and exits 2, which blocks the call. PermissionRequest ignores that status, so
+// there a failure is "no decision" and the person is asked.
+//
+// The hook does not run the command. It grants an assumption of the analysis
+// only where it can see for itself that it holds; -assume names further ones.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/clearance-go/clearance/bashcheck"
+	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/permission/settings"
+	"github.com/clearance-go/clearance/permission/toolset"
+	"github.com/clearance-go/clearance/scope"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())) }
+
+// maxEvent bounds the event.
+const maxEvent = 32 << 20
+
+type event struct {
+	Name      string          `json:"hook_event_name"`
+	Tool      string          `json:"tool_name"`
+	Input     json.RawMessage `json:"tool_input"`
+	Dir       string          `json:"cwd"`
+	Mode      string          `json:"permission_mode"`
+	ToolUseID string          `json:"tool_use_id"`
+}
+
+type config struct {
+	home, managed, settings, project, assume, shell string
+	trusted                                         bool
+	timeout                                         time.Duration
+}
+
+// run returns the exit status.
+func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status int) {
+	var c config
+	flags := flag.NewFlagSet("hook", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	flags.StringVar(&c.home, "home", "", "home directory (default: the user's)")
+	flags.StringVar(&c.managed, "managed", "", "managed settings file (default: the system's)")
+	flags.StringVar(&c.settings, "settings", "", "further settings file, as on the agent's command line")
+	flags.StringVar(&c.project, "project", "", "project directory (default: CLAUDE_PROJECT_DIR, else the event's cwd)")
+	flags.StringVar(&c.assume, "assume", "", "assumptions that hold although the hook cannot see it, separated by commas")
+	flags.StringVar(&c.shell, "shell", "", "shell that runs Bash calls: bash, sh, zsh, any (default: from SHELL)")
+	flags.BoolVar(&c.trusted, "trusted", false, "the project's settings may also loosen")
+	flags.DurationVar(&c.timeout, "timeout", 5*time.Second, "give up after this time")
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
+		fmt.Fprintln(errs, "hook: wrong usage")
+		return 2
+	}
+	var ev event
+	fail := func(err error) int {
+		if ev.Name == "PermissionRequest" {
+			fmt.Fprintln(errs, "hook: no decision:", err)
+			_, _ = io.WriteString(out, "{}\n")
+			return 0
+		}
+		fmt.Fprintln(errs, "hook: the call is blocked:", err)
+		return 2
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxEvent+1))
+	if err == nil && len(data) > maxEvent {
+		err = fmt.Errorf("the event is larger than %d bytes", maxEvent)
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &ev)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if ev.Name != "PreToolUse" && ev.Name != "PermissionRequest" {
+		fmt.Fprintf(errs, "hook: unknown event %q\n", ev.Name)
+		return 2
+	}
+
+	type result struct {
+		d   permission.Decision
+		err error
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- result{err: fmt.Errorf("internal error: %v", p)}
+			}
+		}()
+		d, err := decide(ctx, c, ev, env)
+		done <- result{d, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		r.err = fmt.Errorf("no answer within %s", c.timeout)
+	}
+	if r.err != nil {
+		return fail(r.err)
+	}
+	answer, err := encode(ev.Name, r.d)
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := out.Write(append(answer, '\n')); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+func decide(ctx context.Context, c config, ev event, env []string) (permission.Decision, error) {
+	var none permission.Decision
+	vars := environ(env)
+	if c.home == "" {
+		c.home = vars["HOME"]
+		if c.home == "" {
+			c.home = vars["USERPROFILE"]
+		}
+	}
+	if !filepath.IsAbs(c.home) {
+		return none, errors.New("no home directory: set HOME or use -home")
+	}
+	if !filepath.IsAbs(ev.Dir) {
+		return none, fmt.Errorf("the event's cwd %q is not an absolute path", ev.Dir)
+	}
+	if c.project == "" {
+		c.project = vars["CLAUDE_PROJECT_DIR"]
+	}
+	if c.project == "" {
+		c.project = ev.Dir
+	}
+	mode := permission.ModeDefault
+	if ev.Mode != "" {
+		m, err := permission.ParseMode(ev.Mode)
+		if err != nil {
+			return none, err
+		}
+		mode = m
+	}
+	src := settings.Sources{Home: c.home, Dir: c.project, Managed: c.managed}
+	if c.settings != "" {
+		src.CommandLine = []string{c.settings}
+	}
+	if c.trusted {
+		src.Trust = trustAll{}
+	}
+	// A broken file is no reason to stop: its rules then ask for every call,
+	// and the reason names the file.
+	rules, err := settings.Load(ctx, src)
+	if err != nil {
+		var se *permission.SettingsError
+		var re *permission.RuleError
+		if !errors.As(err, &se) && !errors.As(err, &re) {
+			return none, err
+		}
+	}
+	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: existing(rules.Directories()), Protect: rules.Files()})
+	if err != nil {
+		return none, err
+	}
+	defer guard.Close()
+	dialect, err := shell(c.shell, vars["SHELL"])
+	if err != nil {
+		return none, err
+	}
+	tools, err := toolset.NewWith(toolset.Options{
+		Files:    guard,
+		Analyzer: bashcheck.New(bashcheck.Options{Home: c.home, Shell: dialect}),
+		Assume:   assumptions(c, dialect, ev.Dir, vars),
+	})
+	if err != nil {
+		return none, err
+	}
+	eval, err := permission.New(permission.Config{Policy: rules.Policy(), Inspector: tools})
+	if err != nil {
+		return none, err
+	}
+	// The project is where relative rules start, the event's cwd where the
+	// call does.
+	st := permission.State{Mode: mode, Dir: c.project}
+	call := permission.Call{ID: ev.ToolUseID, Tool: ev.Tool, Input: ev.Input, Dir: ev.Dir}
+	if call.Tool == "" {
+		return none, errors.New("the event names no tool")
+	}
+	ins, _ := eval.Inspect(ctx, st, call)
+	return eval.Decide(st, call, ins), nil
+}
+
+type trustAll struct{}
+
+func (trustAll) Trusted(context.Context, string, string) (bool, error) { return true, nil }
+
+func existing(dirs []string) []string {
+	var out []string
+	for _, d := range dirs {
+		if st, err := os.Stat(d); err == nil && st.IsDir() {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func environ(env []string) map[string]string {
+	out := make(map[string]string, len(env))
+	for _, e := range env {
+		if k, v, ok := strings.Cut(e, "="); ok {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func encode(name string, d permission.Decision) ([]byte, error) {
+	text := d.Text()
+	if d.Explanation != "" && d.Verdict != permission.Allow {
+		text += " " + d.Explanation
+	}
+	if len(text) > 9000 {
+		text = strings.ToValidUTF8(text[:9000], "") + "…"
+	}
+	if name == "PermissionRequest" {
+		if d.Verdict == permission.Ask {
+			return []byte("{}"), nil
+		}
+		decision := map[string]any{"behavior": d.Verdict.String()}
+		if d.Verdict == permission.Deny {
+			decision["message"] = text
+		}
+		return json.Marshal(map[string]any{"hookSpecificOutput": map[string]any{"hookEventName": name, "decision": decision}})
+	}
+	return json.Marshal(map[string]any{"hookSpecificOutput": map[string]any{
+		"hookEventName": name, "permissionDecision": d.Verdict.String(), "permissionDecisionReason": text,
+	}})
+}
