@@ -302,8 +302,6 @@ var (
 	ErrBlocked = errors.New("mcptrust: blocked by policy")
 	// ErrPolicyPending: managed policy is not loaded yet. Wait and check again.
 	ErrPolicyPending = errors.New("mcptrust: managed policy is still loading: check again later")
-	// ErrNotPersisted: the folder is the home directory or above it.
-	ErrNotPersisted = errors.New("mcptrust: trust in the home directory is not kept")
 	// ErrNotFound: there is no such record.
 	ErrNotFound = errors.New("mcptrust: no such record")
 )
