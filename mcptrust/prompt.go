@@ -1,0 +1,129 @@
+package mcptrust
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// serverPrompt is the text that a person approves: nothing is cut and nothing
+// is unescaped. Values of env and headers stay out; what is pinned of them is
+// said.
+func serverPrompt(c *ServerCheck, p place) string {
+	s := &c.Server
+	var b strings.Builder
+	word := "New"
+	switch c.Status {
+	case Changed:
+		word = "CHANGED"
+	case Revoked:
+		word = "REVOKED"
+	}
+	fmt.Fprintf(&b, "%s MCP server %s\n", word, quote(s.Name))
+	if p.path == "" {
+		b.WriteString("  for: every project\n")
+	} else {
+		fmt.Fprintf(&b, "  for: %s\n", quote(p.path))
+	}
+	fmt.Fprintf(&b, "  from: %s", Escape(s.Source.String()))
+	if s.Source.File != "" {
+		fmt.Fprintf(&b, " %s", quote(s.Source.File))
+		if s.Source.Line > 0 {
+			fmt.Fprintf(&b, " line %d", s.Source.Line)
+		}
+	}
+	fmt.Fprintf(&b, "\n  type: %s\n", Escape(string(s.Transport)))
+	if s.Transport == Stdio {
+		b.WriteString("  It starts this program on this machine, with your rights:\n")
+	}
+	for field, v := range s.values() {
+		name, ok := strings.CutPrefix(field, "env.")
+		if !ok {
+			name, ok = strings.CutPrefix(field, "headers.")
+		}
+		switch {
+		case ok && v.variables():
+			var names []string
+			for _, q := range v.parts {
+				if q.name != "" {
+					names = append(names, "${"+q.name+"}")
+				}
+			}
+			fmt.Fprintf(&b, "  %s %s: from %s\n", field[:strings.IndexByte(field, '.')], quote(name), strings.Join(names, " "))
+			if loaderVariable(name) {
+				fmt.Fprintf(&b, "    now: %s\n", quote(v.display()))
+			}
+		case ok && (secretName(name) || secretLooking(v)):
+			fmt.Fprintf(&b, "  %s %s: %d characters written in the file (hidden)\n", field[:strings.IndexByte(field, '.')], quote(name), len(v.Expanded()))
+		default:
+			fmt.Fprintf(&b, "  %s: %s\n", Escape(field), quote(v.display()))
+			if v.variables() {
+				fmt.Fprintf(&b, "    written as: %s\n", quote(v.Template()))
+			}
+		}
+	}
+	if p.start != "" {
+		fmt.Fprintf(&b, "  starts in: %s below the project\n", quote(p.start))
+	}
+	if s.OAuth != nil {
+		fmt.Fprintf(&b, "  oauth: %s\n", Escape(string(s.OAuth)))
+	}
+	for _, k := range sortedKeys(s.Extra) {
+		if secretName(k) {
+			fmt.Fprintf(&b, "  %s: (hidden)\n", Escape(k))
+		} else {
+			fmt.Fprintf(&b, "  %s: %s\n", Escape(k), Escape(string(s.Extra[k])))
+		}
+	}
+	if e := s.Evidence; e.Executable != "" {
+		fmt.Fprintf(&b, "  executable: %s\n", quote(e.Executable))
+	}
+	if e := s.Evidence; e.SHA256 != "" {
+		fmt.Fprintf(&b, "  sha256: %s\n", Escape(e.SHA256))
+	}
+	for _, k := range sortedKeys(s.Evidence.Files) {
+		fmt.Fprintf(&b, "  file %s: sha256 %s\n", quote(k), Escape(s.Evidence.Files[k]))
+	}
+	if e := s.Evidence; e.Image != "" {
+		fmt.Fprintf(&b, "  image: %s\n", quote(e.Image))
+	}
+	tail(&b, c.Reasons, c.Findings, c.Diff, c.Confirm)
+	return b.String()
+}
+
+func tail(b *strings.Builder, reasons []Reason, findings []Finding, diff []Change, confirm string) {
+	for _, r := range reasons {
+		fmt.Fprintf(b, "Why: %s (%s)\n", r.Text, r.Code)
+	}
+	if len(diff) > 0 {
+		b.WriteString("What changed since it was approved:\n")
+		for _, d := range diff {
+			old, now := d.Old, d.New
+			if old == "" {
+				old = "(absent)"
+			}
+			if now == "" {
+				now = "(absent)"
+			}
+			fmt.Fprintf(b, "  %s\n    - %s\n    + %s\n", d.Field, old, now)
+		}
+	}
+	if len(findings) > 0 {
+		b.WriteString("Take care:\n")
+		for _, f := range findings {
+			fmt.Fprintf(b, "  %s: %s (%s)\n", f.Field, f.Text, f.Code)
+		}
+	}
+	if confirm != "" {
+		fmt.Fprintf(b, "To approve, type %s\n", quote(confirm))
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

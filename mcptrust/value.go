@@ -1,0 +1,168 @@
+package mcptrust
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// Value is a text of a server definition: how it was written, and what it
+// stands for. It prints as written, so that a value which the user's
+// environment supplied does not leak into a log. The zero Value is empty.
+type Value struct {
+	parts []part
+}
+
+// part is literal text or one ${NAME} reference.
+type part struct {
+	literal  string
+	name     string // variable name; empty for literal text
+	fallback string // after :-
+	hasFall  bool
+	value    string // the expansion
+}
+
+// Literal returns a value that stands for itself.
+func Literal(text string) Value {
+	if text == "" {
+		return Value{}
+	}
+	return Value{parts: []part{{literal: text}}}
+}
+
+// Literals returns one [Literal] for each text.
+func Literals(texts ...string) []Value {
+	out := make([]Value, len(texts))
+	for i, t := range texts {
+		out[i] = Literal(t)
+	}
+	return out
+}
+
+// UnsetError is a variable that is not set and has no default.
+type UnsetError struct{ Name string }
+
+// Error names the variable.
+func (e *UnsetError) Error() string {
+	return fmt.Sprintf("variable %s is not set and has no default", Escape(e.Name))
+}
+
+// Expand reads ${NAME} and ${NAME:-default} in template by the rules of
+// .mcp.json. A nil lookup knows no variable. As in the shell, an empty variable
+// takes the default. A "$" that does not start such a reference stands for
+// itself. Errors: *[UnsetError].
+func Expand(template string, lookup func(name string) (string, bool)) (Value, error) {
+	var v Value
+	var lit strings.Builder
+	flush := func() {
+		if lit.Len() > 0 {
+			v.parts = append(v.parts, part{literal: lit.String()})
+			lit.Reset()
+		}
+	}
+	for i := 0; i < len(template); {
+		if !strings.HasPrefix(template[i:], "${") {
+			lit.WriteByte(template[i])
+			i++
+			continue
+		}
+		end := strings.IndexByte(template[i:], '}')
+		if end < 0 {
+			lit.WriteString(template[i:])
+			break
+		}
+		name, fallback, hasFall := strings.Cut(template[i+2:i+end], ":-")
+		if !isVariable(name) {
+			lit.WriteString(template[i : i+2])
+			i += 2
+			continue
+		}
+		flush()
+		p := part{name: name, fallback: fallback, hasFall: hasFall}
+		var ok bool
+		if lookup != nil {
+			p.value, ok = lookup(name)
+		}
+		if hasFall && p.value == "" {
+			p.value, ok = fallback, true
+		}
+		if !ok {
+			return Value{}, &UnsetError{Name: name}
+		}
+		v.parts = append(v.parts, p)
+		i += end + 1
+	}
+	flush()
+	return v, nil
+}
+
+func isVariable(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || i > 0 && c >= '0' && c <= '9' {
+			continue
+		}
+		return false
+	}
+	return s != ""
+}
+
+// Template returns the text as written in the file.
+func (v Value) Template() string { return v.render(func(p part) string { return p.source() }) }
+
+// Expanded returns the text that is used. It may hold a secret.
+func (v Value) Expanded() string { return v.render(func(p part) string { return p.value }) }
+
+// display is the expansion, without the values of variables named like a secret.
+func (v Value) display() string {
+	return v.render(func(p part) string {
+		if secretName(p.name) {
+			return p.source()
+		}
+		return p.value
+	})
+}
+
+func (v Value) render(variable func(part) string) string {
+	if len(v.parts) == 1 && v.parts[0].name == "" {
+		return v.parts[0].literal
+	}
+	var b strings.Builder
+	for _, p := range v.parts {
+		if p.name == "" {
+			b.WriteString(p.literal)
+		} else {
+			b.WriteString(variable(p))
+		}
+	}
+	return b.String()
+}
+
+func (p part) source() string {
+	if p.hasFall {
+		return "${" + p.name + ":-" + p.fallback + "}"
+	}
+	return "${" + p.name + "}"
+}
+
+// variables reports whether any part comes from outside the file.
+func (v Value) variables() bool {
+	for _, p := range v.parts {
+		if p.name != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// IsZero reports whether the value is empty as written.
+func (v Value) IsZero() bool { return len(v.parts) == 0 }
+
+// String returns the template.
+func (v Value) String() string { return v.Template() }
+
+// GoString returns the quoted template.
+func (v Value) GoString() string { return fmt.Sprintf("%q", v.Template()) }
+
+// LogValue returns the template.
+func (v Value) LogValue() slog.Value { return slog.StringValue(v.Template()) }
