@@ -383,7 +383,10 @@ func endsInDots(path string, op Op) error {
 }
 
 // Rename moves a file, a link or a directory. Both names are judged; a name
-// that is replaced must not be protected, sensitive or forbidden either. It
+// that is replaced must not be protected, sensitive or forbidden either. A
+// directory is looked through first (ErrTooLarge over MaxTree entries): it
+// must not hold what is sensitive, and nothing in it may become protected by
+// its new name or lose a class by it. It
 // works from one root to another on one file system, on systems without
 // openat2 only within one directory or root.
 func (g *Guard) Rename(oldpath, newpath string) error {
@@ -399,6 +402,11 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 			return from.fail("rename", errNotDir)
 		}
 		return g.atOpen(newpath, RenameTo, func(to *place) error {
+			if fi.IsDir() {
+				if err := g.launders(from, to); err != nil {
+					return err
+				}
+			}
 			err := from.dir.rename(from.name, to.dir, to.name)
 			if errors.Is(err, errNoHandle) && from.Root != "" && from.Root == to.Root {
 				for i := range g.space.roots {
@@ -410,4 +418,62 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 			return err
 		})
 	})
+}
+
+// MaxTree is how many entries of a directory Rename looks through.
+const MaxTree = 10_000
+
+// launders tells whether moving a directory would give something in it
+// another class: that is how a secret becomes test data, and a harmless folder
+// a folder of hooks. Names alone are judged, on the handles that are held.
+func (g *Guard) launders(from, to *place) error {
+	s := g.space
+	oldNames := s.cleanNames(nil, strings.Split(filepath.ToSlash(from.Real), "/"))
+	newNames := s.cleanNames(nil, strings.Split(filepath.ToSlash(to.Real), "/"))
+	count := 0
+	var walk func(d dir, name string, below []string) error
+	walk = func(d dir, name string, below []string) error {
+		f, err := d.open(name, os.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		list, err := f.ReadDir(MaxTree + 1 - count)
+		f.Close()
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if count += len(list); count > MaxTree {
+			return fmt.Errorf("%w: more than %d entries to look through", ErrTooLarge, MaxTree)
+		}
+		var sub dir
+		for _, e := range list {
+			path := append(below[:len(below):len(below)], e.Name())
+			o := append(oldNames[:len(oldNames):len(oldNames)], path...)
+			n := append(newNames[:len(newNames):len(newNames)], path...)
+			before, after := s.class.classify(o, s.base(o), Write), s.class.classify(n, s.base(n), Write)
+			if before.class >= Sensitive || before.class != after.class {
+				v := before
+				v.raise(after)
+				r := s.check(s.join(o), g.space.roots[0].names, RenameFrom)
+				r.Class, r.ClassName, r.ClassReason = v.class, v.name, v.reason
+				if r.Err != nil || g.permits == nil || v.class == Forbidden || !g.permits(RenameFrom, s.join(o)) {
+					kinds := map[Class]error{Protected: ErrProtected, Sensitive: ErrSensitive, Forbidden: ErrForbidden}
+					return &PathError{Op: RenameFrom, Resolution: r, Err: kinds[v.class]}
+				}
+			}
+			if e.IsDir() {
+				if sub == nil {
+					if sub, err = d.sub(name); err != nil {
+						return err
+					}
+					defer sub.close()
+				}
+				if err := walk(sub, e.Name(), path); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return walk(from.dir, from.name, nil)
 }

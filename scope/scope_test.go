@@ -309,6 +309,26 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+// Moving a directory must not move what is in it into another class.
+func TestRenameDoesNotLaunder(t *testing.T) {
+	each(t, func(t *testing.T, g *Guard, root string) {
+		mk := func(p string) {
+			require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(p)), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(root, p), []byte("x"), 0o644))
+		}
+		mk("certs/a/server.pem")
+		require.ErrorIs(t, g.Rename("certs", "testdata"), ErrSensitive)
+		mk("t/workflows/ci.yml")
+		require.ErrorIs(t, g.Rename("t", ".github"), ErrProtected)
+		mk("h/pre-commit")
+		require.ErrorIs(t, g.Rename("h", "hooks"), ErrProtected)
+		mk("lib/.git/config")
+		require.NoError(t, g.Rename("lib", "lib2"), "it is protected at both places")
+		mk("src/a/b.go")
+		require.NoError(t, g.Rename("src", "source"))
+	})
+}
+
 func TestForbiddenIsNeverGranted(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	g, _ := newGuard(t, Options{Protect: []string{store}})
