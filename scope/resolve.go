@@ -437,13 +437,13 @@ func (s *space) resolve(path string, from []string, op Op) (Resolution, int) {
 	}
 	if !op.reads() && v.class < Protected {
 		if base := s.base(w.real); s.gitDir != nil && base >= 0 && s.gitDir(w.real, base, op) {
-			v = verdict{Protected, "git-directory", "the folder is a git directory by its content; git runs what is configured in it"}
+			v = verdict{Protected, "git-directory", "the folder is a git directory by its content; git runs what is configured in it", -1}
 		}
 	}
 	if op.tree() && v.class < Protected {
 		for i := range s.roots {
 			if s.under(s.roots[i].names, w.real) {
-				v = verdict{Protected, "root", "it is a working directory, or holds one"}
+				v = verdict{Protected, "root", "it is a working directory, or holds one", -1}
 				r.Reason = ReasonRoot
 				break
 			}

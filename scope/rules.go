@@ -240,6 +240,35 @@ type classifier struct {
 	rules   []compiledRule
 	homes   [][]string    // components of Home, as given and resolved
 	protect [][]component // Forbidden paths, as given and resolved
+	// The patterns by what a component must be for them to match: a literal
+	// segment, the end of the name from its last dot on, or anything.
+	literal, suffix map[string][]ref
+	any             []ref
+}
+
+// ref names a pattern of a rule.
+type ref struct{ rule, pattern int }
+
+// buildIndex sorts the patterns into the maps.
+func (c *classifier) buildIndex() {
+	c.literal, c.suffix = map[string][]ref{}, map[string][]ref{}
+	for i := range c.rules {
+	patterns:
+		for j, p := range c.rules[i].patterns {
+			for _, seg := range slices.Backward(p.segs) {
+				if strings.IndexByte(seg, '*') < 0 {
+					c.literal[seg] = append(c.literal[seg], ref{i, j})
+					continue patterns
+				}
+			}
+			last := p.segs[len(p.segs)-1]
+			if dot := strings.LastIndexByte(last, '.'); dot > strings.LastIndexByte(last, '*') {
+				c.suffix[last[dot:]] = append(c.suffix[last[dot:]], ref{i, j})
+				continue
+			}
+			c.any = append(c.any, ref{i, j})
+		}
+	}
 }
 
 func newClassifier(o Options) (*classifier, error) {
@@ -279,6 +308,7 @@ func newClassifier(o Options) (*classifier, error) {
 		}
 		c.rules = append(c.rules, cr)
 	}
+	c.buildIndex()
 	return c, nil
 }
 
@@ -287,6 +317,7 @@ type verdict struct {
 	class  Class
 	name   string
 	reason string
+	rule   int // its number, for the first of several to win
 }
 
 func (v *verdict) raise(w verdict) {
@@ -321,20 +352,55 @@ func (c *classifier) classify(names []string, base int, op Op) verdict {
 	if op != Stat {
 		for _, p := range c.protect {
 			if under2(comps, p) || op.tree() && under2(p, comps) {
-				return verdict{Forbidden, "host-file", "the host program keeps its settings, trust or secrets there"}
+				return verdict{Forbidden, "host-file", "the host program keeps its settings, trust or secrets there", -1}
 			}
 		}
 	}
+	short := slices.ContainsFunc(comps, func(n component) bool { return strings.IndexByte(n.ntfs, '~') > 0 })
+	if op.tree() || short || c.literal == nil {
+		// Directories above, and names that stand for a longer one, are not in
+		// the index.
+		c.scan(&v, comps, homeLen, base, op)
+		return v
+	}
+	try := func(refs []ref) {
+		for _, f := range refs {
+			r := &c.rules[f.rule]
+			if !relevant(r.Class, op) || r.Class < v.class || r.Class == v.class && v.rule <= f.rule || !r.patterns[f.pattern].matches(comps, homeLen, 0) {
+				continue
+			}
+			if r.patterns[f.pattern].matches(comps, homeLen, c.skip(r, comps, homeLen, base)) {
+				v = verdict{r.Class, r.Name, r.Reason, f.rule}
+			}
+		}
+	}
+	for _, n := range comps {
+		try(c.literal[n.plain])
+		if dot := strings.LastIndexByte(n.plain, '.'); dot >= 0 {
+			try(c.suffix[n.plain[dot:]])
+		}
+		if n.ntfs != n.plain {
+			try(c.literal[n.ntfs])
+			if dot := strings.LastIndexByte(n.ntfs, '.'); dot >= 0 {
+				try(c.suffix[n.ntfs[dot:]])
+			}
+		}
+	}
+	try(c.any)
+	return v
+}
+
+// scan tries every rule.
+func (c *classifier) scan(v *verdict, comps []component, homeLen, base int, op Op) {
 	for i := range c.rules {
 		r := &c.rules[i]
 		if !relevant(r.Class, op) || r.Class <= v.class {
 			continue
 		}
 		if c.covers(r, comps, homeLen, base, op) {
-			v.raise(verdict{r.Class, r.Name, r.Reason})
+			v.raise(verdict{r.Class, r.Name, r.Reason, i})
 		}
 	}
-	return v
 }
 
 // under tells whether a path is dir or lies below it.
@@ -368,10 +434,9 @@ func relevant(c Class, op Op) bool {
 	return op != Stat
 }
 
-// covers tells whether the rule covers the path, or, for an operation that
-// moves trees, whether the path may be a directory above what it covers.
-func (c *classifier) covers(r *compiledRule, comps []component, homeLen, base int, op Op) bool {
-	skip := 0 // components up to here belong to an exception
+// skip returns how many components belong to an exception of the rule.
+func (c *classifier) skip(r *compiledRule, comps []component, homeLen, base int) int {
+	skip := 0
 	if base >= 0 {
 		for _, e := range r.except {
 			if end := e.lastMatch(comps, homeLen, base); end > skip {
@@ -379,6 +444,13 @@ func (c *classifier) covers(r *compiledRule, comps []component, homeLen, base in
 			}
 		}
 	}
+	return skip
+}
+
+// covers tells whether the rule covers the path, or, for an operation that
+// moves trees, whether the path may be a directory above what it covers.
+func (c *classifier) covers(r *compiledRule, comps []component, homeLen, base int, op Op) bool {
+	skip := c.skip(r, comps, homeLen, base)
 	for _, p := range r.patterns {
 		if p.matches(comps, homeLen, skip) {
 			return true

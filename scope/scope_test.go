@@ -3,6 +3,7 @@ package scope
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -176,6 +177,41 @@ func TestRootInWorktrees(t *testing.T) {
 	l, err = NewLexical("/home/u/testdata", Options{Home: "/home/u"}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, Sensitive, l.Check("key.pem", Read).Class, "an exception must not begin above the root")
+}
+
+// The index gives what trying every rule gives.
+func TestRuleIndex(t *testing.T) {
+	l, err := NewLexical("/home/u/proj", Options{Home: "/home/u", Profile: Strict}, nil)
+	require.NoError(t, err)
+	c := l.space.class
+	var words []string
+	for _, r := range c.rules {
+		for _, p := range append(slices.Clone(r.Patterns), r.Except...) {
+			p = strings.TrimPrefix(strings.TrimPrefix(p, "~/"), "/")
+			words = append(words, strings.Split(strings.ReplaceAll(p, "*", "x"), "/")...)
+		}
+	}
+	words = append(words, "src", "a.go", ".GIT", "x.PEM.", ".env:s", "home", "u")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	classes := map[Class]int{}
+	for range 50_000 {
+		names := []string{"home", "u", "proj"}[:rnd.IntN(4)]
+		names = slices.Clone(names)
+		for range 1 + rnd.IntN(3) {
+			names = append(names, words[rnd.IntN(len(words))])
+		}
+		op := []Op{Read, Write, Create, Chmod}[rnd.IntN(4)]
+		got := c.classify(names, l.space.base(names), op)
+		want := verdict{class: Ordinary}
+		homeLen := -1
+		if under(names, c.homes[0]) {
+			homeLen = 2
+		}
+		c.scan(&want, foldComponents(names), homeLen, l.space.base(names), op)
+		require.Equal(t, want, got, "%s %v", op, names)
+		classes[got.class]++
+	}
+	require.Len(t, classes, 3, "all classes occur")
 }
 
 func TestCritical(t *testing.T) {
