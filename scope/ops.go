@@ -1,0 +1,479 @@
+package scope
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// DefaultMaxRead is the largest file in bytes that ReadFile returns.
+const DefaultMaxRead = 64 << 20
+
+// rounds is how often a path that changes under an operation is judged anew.
+const rounds = 3
+
+// refuse returns why the guard does not do op at r, nil where it does.
+func (g *Guard) refuse(r *Resolution) error {
+	if r.Err != nil {
+		return r.Err
+	}
+	if r.Class == Forbidden {
+		return ErrForbidden
+	}
+	var err error
+	switch {
+	case r.Class == Sensitive:
+		err = ErrSensitive
+	case r.Class == Protected:
+		err = ErrProtected
+	case r.Zone == Outside:
+		err = ErrOutside
+	case r.ReadOnly && !r.Op.reads():
+		err = ErrReadOnly
+	case r.Class != Ordinary || r.Zone > Inside:
+		err = ErrUnresolved
+	default:
+		return nil
+	}
+	if g.permits != nil && r.Real != "" && g.permits(r.Op, r.Real) {
+		return nil
+	}
+	if r.Zone == Outside && err != ErrOutside {
+		return fmt.Errorf("%w, %w", err, ErrOutside)
+	}
+	return err
+}
+
+// place is a resolved path with its directory held open.
+type place struct {
+	Resolution
+	dir  dir
+	name string // "." for a root
+}
+
+// place resolves, judges and opens the directory of a path.
+func (g *Guard) place(path string, op Op) (p place, err error) {
+	r, root := g.space.resolve(path, g.space.roots[0].names, op)
+	p.Resolution = r
+	if err := g.refuse(&r); err != nil {
+		return p, err
+	}
+	h, rel := (*held)(nil), r.Rel
+	if root >= 0 {
+		h = g.held[root]
+	} else {
+		// Permitted, though outside: from the top of the file system, by the
+		// resolved path, with no link in it.
+		top := filepath.VolumeName(r.Real) + string(filepath.Separator)
+		if h, err = openHeldRoot(top); err != nil {
+			return p, err
+		}
+		defer h.close()
+		h.whole = true
+		rel = strings.TrimPrefix(filepath.ToSlash(r.Real[len(top):]), "/")
+		if rel == "" {
+			rel = "."
+		}
+	}
+	parent, name := ".", rel
+	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
+		parent, name = rel[:i], rel[i+1:]
+	}
+	p.name = name
+	p.dir, err = openHeld(h, parent)
+	return p, err
+}
+
+// at runs do at the place of path, again where the path changed meanwhile.
+func (g *Guard) at(path string, op Op, do func(p *place) error) error {
+	g.closed.RLock()
+	defer g.closed.RUnlock()
+	if g.state.closed {
+		return &PathError{Op: op, Resolution: Resolution{Path: path, Op: op}, Err: ErrClosed}
+	}
+	return g.atOpen(path, op, do)
+}
+
+// atOpen is at for callers that know that the guard is not closed.
+func (g *Guard) atOpen(path string, op Op, do func(p *place) error) error {
+	var last Resolution
+	for round := range rounds {
+		p, err := g.place(path, op)
+		last = p.Resolution
+		if err == nil {
+			if g.hook != nil {
+				g.hook(last.Real)
+			}
+			err = do(&p)
+			p.dir.close()
+		}
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errMoved):
+			continue
+		case round > 0 && errors.Is(err, ErrOutside):
+			// It was to be done a moment ago.
+			err = fmt.Errorf("%w: %w", ErrRaced, err)
+		}
+		var inner *PathError
+		if errors.As(err, &inner) {
+			return err
+		}
+		return &PathError{Op: op, Resolution: last, Err: err}
+	}
+	return &PathError{Op: op, Resolution: last, Err: ErrRaced}
+}
+
+// trailing tells whether the path asks for a directory.
+func trailing(path string) bool {
+	return strings.HasSuffix(path, "/") || runtime.GOOS == "windows" && strings.HasSuffix(path, "\\")
+}
+
+// lastName returns the last component as written, without trailing slashes.
+func lastName(path string) string {
+	path = filepath.ToSlash(path)
+	path = strings.TrimRight(path, "/")
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+func (p *place) fail(op string, err error) error {
+	return &fs.PathError{Op: op, Path: p.Real, Err: err}
+}
+
+// Open opens a regular file or a directory for reading. A FIFO, socket or
+// device fails with ErrSpecial and is not waited for.
+//
+// Like all operations it judges the path first and refuses with a *PathError
+// what is outside, sensitive, forbidden or, for changes, protected or
+// read-only (errors.Is tells which), unless the guard was made with [Guard.With].
+// What is opened is the resolved path that was judged, with no link left in
+// it.
+func (g *Guard) Open(path string) (f *os.File, err error) {
+	err = g.at(path, Read, func(p *place) error {
+		if f, err = p.dir.open(p.name, os.O_RDONLY, 0); err != nil {
+			return err
+		}
+		if trailing(path) {
+			if fi, err := f.Stat(); err != nil || !fi.IsDir() {
+				f.Close()
+				f = nil
+				return p.fail("open", errNotDir)
+			}
+		}
+		return nil
+	})
+	return f, err
+}
+
+// ReadFile returns the content of a regular file. A file larger than
+// DefaultMaxRead fails with ErrTooLarge. A file with more than one hard link
+// is read: that it is one cannot be told from its path ([Resolution.Links]
+// reports it).
+func (g *Guard) ReadFile(path string) ([]byte, error) {
+	f, err := g.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, g.maxRead+1))
+	if err == nil && int64(len(data)) > g.maxRead {
+		data, err = nil, ErrTooLarge
+	}
+	if err != nil {
+		return nil, &PathError{Op: Read, Resolution: g.Check(path, Read), Err: err}
+	}
+	return data, nil
+}
+
+// entry is a directory entry whose Info goes through the guard.
+type entry struct {
+	fs.DirEntry
+	g    *Guard
+	path string
+}
+
+func (e entry) Info() (fs.FileInfo, error) {
+	var fi fs.FileInfo
+	err := e.g.at(e.path, Stat, func(p *place) (err error) {
+		fi, err = p.dir.lstat(p.name)
+		return err
+	})
+	return fi, err
+}
+
+// ReadDir returns the entries of a directory, in the order of the file system.
+// Names of files that may not be read are among them.
+func (g *Guard) ReadDir(path string) ([]fs.DirEntry, error) {
+	var out []fs.DirEntry
+	err := g.at(path, List, func(p *place) error {
+		f, err := p.dir.open(p.name, os.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		list, err := f.ReadDir(-1)
+		for _, e := range list {
+			out = append(out, entry{e, g, filepath.Join(p.Real, e.Name())})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// WriteFile replaces the content of a file, or makes it, in one step: a
+// temporary file in the same directory, then a rename. Nobody sees half of it,
+// and a failure leaves the old content. The mode is kept without setuid and
+// setgid, the owner where the system permits it; access lists and extended
+// attributes are not. Other hard links keep the old content. The directory
+// must exist ([Guard.MkdirAll]). The data is not forced to the disk.
+func (g *Guard) WriteFile(path string, data []byte) error {
+	return g.at(path, Create, func(p *place) error {
+		if trailing(path) || p.name == "." {
+			return p.fail("write", errIsDir)
+		}
+		old, err := p.dir.lstat(p.name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			old = nil
+		case err != nil:
+			return err
+		case old.Mode()&fs.ModeSymlink != 0:
+			return errMoved
+		case old.IsDir():
+			return p.fail("write", errIsDir)
+		case !old.Mode().IsRegular():
+			return ErrSpecial
+		}
+		perm := fs.FileMode(0o666)
+		if old != nil {
+			perm = 0o600
+		}
+		tmp := tempName()
+		f, err := p.dir.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(data)
+		if err == nil && old != nil {
+			keepOwner(f, old)
+			err = f.Chmod(old.Mode().Perm())
+		}
+		err = errors.Join(err, f.Close())
+		if err == nil {
+			err = p.dir.rename(tmp, p.dir, p.name)
+		}
+		if err != nil {
+			_ = p.dir.remove(tmp, false)
+		}
+		return err
+	})
+}
+
+// tempName returns a name that nobody can guess.
+func tempName() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return ".scope-" + hex.EncodeToString(b[:])
+}
+
+// Create makes a file, or empties an existing one in place, and opens it for
+// reading and writing. An existing file with more than one hard link fails
+// with ErrHardLink, because the other names would change too.
+func (g *Guard) Create(path string) (f *os.File, err error) {
+	err = g.at(path, Write, func(p *place) error {
+		if trailing(path) || p.name == "." {
+			return p.fail("create", errIsDir)
+		}
+		f, err = p.dir.open(p.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if f, err = p.dir.open(p.name, os.O_RDWR, 0); err != nil {
+			return err
+		}
+		fi, err := f.Stat()
+		if err == nil && linksOf(fi) > 1 {
+			err = ErrHardLink
+		}
+		if err == nil {
+			err = f.Truncate(0)
+		}
+		if err != nil {
+			f.Close()
+			f = nil
+		}
+		return err
+	})
+	return f, err
+}
+
+// Mkdir makes a directory.
+func (g *Guard) Mkdir(path string) error {
+	return g.at(path, Create, func(p *place) error { return p.dir.mkdir(p.name) })
+}
+
+// MkdirAll makes a directory and those above it that are missing. An existing
+// directory is no error.
+func (g *Guard) MkdirAll(path string) error {
+	r := g.Check(path, Create)
+	if err := g.refuse(&r); err != nil {
+		return &PathError{Op: Create, Resolution: r, Err: err}
+	}
+	if r.Exists && r.Mode.IsDir() {
+		return nil
+	}
+	// Upwards to what exists, then downwards; every step is judged and made on
+	// its own handle.
+	var todo []string
+	for p := r.Real; ; p = filepath.Dir(p) {
+		s := g.Check(p, Stat)
+		if s.Exists && s.Mode.IsDir() || p == filepath.Dir(p) {
+			break
+		}
+		todo = append(todo, p)
+	}
+	for i := len(todo) - 1; i >= 0; i-- {
+		err := g.Mkdir(todo[i])
+		if errors.Is(err, fs.ErrExist) {
+			if s := g.Check(todo[i], Stat); s.Exists && s.Mode.IsDir() {
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove removes a file, a link (not what it points to) or an empty directory.
+// A path that ends in "." or "..", and a root, are refused.
+func (g *Guard) Remove(path string) error {
+	if err := endsInDots(path, Delete); err != nil {
+		return err
+	}
+	return g.at(path, Delete, func(p *place) error {
+		fi, err := p.dir.lstat(p.name)
+		if err != nil {
+			return err
+		}
+		if trailing(path) && !fi.IsDir() {
+			return p.fail("remove", errNotDir)
+		}
+		return p.dir.remove(p.name, fi.IsDir())
+	})
+}
+
+func endsInDots(path string, op Op) error {
+	if n := lastName(path); n == "." || n == ".." {
+		return &PathError{Op: op, Resolution: Resolution{Path: path, Op: op}, Err: &invalid{ReasonInvalid, "it ends in " + n}}
+	}
+	return nil
+}
+
+// Rename moves a file, a link or a directory. Both names are judged; a name
+// that is replaced must not be protected, sensitive or forbidden either. A
+// directory is looked through first (ErrTooLarge over MaxTree entries): it
+// must not hold what is sensitive, and nothing in it may become protected by
+// its new name or lose a class by it. It
+// works from one root to another on one file system, on systems without
+// openat2 only within one directory or root.
+func (g *Guard) Rename(oldpath, newpath string) error {
+	if err := errors.Join(endsInDots(oldpath, RenameFrom), endsInDots(newpath, RenameTo)); err != nil {
+		return err
+	}
+	return g.at(oldpath, RenameFrom, func(from *place) error {
+		fi, err := from.dir.lstat(from.name)
+		if err != nil {
+			return err
+		}
+		if !fi.IsDir() && (trailing(oldpath) || trailing(newpath)) {
+			return from.fail("rename", errNotDir)
+		}
+		return g.atOpen(newpath, RenameTo, func(to *place) error {
+			if fi.IsDir() {
+				if err := g.launders(from, to); err != nil {
+					return err
+				}
+			}
+			err := from.dir.rename(from.name, to.dir, to.name)
+			if errors.Is(err, errNoHandle) && from.Root != "" && from.Root == to.Root {
+				for i := range g.space.roots {
+					if g.space.roots[i].path == from.Root {
+						return g.held[i].root.Rename(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
+					}
+				}
+			}
+			return err
+		})
+	})
+}
+
+// MaxTree is how many entries of a directory Rename looks through.
+const MaxTree = 10_000
+
+// launders tells whether moving a directory would give something in it
+// another class: that is how a secret becomes test data, and a harmless folder
+// a folder of hooks. Names alone are judged, on the handles that are held.
+func (g *Guard) launders(from, to *place) error {
+	s := g.space
+	oldNames := s.cleanNames(nil, strings.Split(filepath.ToSlash(from.Real), "/"))
+	newNames := s.cleanNames(nil, strings.Split(filepath.ToSlash(to.Real), "/"))
+	count := 0
+	var walk func(d dir, name string, below []string) error
+	walk = func(d dir, name string, below []string) error {
+		f, err := d.open(name, os.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		list, err := f.ReadDir(MaxTree + 1 - count)
+		f.Close()
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if count += len(list); count > MaxTree {
+			return fmt.Errorf("%w: more than %d entries to look through", ErrTooLarge, MaxTree)
+		}
+		var sub dir
+		for _, e := range list {
+			path := append(below[:len(below):len(below)], e.Name())
+			o := append(oldNames[:len(oldNames):len(oldNames)], path...)
+			n := append(newNames[:len(newNames):len(newNames)], path...)
+			before, after := s.class.classify(o, s.base(o), Write), s.class.classify(n, s.base(n), Write)
+			if before.class >= Sensitive || before.class != after.class {
+				v := before
+				v.raise(after)
+				r := s.check(s.join(o), g.space.roots[0].names, RenameFrom)
+				r.Class, r.ClassName, r.ClassReason = v.class, v.name, v.reason
+				if r.Err != nil || g.permits == nil || v.class == Forbidden || !g.permits(RenameFrom, s.join(o)) {
+					kinds := map[Class]error{Protected: ErrProtected, Sensitive: ErrSensitive, Forbidden: ErrForbidden}
+					return &PathError{Op: RenameFrom, Resolution: r, Err: kinds[v.class]}
+				}
+			}
+			if e.IsDir() {
+				if sub == nil {
+					if sub, err = d.sub(name); err != nil {
+						return err
+					}
+					defer sub.close()
+				}
+				if err := walk(sub, e.Name(), path); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return walk(from.dir, from.name, nil)
+}
