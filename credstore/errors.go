@@ -103,7 +103,7 @@ type RollbackError struct{ Have, Want uint64 }
 
 // Error names both generations and the repair.
 func (e *RollbackError) Error() string {
-	return fmt.Sprintf("credstore: the store has generation %d, the anchor remembers %d: an older copy was put back; restore the newer file, or call Reanchor on purpose", e.Have, e.Want)
+	return fmt.Sprintf("credstore: the store has generation %d, the anchor remembers %d: an older copy was put back; restore the newer file, or open with Options.Reanchor", e.Have, e.Want)
 }
 
 // Unwrap returns ErrRollback.

@@ -17,6 +17,9 @@ type Options struct {
 	Anchor Anchor
 	// StrictAnchor refuses to open an existing store when the anchor is missing, unreadable or behind.
 	StrictAnchor bool
+	// Reanchor accepts the file as it is, once, and makes the anchor anew: the way back after ErrRollback, ErrForked,
+	// ErrStoreReplaced, ErrStoreMissing or a damaged anchor, when a person has decided which file is right.
+	Reanchor bool
 	// ReadOnly opens an existing store without writing anything, the lock file and the anchor included.
 	ReadOnly bool
 	// InsecureFastKDF makes and accepts passphrase slots with a derivation so cheap that guessing is cheap too. For tests.
