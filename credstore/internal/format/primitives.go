@@ -1,0 +1,90 @@
+package format
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/fips140"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// This file holds every call of a cryptographic primitive.
+
+// KeySize is the length of every symmetric key.
+const KeySize = 32
+
+// sealOverhead is what seal adds: a 96-bit nonce and a 128-bit tag.
+const sealOverhead = 12 + 16
+
+// Random returns n random bytes.
+func Random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return b
+}
+
+// Hash is SHA-256.
+func Hash(data []byte) [32]byte { return sha256.Sum256(data) }
+
+// derive is HKDF-SHA256 (RFC 5869). Its inputs are fixed in size, so it cannot fail.
+func derive(secret, salt []byte, info string) []byte {
+	key, err := hkdf.Key(sha256.New, secret, salt, info, KeySize)
+	if err != nil {
+		panic("credstore: hkdf: " + err.Error())
+	}
+	return key
+}
+
+// aead is AES-256-GCM with a random nonce in front of the ciphertext (NIST SP 800-38D §8.2.2).
+func aead(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// seal and open encrypt and decrypt under a derived key and clear it.
+func seal(key, plain, additional []byte) ([]byte, error) {
+	defer clear(key)
+	a, err := aead(key)
+	if err != nil {
+		return nil, err
+	}
+	return a.Seal(nil, nil, plain, additional), nil
+}
+
+func open(key, sealed, additional []byte) ([]byte, bool) {
+	defer clear(key)
+	a, err := aead(key)
+	if err != nil {
+		return nil, false
+	}
+	plain, err := a.Open(nil, nil, sealed, additional)
+	return plain, err == nil
+}
+
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+func mac(key, data []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(data)
+	return h.Sum(nil)
+}
+
+func argon2id(passphrase, salt []byte, t, m uint32, p uint8) []byte {
+	return argon2.IDKey(passphrase, salt, t, m, p, KeySize)
+}
+
+func pbkdf2SHA256(passphrase, salt []byte, iterations int) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, string(passphrase), salt, iterations, KeySize)
+}
+
+// fipsMode reports whether Go runs with the FIPS 140-3 module on; argon2id is not an approved algorithm.
+func fipsMode() bool { return fips140.Enabled() }

@@ -1,0 +1,418 @@
+package credstore_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/gob"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clearance-go/clearance/credstore"
+)
+
+const canary = "sk-ant-Zq9/x+7&canary<1>\"\\é"
+
+func options(t *testing.T) credstore.Options {
+	return credstore.Options{StateDir: filepath.Join(t.TempDir(), "state")}
+}
+
+func open(t *testing.T, dir string, o credstore.Options) *credstore.Store {
+	t.Helper()
+	s, err := credstore.Open(t.Context(), dir, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func set(t *testing.T, s *credstore.Store, name, value string) {
+	t.Helper()
+	require.NoError(t, s.Set(t.Context(), name, credstore.NewSecret([]byte(value)), credstore.Meta{}))
+}
+
+func get(t *testing.T, s *credstore.Store, name string) string {
+	t.Helper()
+	secret, err := s.Get(t.Context(), name)
+	require.NoError(t, err)
+	return reveal(secret)
+}
+
+func reveal(secret credstore.Secret) string {
+	var out string
+	_ = secret.Use(func(b []byte) error { out = string(b); return nil })
+	return out
+}
+
+func data(dir string) string { return filepath.Join(dir, "credentials.store") }
+
+func passphrase(o credstore.Options, text string) credstore.Options {
+	o.Keys = []credstore.KeySource{credstore.StaticPassphrase(credstore.NewSecret([]byte(text)))}
+	o.InsecureFastKDF = true
+	return o
+}
+
+func TestZeroOptionsOnAFreshMachine(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_STATE_HOME", "")
+	dir := filepath.Join(home, "conf", "secrets")
+	s := open(t, dir, credstore.Options{})
+	set(t, s, "test/key", canary)
+	st, err := s.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, credstore.Obfuscation, st.Protection)
+	assert.Contains(t, st.Source, "automatic key file")
+	assert.Contains(t, st.Rollback, "anchored")
+	require.NoError(t, s.Close())
+	assert.Equal(t, canary, get(t, open(t, dir, credstore.Options{}), "test/key"))
+	seen := 0
+	require.NoError(t, filepath.WalkDir(home, func(path string, d os.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := d.Info()
+		require.NoError(t, err)
+		if d.IsDir() {
+			return nil
+		}
+		seen++
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
+		raw, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.NotContains(t, string(raw), "canary", path)
+		assert.NotContains(t, string(raw), "test/key", path)
+		return nil
+	}))
+	assert.Equal(t, 5, seen, "store, backup, lock, key, anchor")
+}
+
+func TestDefaultKDF(t *testing.T) {
+	o := passphrase(options(t), "correct horse")
+	o.InsecureFastKDF = false
+	dir := t.TempDir()
+	set(t, open(t, dir, o), "a", canary)
+	assert.Equal(t, canary, get(t, open(t, dir, o), "a"))
+	o.Keys = []credstore.KeySource{credstore.StaticPassphrase(credstore.NewSecret([]byte("wrong")))}
+	_, err := credstore.Open(t.Context(), dir, o)
+	require.ErrorIs(t, err, credstore.ErrWrongKey)
+}
+
+func TestSecretLeaks(t *testing.T) {
+	secret := credstore.NewSecret([]byte(canary))
+	type hidden struct {
+		k  credstore.Secret
+		p  *credstore.Secret
+		in map[string]credstore.Secret
+	}
+	h := hidden{secret, &secret, map[string]credstore.Secret{"a": secret}}
+	var logs bytes.Buffer
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&logs, nil), slog.NewJSONHandler(&logs, nil)} {
+		slog.New(handler).Info("x", "s", secret, "p", &secret, "h", h, "hp", &h)
+	}
+	out := []string{logs.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%o", "%t", "%p", "%T", "%10.3s"} {
+		for _, v := range []any{secret, &secret, h, &h, []credstore.Secret{secret}, []any{h}} {
+			out = append(out, fmt.Sprintf(verb, v))
+		}
+	}
+	for _, v := range []any{secret, &secret, map[string]any{"k": secret}} {
+		raw, err := json.Marshal(v)
+		require.NoError(t, err)
+		assert.Contains(t, string(raw), "[redacted]")
+		out = append(out, string(raw))
+	}
+	raw, err := xml.Marshal(struct{ K credstore.Secret }{secret})
+	require.NoError(t, err)
+	out = append(out, string(raw), fmt.Errorf("e: %v", secret).Error())
+	assert.Equal(t, "[redacted]", fmt.Sprint(secret))
+	require.Error(t, gob.NewEncoder(&logs).Encode(secret))
+	type naive struct{ k naiveSecret } // the control: redaction by methods alone
+	out = append(out, failDiff(h), failDiff(secret))
+	for _, text := range out {
+		assert.NotContains(t, text, "canary")
+		assert.NotContains(t, text, hex.EncodeToString([]byte("canary")))
+	}
+	assert.Contains(t, fmt.Sprintf("%+v", naive{naiveSecret(canary)}), "canary", "the control must leak")
+	var back credstore.Secret
+	require.ErrorIs(t, json.Unmarshal([]byte(`"[redacted]"`), &back), credstore.ErrRedactedValue)
+	require.NoError(t, json.Unmarshal([]byte(`"abc"`), &back))
+	assert.True(t, back.Equal(credstore.NewSecret([]byte("abc"))))
+	assert.False(t, back.Equal(secret))
+}
+
+type naiveSecret string
+
+func (naiveSecret) String() string { return "[redacted]" }
+
+// failDiff is what a failing assertion prints, which walks memory by reflection and ignores methods.
+func failDiff(v any) string {
+	var r recorder
+	assert.Equal(&r, struct{}{}, v)
+	return r.text
+}
+
+type recorder struct{ text string }
+
+func (r *recorder) Errorf(format string, args ...any) { r.text += fmt.Sprintf(format, args...) }
+
+func TestBitFlipsAndTruncations(t *testing.T) {
+	key := make([]byte, 32)
+	key[0] = 1
+	o := options(t)
+	o.Keys = []credstore.KeySource{credstore.Key(credstore.NewSecret(key), credstore.EnvironmentProtection)}
+	o.Anchor = &memoryAnchor{}
+	dir := t.TempDir()
+	s := open(t, dir, o)
+	set(t, s, "a", canary)
+	whole, err := os.ReadFile(data(dir))
+	require.NoError(t, err)
+	other := t.TempDir()
+	try := func(raw []byte) error {
+		o.Anchor = &memoryAnchor{} // the container alone must notice
+		require.NoError(t, os.WriteFile(data(other), raw, 0o600))
+		s, err := credstore.Open(t.Context(), other, credstore.Options{Keys: o.Keys, Anchor: o.Anchor, StateDir: o.StateDir, ReadOnly: false})
+		if err == nil {
+			_ = s.Close()
+		}
+		return err
+	}
+	require.NoError(t, try(whole), "the control: unchanged it opens")
+	refused := func(err error) bool {
+		return errors.Is(err, credstore.ErrFormat) || errors.Is(err, credstore.ErrTampered) || errors.Is(err, credstore.ErrWrongKey) ||
+			errors.Is(err, credstore.ErrKDFPolicy) || errors.Is(err, credstore.ErrNoKey)
+	}
+	flips := 0
+	for i := range whole {
+		for bit := range 8 {
+			raw := bytes.Clone(whole)
+			raw[i] ^= 1 << bit
+			if err := try(raw); !refused(err) {
+				t.Fatalf("byte %d bit %d: %v", i, bit, err)
+			}
+			flips++
+		}
+	}
+	for n := range whole {
+		if err := try(whole[:n]); !refused(err) {
+			t.Fatalf("truncated to %d: %v", n, err)
+		}
+	}
+	t.Logf("%d flips and %d truncations of %d bytes refused", flips, len(whole), len(whole))
+}
+
+type memoryAnchor struct {
+	mu     sync.Mutex
+	record *credstore.AnchorRecord
+}
+
+func (m *memoryAnchor) Load(context.Context) (*credstore.AnchorRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.record, nil
+}
+
+func (m *memoryAnchor) Save(_ context.Context, r *credstore.AnchorRecord) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.record = r
+	return nil
+}
+
+func (m *memoryAnchor) Describe() string { return "memory" }
+
+func TestMain(m *testing.M) {
+	if work := os.Getenv("CREDSTORE_TEST_WORKER"); work != "" {
+		if err := worker(work); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const rounds = 50
+
+// worker adds rounds to a counter, in the store or, as the control, in a file that is itself the lock.
+func worker(work string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	kind, dir, _ := strings.Cut(work, "|")
+	if kind == "naive" {
+		return naiveWorker(filepath.Join(dir, "counter"))
+	}
+	s, err := credstore.Open(ctx, filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})
+	if err != nil {
+		return err
+	}
+	if kind == "hold" {
+		return s.Update(ctx, func(*credstore.Tx) error {
+			fmt.Println("held")
+			_, err := bufio.NewReader(os.Stdin).ReadString('\n')
+			return err
+		})
+	}
+	for range rounds {
+		if err := s.Update(ctx, func(tx *credstore.Tx) error {
+			n := 0
+			old, err := tx.Get("n")
+			if err == nil {
+				n, err = strconv.Atoi(reveal(old))
+			}
+			if err != nil && !errors.Is(err, credstore.ErrNotFound) {
+				return err
+			}
+			return tx.Set("n", credstore.NewSecret([]byte(strconv.Itoa(n+1))), credstore.Meta{})
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func naiveWorker(path string) error {
+	for range rounds {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			return err
+		}
+		text := make([]byte, 32)
+		n, _ := f.Read(text)
+		count, _ := strconv.Atoi(string(text[:n]))
+		temp := fmt.Sprintf("%s.%d", path, os.Getpid())
+		if err := os.WriteFile(temp, []byte(strconv.Itoa(count+1)), 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(temp, path); err != nil {
+			return err
+		}
+		f.Close()
+	}
+	return nil
+}
+
+func spawn(t *testing.T, work string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "CREDSTORE_TEST_WORKER="+work)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func TestProcessesLoseNoUpdate(t *testing.T) {
+	const processes = 8
+	run := func(kind, dir string) {
+		var cmds []*exec.Cmd
+		for range processes {
+			cmd := spawn(t, kind+"|"+dir)
+			require.NoError(t, cmd.Start())
+			cmds = append(cmds, cmd)
+		}
+		for _, cmd := range cmds {
+			require.NoError(t, cmd.Wait())
+		}
+	}
+	dir := t.TempDir()
+	run("store", dir)
+	s := open(t, filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})
+	assert.Equal(t, strconv.Itoa(processes*rounds), get(t, s, "n"))
+	left, err := filepath.Glob(filepath.Join(dir, "store", ".credentials-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "counter"), []byte("0"), 0o600))
+	run("naive", dir)
+	kept, err := os.ReadFile(filepath.Join(dir, "counter"))
+	require.NoError(t, err)
+	n, err := strconv.Atoi(string(kept))
+	require.NoError(t, err)
+	assert.Less(t, n, processes*rounds, "the control, a lock on the data file itself, must lose updates")
+	t.Logf("control kept %d of %d", n, processes*rounds)
+}
+
+func secretStore(t *testing.T, value string) *credstore.Store {
+	s := open(t, t.TempDir(), options(t))
+	set(t, s, "a", value)
+	return s
+}
+
+func redactForms(value string) map[string]string {
+	quoted, _ := json.Marshal(value)
+	forms := map[string]string{"raw": value, "hex": hex.EncodeToString([]byte(value)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(value))),
+		"query": url.QueryEscape(value), "path": url.PathEscape(value), "json": string(quoted)}
+	for _, before := range []string{"", "B", "Be", "Bearer ", "Basic: "} {
+		for _, after := range []string{"", "x", "xy"} {
+			forms["std"+before+after] = base64.StdEncoding.EncodeToString([]byte(before + value + after))
+			forms["url"+before+after] = base64.RawURLEncoding.EncodeToString([]byte(before + value + after))
+		}
+	}
+	return forms
+}
+
+func TestRedactorForms(t *testing.T) {
+	r := secretStore(t, canary).Redactor()
+	for name, text := range redactForms(canary) {
+		out := r.String("before " + text + " after")
+		assert.Contains(t, out, "[redacted]", name)
+		assert.True(t, strings.HasPrefix(out, "before ") && strings.HasSuffix(out, " after"), "%s: %s", name, out)
+		assert.NotContains(t, out, text, name)
+		assert.Less(t, len(out), len("before  after")+len("[redacted]")+24, "%s: %s", name, out)
+	}
+	for _, plain := range []string{"", "hello", "sk-ant-", strings.Repeat("aGVsbG8gd29ybGQ", 20)} {
+		assert.Equal(t, plain, r.String(plain))
+	}
+}
+
+func TestRedactorWriterEqualsWhole(t *testing.T) {
+	s := secretStore(t, canary)
+	set(t, s, "b", "canary<1>-overlaps-the-first")
+	r := s.Redactor()
+	var text string
+	for name, form := range redactForms(canary) {
+		text += name + "=" + form + "\n"
+	}
+	text += canary + canary + "sk-ant-Zq9/x+7&canary<1>-overlaps-the-first" + strings.Repeat("plain text ", 50) + canary[:len(canary)-1]
+	want := r.String(text)
+	for _, size := range []int{1, 2, 3, 7, 10, 64, 1000, len(text)} {
+		var out bytes.Buffer
+		w := r.Writer(&out)
+		for rest := text; rest != ""; {
+			n := min(size, len(rest))
+			_, err := w.Write([]byte(rest[:n]))
+			require.NoError(t, err)
+			rest = rest[n:]
+		}
+		require.NoError(t, w.Close())
+		assert.Equal(t, want, out.String(), size)
+	}
+}
+
+func TestRedactorFailsClosed(t *testing.T) {
+	s := secretStore(t, canary)
+	require.NoError(t, s.Close())
+	out := s.Redactor().String("x " + canary)
+	assert.NotContains(t, out, "canary")
+	s = secretStore(t, canary)
+	assert.NotContains(t, s.Redactor().String(canary), "canary")
+	require.NoError(t, s.Delete(t.Context(), "a"))
+	assert.NotContains(t, s.Redactor().String(canary), "canary", "a deleted value may still be valid at its issuer")
+}
