@@ -2,6 +2,10 @@ package mcptrust
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -139,4 +143,69 @@ func TestWorkspaceDigest(t *testing.T) {
 	ok, err := r.Trusted(ctx, dir+"/none", "a")
 	assert.Error(t, err)
 	assert.False(t, ok)
+}
+
+// A new tool of a server that a worktree shares with its main checkout can be
+// approved there.
+func TestWorktreeToolApproval(t *testing.T) {
+	ctx := t.Context()
+	base, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	main, wt := filepath.Join(base, "main"), filepath.Join(base, "wt")
+	back := filepath.Join(main, ".git", "worktrees", "wt")
+	require.NoError(t, os.MkdirAll(back, 0o755))
+	require.NoError(t, os.MkdirAll(wt, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(back, "gitdir"), []byte(filepath.Join(wt, ".git")+"\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(wt, ".git"), []byte("gitdir: "+back+"\n"), 0o644))
+	r, s := registry(t, Options{}), Server{Name: "s", Transport: HTTP, URL: Literal("https://mcp.example.com/mcp")}
+	c, err := r.Check(ctx, main, s)
+	require.NoError(t, err)
+	approve(t, r, c)
+	tools := []Tool{{Name: "a", InputSchema: json.RawMessage(`{"type":"object"}`)}}
+	is, err := r.CheckTools(ctx, wt, s, tools)
+	require.NoError(t, err)
+	require.NoError(t, r.Approve(ctx, is[0].Token))
+	for _, dir := range []string{wt, main} {
+		is, err = r.CheckTools(ctx, dir, s, tools)
+		require.NoError(t, err)
+		assert.Equal(t, Trusted, is[0].Status)
+	}
+}
+
+// The floor is reading the same tools with encoding/json.
+func BenchmarkCheckKnown50(b *testing.B) {
+	r, err := Open(Options{Dir: filepath.Join(b.TempDir(), "trust"), Home: b.TempDir()})
+	require.NoError(b, err)
+	project, s := b.TempDir(), Server{Name: "s", Transport: Stdio, Command: Literal("srv")}
+	c, err := r.Check(b.Context(), project, s)
+	require.NoError(b, err)
+	require.NoError(b, r.Approve(b.Context(), c.Token))
+	schema := json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","description":"relative path"},"n":{"type":"integer"}},"required":["path"]}`)
+	tools := make([]Tool, 50)
+	for i := range tools {
+		tools[i] = Tool{Name: fmt.Sprintf("tool_number_%d", i), Description: strings.Repeat("Does a thing. ", 20), InputSchema: schema}
+	}
+	is, err := r.CheckTools(b.Context(), project, s, tools)
+	require.NoError(b, err)
+	for _, i := range is {
+		require.NoError(b, r.Approve(b.Context(), i.Token.Confirm(i.Confirm)))
+	}
+	b.Run("check", func(b *testing.B) {
+		for b.Loop() {
+			is, err := r.CheckTools(b.Context(), project, s, tools)
+			if err != nil || is[0].Status != Trusted || is[49].Status != Trusted {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("floor", func(b *testing.B) {
+		for b.Loop() {
+			for i := range tools {
+				var v any
+				if json.Unmarshal(tools[i].InputSchema, &v) != nil {
+					b.Fatal()
+				}
+			}
+		}
+	})
 }
