@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -256,4 +257,24 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 		}
 		return err
 	}))
+}
+
+// One registry used by many goroutines loses nothing either.
+func TestStoreConcurrentGoroutines(t *testing.T) {
+	r, project := registry(t, Options{}), t.TempDir()
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 5 {
+				c, err := r.Check(t.Context(), project, Server{Name: fmt.Sprintf("s%d-%d", g, i), Transport: Stdio, Command: Literal("srv")})
+				if assert.NoError(t, err) {
+					assert.NoError(t, r.Approve(t.Context(), c.Token))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	list, err := r.List(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, list, 40)
 }
