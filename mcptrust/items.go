@@ -375,7 +375,11 @@ func (r *Registry) checkRaw(ctx context.Context, project string, s Server, kind 
 	items := make([]item, len(raws))
 	for i, raw := range raws {
 		it := item{kind: kind, raw: true}
-		n, err := parseJSON(raw, false)
+		var n node
+		var err error
+		if len(raw) <= maxItemBytes {
+			n, err = parseJSON(raw, false)
+		}
 		name := n.get(id)
 		if name == nil && kind == KindResource {
 			name = n.get("uriTemplate")

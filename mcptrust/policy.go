@@ -51,8 +51,8 @@ type PolicyVerdict struct {
 // lists always merge. The error joins *[ConfigError] values for entries that
 // cannot be read; the Policy beside it is complete and fails closed: a broken
 // allow entry allows nothing, a broken allow list is an empty one, a deny list
-// of which nothing can be read blocks everything. A managed file that is not
-// JSON blocks everything too.
+// of which nothing can be read blocks everything, and so does a file that is not
+// JSON.
 func LoadPolicy(sources []PolicySource) (*Policy, error) {
 	p := &Policy{}
 	var errs []error
@@ -148,6 +148,9 @@ func readEntries(src *PolicySource, list *node, key string, allow bool) ([]polic
 			}
 		default:
 			msg = "unknown key " + quote(m.key)
+		}
+		if strings.Contains(e.url, "${") || slices.ContainsFunc(e.command, func(w string) bool { return strings.Contains(w, "${") }) {
+			msg = "variables are not expanded here: write the value"
 		}
 		if msg != "" {
 			errs = append(errs, bad(n.off, msg))

@@ -7,8 +7,8 @@ import (
 )
 
 // serverPrompt is the text that a person approves: nothing is cut and nothing
-// is unescaped. Values of env and headers stay out; what is pinned of them is
-// said.
+// is unescaped. Of env and headers, values that come from variables or look like
+// secrets stay out, and the prompt says so.
 func serverPrompt(c *ServerCheck, p place) string {
 	s := &c.Server
 	var b strings.Builder

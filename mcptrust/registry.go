@@ -199,7 +199,8 @@ func (r *Registry) check(ctx context.Context, project string, s Server) (ServerC
 			return out, standing{}, err
 		}
 		if mrec := m.Servers[s.Name]; mrec != nil && mrec.Status == wordTrusted && mrec.Digest == st.digest {
-			st.rec = mrec
+			// Decisions about its tools go where the server was approved.
+			st.rec, st.file, st.path = mrec, projectFile(pl.ws.main), pl.ws.main
 			out.Status = Trusted
 			out.Reasons = append(out.Reasons, Reason{CodeWorktree, "approved for the main checkout of this worktree"})
 			return out, st, nil

@@ -19,7 +19,7 @@ func unsafeInfo(info fs.FileInfo) string {
 		return "owned by another user"
 	case info.Mode().Perm()&0o022 != 0:
 		return "writable by other users"
-	case info.Mode().IsRegular() && st.Nlink != 1:
+	case info.Mode().IsRegular() && st.Nlink > 1: // 0: replaced since it was opened
 		return "has a second name (hard link)"
 	}
 	return ""
