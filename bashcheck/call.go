@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -160,6 +161,7 @@ type judged struct {
 	shells   []word   // texts of shell programs
 	assigns  []Assignment
 	assume   []Assumption
+	replace  string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -457,6 +459,8 @@ func (w *walker) judge(p *program, argv []word) judged {
 		f = p.forms[mode]
 	} else if len(operands) > 0 && p.forms["operands"] != nil {
 		f = p.forms["operands"]
+	} else if len(operands) == 0 && len(command) == 0 && p.forms["bare"] != nil {
+		f = p.forms["bare"]
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.assume = append(j.assume, p.assume...)
@@ -498,10 +502,17 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	}
 	setMode := func(s *flagSpec) {
 		if s.mode != "" {
-			if mode != "" && mode != s.mode {
+			switch {
+			case mode == "" || mode == s.mode:
+				mode = s.mode
+			case p.forms[mode+"+"+s.mode] != nil:
+				mode += "+" + s.mode
+			case p.forms[s.mode+"+"+mode] != nil:
+				mode = s.mode + "+" + mode
+			case slices.Contains(strings.Split(mode, "+"), s.mode):
+			default:
 				ok = false
 			}
-			mode = s.mode
 		}
 	}
 	for i := 0; i < len(args); i++ {
@@ -606,6 +617,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 // operands matches operands against the form.
 func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 	specs := f.operands
+	if n := len(specs); len(command) > 0 && (n == 0 || specs[n-1].kind != vCommand) {
+		ops, command = append(ops, command...), nil
+	}
 	if len(command) > 0 {
 		n := len(specs) - 1
 		if n < 0 || specs[n].kind != vCommand {
@@ -700,6 +714,29 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		j.effects = append(j.effects, e)
 		return true
+	case vEnvName:
+		switch o.Text {
+		case "PATH", "HOME", "USER", "SHELL", "PWD", "LANG", "TERM", "TZ", "LOGNAME", "HOSTNAME", "EDITOR", "GOPATH", "GOROOT", "VIRTUAL_ENV", "JAVA_HOME":
+			return o.Static
+		}
+		j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
+		return true
+	case vFormat:
+		// %G placeholders run the program that verifies signatures.
+		return o.Static && !strings.Contains(o.Text, "%G") && !strings.Contains(o.Text, "%(signature")
+	case vRevision:
+		switch o.Text {
+		case "expire", "delete", "drop", "write":
+			return false
+		}
+		return o.Static
+	case vPSLetters:
+		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vSysctlName:
+		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
+	case vReplace:
+		j.replace = o.Text
+		return o.Static && o.Text != ""
 	case vShell:
 		j.shells = append(j.shells, o)
 		return true
@@ -809,7 +846,22 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 			w.useValue(valueSpec{kind: vAssign}, command[0], j)
 			command = command[1:]
 		}
+		if len(command) == 0 {
+			j.effects = append(j.effects, Effect{Kind: Environment, Dir: w.st.dir})
+		}
 	case "xargs":
+		if j.replace != "" {
+			command = slices.Clone(command)
+			for i := range command {
+				if strings.Contains(command[i].Text, j.replace) {
+					command[i].Static, command[i].lead = false, 0
+					if t := command[i].Text; !strings.HasPrefix(t, j.replace) {
+						command[i].lead = t[0]
+					}
+				}
+			}
+			break
+		}
 		j.transp = len(command) > 0 && j.ok && len(j.effects) == 0 && !j.opaqueIn
 		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
 	}

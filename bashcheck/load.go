@@ -39,6 +39,12 @@ const (
 	vTest
 	vAssign
 	vRefuse
+	vEnvName    // a variable whose value is no secret
+	vFormat     // a git format without signature checks
+	vRevision   // the name of a revision, not of a sub-command
+	vPSLetters  // the old flags of ps
+	vSysctlName // a name of dots and letters
+	vReplace    // what xargs replaces in the command
 )
 
 type valueSpec struct {
@@ -113,7 +119,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -445,9 +451,13 @@ func (l *loader) finish(line int) error {
 			}
 		}
 		for name := range q.forms {
-			used := name == "operands"
-			for _, f := range q.flags {
-				used = used || f.mode == name
+			used := name == "operands" || name == "bare"
+			for part := range strings.SplitSeq(name, "+") {
+				one := false
+				for _, f := range q.flags {
+					one = one || f.mode == part
+				}
+				used = used || one
 			}
 			if !used {
 				return fail("no flag chooses form %q", name)

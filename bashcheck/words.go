@@ -241,8 +241,11 @@ func unescape(s string, split bool) (text string, glob, odd, ok bool) {
 				b.WriteByte(s[i])
 			}
 			continue
-		case '*', '?', '[':
-			glob = split
+		case '*', '?':
+			glob = glob || split
+		case '[':
+			// Without its closing bracket it is no pattern.
+			glob = glob || split && strings.IndexByte(s[i:], ']') > 0
 		case '{':
 			brace = true
 		case ',':
