@@ -565,11 +565,11 @@ func safeName(name string) bool {
 	switch name {
 	case "", "_", "path", "cdpath", "fpath", "manpath", "mailpath", "module_path", "fignore", "prompt", "psvar", "watch", "argv", "status",
 		"histchars", "signals", "pipestatus", "zsh_eval_context", "functions", "aliases", "options", "commands", "parameters", "nameddirs",
-		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume",
+		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume", "precmd", "preexec", "chpwd", "periodic", "zshexit", "zshaddhistory",
 		"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "rsync_proxy":
 		return false
 	}
-	return !strings.HasSuffix(name, "_proxy")
+	return !strings.HasSuffix(name, "_proxy") && !strings.HasSuffix(name, "_functions")
 }
 
 // assignName reports the assignment of a variable that may matter to programs.

@@ -213,6 +213,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
+				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
+				}
 			}
 		}
 		w.rebinding(name, argv)
@@ -454,6 +457,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 			j.ok = j.ok && ok
 		}
 	}
+	if len(p.subs) > 0 && mode == "" && len(operands) == 0 && p.forms["bare"] == nil {
+		j.ok = false
+	}
 	f := &p.form
 	if mode != "" && p.forms[mode] != nil {
 		f = p.forms[mode]
@@ -555,6 +561,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			switch {
 			case s.value.kind == vRefuse:
 				ok = false
+			case s.value.kind == vPair:
+				if has || i+2 >= len(args) || args[i+1].fields || args[i+2].fields {
+					ok = false
+				}
+				i += 2
 			case !s.takes:
 				if has {
 					ok = false
@@ -781,7 +792,7 @@ func number(s string) bool {
 
 // usePath adds the effect on a path.
 func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
-	if o.proc {
+	if o.proc && (v.effect == Read || v.effect == List || v.effect == Write) {
 		return true
 	}
 	if o.Static && o.Text == "-" && (v.effect == Read || v.effect == List) {

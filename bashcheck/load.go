@@ -40,6 +40,7 @@ const (
 	vAssign
 	vRefuse
 	vEnvName    // a variable whose value is no secret
+	vPair       // two words follow: a name and a text
 	vFormat     // a git format without signature checks
 	vRevision   // the name of a revision, not of a sub-command
 	vPSLetters  // the old flags of ps
@@ -119,7 +120,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
