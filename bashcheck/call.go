@@ -233,7 +233,15 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Assignments = append(c.Assignments, a)
 	}
 	index := w.add(c)
-	w.follow(index, j)
+	inside := w.follow(index, j)
+	switch name.Text {
+	case "command", "builtin", "noglob", "nocorrect":
+		if len(j.inner) > 0 {
+			return inside
+		}
+	case "eval", ".", "source", "-":
+		return dirs{}
+	}
 	return here
 }
 
@@ -241,8 +249,9 @@ func splitFlag(src string) bool {
 	return !(src[0] == '"' || src[0] == '\'') || src[0] != src[len(src)-1] || strings.Count(src, src[:1]) != 2
 }
 
-// follow analyzes the commands and texts inside a command.
-func (w *walker) follow(index int, j judged) {
+// follow analyzes the commands and texts inside a command. It returns where
+// the wrapped command, run by the shell itself, would leave the shell.
+func (w *walker) follow(index int, j judged) (inside dirs) {
 	if len(j.inner) == 0 && len(j.execs) == 0 && len(j.shells) == 0 {
 		return
 	}
@@ -256,12 +265,12 @@ func (w *walker) follow(index int, j judged) {
 	}
 	w.parent, w.transp = index, j.transp
 	if len(j.inner) > 0 {
-		w.isolatedDir(func() { w.run(Command{Span: spanOf(j.inner)}, j.inner, nil) })
+		w.isolated(func() { inside = w.run(Command{Span: spanOf(j.inner)}, j.inner, nil) })
 	}
 	w.transp = false
 	for _, e := range j.execs {
 		if len(e) > 0 {
-			w.isolatedDir(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
+			w.isolated(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
 		}
 	}
 	for _, t := range j.shells {
@@ -286,6 +295,7 @@ func (w *walker) follow(index int, j judged) {
 			}
 		})
 	}
+	return inside
 }
 
 func (w *walker) shellIs(name string, index int) bool {
@@ -294,8 +304,6 @@ func (w *walker) shellIs(name string, index int) bool {
 	}
 	return path.Base(w.rep.Commands[index-1].Argv[0].Text) == name
 }
-
-func (w *walker) isolatedDir(f func()) { w.isolated(f) }
 
 func spanOf(ws []word) Span {
 	return Span{ws[0].Span.Start, max(ws[len(ws)-1].Span.End, ws[0].Span.End)}
@@ -824,7 +832,11 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 
 // fixed adds the effects that a form always has.
 func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
+	named := slices.ContainsFunc(j.effects, func(e Effect) bool { return e.Kind == Read || e.Kind == List })
 	for _, fe := range f.effects {
+		if fe.instead && named {
+			continue
+		}
 		e := Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}}
 		switch {
 		case fe.target == "?":

@@ -72,6 +72,8 @@ type fixedEffect struct {
 	extent Extent
 	target string // "?" not known, "{1}", "{*}" or a literal
 	own    bool
+	// instead: only where no operand or flag names a path
+	instead bool
 }
 
 type example struct {
@@ -333,15 +335,15 @@ func (l *loader) line(raw string, line int) error {
 			o.valueSpec = v
 			l.form.operands = append(l.form.operands, o)
 		}
-	case "effect":
+	case "effect", "default":
 		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "effect needs a kind, a target and perhaps own")
+			return fail(cols[0], "%s needs a kind, a target and perhaps own", key)
 		}
 		k, e, ok := parseEffectWord(args[0])
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		l.form.effects = append(l.form.effects, fixedEffect{k, e, args[1], len(args) == 3})
+		l.form.effects = append(l.form.effects, fixedEffect{k, e, args[1], len(args) == 3, key == "default"})
 	case "own":
 		l.form.own = true
 	case "assume":
