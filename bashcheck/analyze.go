@@ -429,14 +429,10 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			for i, item := range l.Items {
 				iw := w.word(item)
 				lead := iw.lead
-				if iw.Static && iw.Text != "" {
+				if iw.Static && !iw.Glob && iw.Text != "" {
 					lead = iw.Text[0]
 				}
-				integer := iw.Static && isInteger(iw.Text)
-				switch {
-				case iw.fields, lead == 0:
-					lead, integer = 0, false
-				}
+				integer := iw.Static && !iw.Glob && isInteger(iw.Text)
 				if i == 0 {
 					v.lead, v.integer = lead, integer
 				} else {
@@ -565,11 +561,11 @@ func safeName(name string) bool {
 	switch name {
 	case "", "_", "path", "cdpath", "fpath", "manpath", "mailpath", "module_path", "fignore", "prompt", "psvar", "watch", "argv", "status",
 		"histchars", "signals", "pipestatus", "zsh_eval_context", "functions", "aliases", "options", "commands", "parameters", "nameddirs",
-		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume",
+		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume", "precmd", "preexec", "chpwd", "periodic", "zshexit", "zshaddhistory",
 		"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "rsync_proxy":
 		return false
 	}
-	return !strings.HasSuffix(name, "_proxy")
+	return !strings.HasSuffix(name, "_proxy") && !strings.HasSuffix(name, "_functions")
 }
 
 // assignName reports the assignment of a variable that may matter to programs.
@@ -728,6 +724,11 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 				continue
 			}
 			out = w.shellEffect(out, e)
+			if e.Extent == Anywhere && (t.lead == 0 || t.lead == '/') {
+				// The shell opens a connection where the name begins with /dev/tcp/.
+				e.Kind = Connect
+				out = append(out, e)
+			}
 		case syntax.RdrOut, syntax.AppOut, syntax.RdrClob, syntax.RdrAll, syntax.AppAll:
 			e.Kind = Write
 			if t.proc {

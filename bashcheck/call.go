@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -160,6 +161,7 @@ type judged struct {
 	shells   []word   // texts of shell programs
 	assigns  []Assignment
 	assume   []Assumption
+	replace  string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -211,6 +213,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
+				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
+				}
 			}
 		}
 		w.rebinding(name, argv)
@@ -228,7 +233,15 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Assignments = append(c.Assignments, a)
 	}
 	index := w.add(c)
-	w.follow(index, j)
+	inside := w.follow(index, j)
+	switch name.Text {
+	case "command", "builtin", "noglob", "nocorrect":
+		if len(j.inner) > 0 {
+			return inside
+		}
+	case "eval", ".", "source", "-":
+		return dirs{}
+	}
 	return here
 }
 
@@ -236,8 +249,9 @@ func splitFlag(src string) bool {
 	return !(src[0] == '"' || src[0] == '\'') || src[0] != src[len(src)-1] || strings.Count(src, src[:1]) != 2
 }
 
-// follow analyzes the commands and texts inside a command.
-func (w *walker) follow(index int, j judged) {
+// follow analyzes the commands and texts inside a command. It returns where
+// the wrapped command, run by the shell itself, would leave the shell.
+func (w *walker) follow(index int, j judged) (inside dirs) {
 	if len(j.inner) == 0 && len(j.execs) == 0 && len(j.shells) == 0 {
 		return
 	}
@@ -251,12 +265,12 @@ func (w *walker) follow(index int, j judged) {
 	}
 	w.parent, w.transp = index, j.transp
 	if len(j.inner) > 0 {
-		w.isolatedDir(func() { w.run(Command{Span: spanOf(j.inner)}, j.inner, nil) })
+		w.isolated(func() { inside = w.run(Command{Span: spanOf(j.inner)}, j.inner, nil) })
 	}
 	w.transp = false
 	for _, e := range j.execs {
 		if len(e) > 0 {
-			w.isolatedDir(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
+			w.isolated(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
 		}
 	}
 	for _, t := range j.shells {
@@ -281,6 +295,7 @@ func (w *walker) follow(index int, j judged) {
 			}
 		})
 	}
+	return inside
 }
 
 func (w *walker) shellIs(name string, index int) bool {
@@ -289,8 +304,6 @@ func (w *walker) shellIs(name string, index int) bool {
 	}
 	return path.Base(w.rep.Commands[index-1].Argv[0].Text) == name
 }
-
-func (w *walker) isolatedDir(f func()) { w.isolated(f) }
 
 func spanOf(ws []word) Span {
 	return Span{ws[0].Span.Start, max(ws[len(ws)-1].Span.End, ws[0].Span.End)}
@@ -452,11 +465,16 @@ func (w *walker) judge(p *program, argv []word) judged {
 			j.ok = j.ok && ok
 		}
 	}
+	if len(p.subs) > 0 && mode == "" && len(operands) == 0 && p.forms["bare"] == nil {
+		j.ok = false
+	}
 	f := &p.form
 	if mode != "" && p.forms[mode] != nil {
 		f = p.forms[mode]
 	} else if len(operands) > 0 && p.forms["operands"] != nil {
 		f = p.forms["operands"]
+	} else if len(operands) == 0 && len(command) == 0 && p.forms["bare"] != nil {
+		f = p.forms["bare"]
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.assume = append(j.assume, p.assume...)
@@ -498,10 +516,17 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	}
 	setMode := func(s *flagSpec) {
 		if s.mode != "" {
-			if mode != "" && mode != s.mode {
+			switch {
+			case mode == "" || mode == s.mode:
+				mode = s.mode
+			case p.forms[mode+"+"+s.mode] != nil:
+				mode += "+" + s.mode
+			case p.forms[s.mode+"+"+mode] != nil:
+				mode = s.mode + "+" + mode
+			case slices.Contains(strings.Split(mode, "+"), s.mode):
+			default:
 				ok = false
 			}
-			mode = s.mode
 		}
 	}
 	for i := 0; i < len(args); i++ {
@@ -544,6 +569,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			switch {
 			case s.value.kind == vRefuse:
 				ok = false
+			case s.value.kind == vPair:
+				if has || i+2 >= len(args) || args[i+1].fields || args[i+2].fields {
+					ok = false
+				}
+				i += 2
 			case !s.takes:
 				if has {
 					ok = false
@@ -606,6 +636,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 // operands matches operands against the form.
 func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 	specs := f.operands
+	if n := len(specs); len(command) > 0 && (n == 0 || specs[n-1].kind != vCommand) {
+		ops, command = append(ops, command...), nil
+	}
 	if len(command) > 0 {
 		n := len(specs) - 1
 		if n < 0 || specs[n].kind != vCommand {
@@ -700,6 +733,29 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		j.effects = append(j.effects, e)
 		return true
+	case vEnvName:
+		switch o.Text {
+		case "PATH", "HOME", "USER", "SHELL", "PWD", "LANG", "TERM", "TZ", "LOGNAME", "HOSTNAME", "EDITOR", "GOPATH", "GOROOT", "VIRTUAL_ENV", "JAVA_HOME":
+			return o.Static
+		}
+		j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
+		return true
+	case vFormat:
+		// %G placeholders run the program that verifies signatures.
+		return o.Static && !strings.Contains(o.Text, "%G") && !strings.Contains(o.Text, "%(signature")
+	case vRevision:
+		switch o.Text {
+		case "expire", "delete", "drop", "write":
+			return false
+		}
+		return o.Static
+	case vPSLetters:
+		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vSysctlName:
+		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
+	case vReplace:
+		j.replace = o.Text
+		return o.Static && o.Text != ""
 	case vShell:
 		j.shells = append(j.shells, o)
 		return true
@@ -744,7 +800,7 @@ func number(s string) bool {
 
 // usePath adds the effect on a path.
 func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
-	if o.proc {
+	if o.proc && (v.effect == Read || v.effect == List || v.effect == Write) {
 		return true
 	}
 	if o.Static && o.Text == "-" && (v.effect == Read || v.effect == List) {
@@ -776,7 +832,11 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 
 // fixed adds the effects that a form always has.
 func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
+	named := slices.ContainsFunc(j.effects, func(e Effect) bool { return e.Kind == Read || e.Kind == List })
 	for _, fe := range f.effects {
+		if fe.instead && named {
+			continue
+		}
 		e := Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}}
 		switch {
 		case fe.target == "?":
@@ -809,7 +869,22 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 			w.useValue(valueSpec{kind: vAssign}, command[0], j)
 			command = command[1:]
 		}
+		if len(command) == 0 {
+			j.effects = append(j.effects, Effect{Kind: Environment, Dir: w.st.dir})
+		}
 	case "xargs":
+		if j.replace != "" {
+			command = slices.Clone(command)
+			for i := range command {
+				if strings.Contains(command[i].Text, j.replace) {
+					command[i].Static, command[i].lead = false, 0
+					if t := command[i].Text; !strings.HasPrefix(t, j.replace) {
+						command[i].lead = t[0]
+					}
+				}
+			}
+			break
+		}
 		j.transp = len(command) > 0 && j.ok && len(j.effects) == 0 && !j.opaqueIn
 		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
 	}

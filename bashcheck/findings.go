@@ -26,6 +26,8 @@ const (
 	CodeArithmetic = "arithmetic"
 	// CodeExpansion: a parameter expansion that assigns, indirects or evaluates.
 	CodeExpansion = "expansion"
+	// CodeForeignRepository: git runs where cd led, and the configuration found there may run programs.
+	CodeForeignRepository = "foreign-repository"
 	// CodeDialect: the text may mean something else in a shell that may run it.
 	CodeDialect = "dialect"
 	// CodeNetworkRedirect: a redirection to /dev/tcp or /dev/udp.

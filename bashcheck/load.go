@@ -39,6 +39,13 @@ const (
 	vTest
 	vAssign
 	vRefuse
+	vEnvName    // a variable whose value is no secret
+	vPair       // two words follow: a name and a text
+	vFormat     // a git format without signature checks
+	vRevision   // the name of a revision, not of a sub-command
+	vPSLetters  // the old flags of ps
+	vSysctlName // a name of dots and letters
+	vReplace    // what xargs replaces in the command
 )
 
 type valueSpec struct {
@@ -65,6 +72,8 @@ type fixedEffect struct {
 	extent Extent
 	target string // "?" not known, "{1}", "{*}" or a literal
 	own    bool
+	// instead: only where no operand or flag names a path
+	instead bool
 }
 
 type example struct {
@@ -113,7 +122,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -326,15 +335,15 @@ func (l *loader) line(raw string, line int) error {
 			o.valueSpec = v
 			l.form.operands = append(l.form.operands, o)
 		}
-	case "effect":
+	case "effect", "default":
 		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "effect needs a kind, a target and perhaps own")
+			return fail(cols[0], "%s needs a kind, a target and perhaps own", key)
 		}
 		k, e, ok := parseEffectWord(args[0])
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		l.form.effects = append(l.form.effects, fixedEffect{k, e, args[1], len(args) == 3})
+		l.form.effects = append(l.form.effects, fixedEffect{k, e, args[1], len(args) == 3, key == "default"})
 	case "own":
 		l.form.own = true
 	case "assume":
@@ -445,9 +454,13 @@ func (l *loader) finish(line int) error {
 			}
 		}
 		for name := range q.forms {
-			used := name == "operands"
-			for _, f := range q.flags {
-				used = used || f.mode == name
+			used := name == "operands" || name == "bare"
+			for part := range strings.SplitSeq(name, "+") {
+				one := false
+				for _, f := range q.flags {
+					one = one || f.mode == part
+				}
+				used = used || one
 			}
 			if !used {
 				return fail("no flag chooses form %q", name)

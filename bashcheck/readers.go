@@ -120,7 +120,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 		}
 		if n, ok := findTests[a.Text]; ok {
 			for range n {
-				if i++; i >= len(args) || args[i].fields {
+				if i++; i >= len(args) || args[i].fields || !args[i].Static && !strings.HasSuffix(a.Text, "name") && !strings.HasSuffix(a.Text, "path") {
 					j.ok = false
 					return
 				}

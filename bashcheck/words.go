@@ -20,10 +20,12 @@ type word struct {
 type ctx uint8
 
 const (
-	cWord  ctx = iota
-	cDquot     // double quotes
-	cHdoc      // here-document body
-	cArith     // arithmetic, subscripts, slices
+	cWord        ctx = iota
+	cDquot           // double quotes
+	cHdoc            // here-document body
+	cArith           // arithmetic, subscripts, slices
+	cParam           // inside a parameter expansion
+	cParamQuoted     // the same below double quotes or in a here-document
 )
 
 // word evaluates a word where the shell splits and globs.
@@ -241,8 +243,11 @@ func unescape(s string, split bool) (text string, glob, odd, ok bool) {
 				b.WriteByte(s[i])
 			}
 			continue
-		case '*', '?', '[':
-			glob = split
+		case '*', '?':
+			glob = glob || split
+		case '[':
+			// Without its closing bracket it is no pattern.
+			glob = glob || split && strings.IndexByte(s[i:], ']') > 0
 		case '{':
 			brace = true
 		case ',':
@@ -343,7 +348,7 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 		}
 		return w.lit(x, c)
 	case *syntax.SglQuoted:
-		if c != cWord && strings.ContainsAny(x.Value, "$`[\\") {
+		if c != cWord && c != cParam && strings.ContainsAny(x.Value, "$`[\\") {
 			w.block(CodeHiddenByParser, w.nodeSpan(x), "single quotes do not protect here, and they hold code")
 			return false
 		}
@@ -357,8 +362,11 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			return false
 		}
 		in := cDquot
-		if c == cArith {
+		switch c {
+		case cArith:
 			in = cArith
+		case cParam, cParamQuoted:
+			in = cParamQuoted
 		}
 		ok := true
 		for _, q := range x.Parts {
@@ -379,6 +387,9 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			}
 		} else {
 			w.seenDollar++
+		}
+		if c == cHdoc || c == cParam || c == cParamQuoted {
+			w.block(CodeExpansion, w.nodeSpan(x), "a command is run inside a here-document or a parameter expansion")
 		}
 		if c == cArith {
 			w.block(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
@@ -439,9 +450,9 @@ func (w *walker) lit(l *syntax.Lit, c ctx) bool {
 			}
 			bad = strings.IndexByte(ok, next) < 0 || c == cArith
 		case '(':
-			bad = c == cWord || c == cArith
+			bad = c == cWord || c == cArith || c == cParam
 		case '<', '>':
-			bad = c == cWord && i+1 < len(s) && s[i+1] == '('
+			bad = (c == cWord || c == cParam) && i+1 < len(s) && s[i+1] == '('
 		}
 		if bad {
 			w.block(CodeHiddenByParser, w.nodeSpan(l), "a shell may run or expand what the parser takes for plain text: %s", escape(s))
@@ -471,6 +482,12 @@ func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
 		return bad(CodeArithmetic, "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
 	}
 	inner := c
+	switch c {
+	case cWord:
+		inner = cParam
+	case cDquot, cHdoc:
+		inner = cParamQuoted
+	}
 	ok := true
 	if x.Index != nil {
 		if iw, isWord := x.Index.(*syntax.Word); !isWord || iw.Lit() != "@" && iw.Lit() != "*" {

@@ -1,0 +1,315 @@
+package bashcheck
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// differentials are texts in which bash runs code that the parser hides. The
+// mark is a file named HIT; run in a temporary directory.
+var differentials = []struct{ name, src string }{
+	{"P1 comment continued", "echo a # foo \\\ntouch HIT"},
+	{"P2 escaped carriage return", "echo a \\\r\ntouch HIT"},
+	{"P3 carriage return before comment", "echo a\r#; touch HIT"},
+	{"P4 extended pattern", "[[ x == @($(touch HIT)) ]]"},
+	{"P5 regular expression group", "[[ x =~ (<(touch HIT)) ]]"},
+	{"P6 single quotes in a quoted expansion", `echo "${x:-'$(touch HIT)'}"`},
+	{"P7 continuation inside a dollar", "echo \"$\\\n(touch HIT)\""},
+	{"P8 continuation before a string", "printf '' ; $\\\n'\\x74ouch' HIT"},
+	{"P9 quoted arithmetic", "echo $(( 'a[$(touch HIT)]' ))"},
+	{"P10 NUL", "to\x00uch HIT"},
+}
+
+func TestParserDifferentials(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal("bash is missing")
+	}
+	for _, d := range differentials {
+		t.Run(d.name, func(t *testing.T) {
+			r := Analyze(d.src)
+			assert.False(t, r.ReadOnly(), r.Explain())
+			blocks := false
+			for _, f := range r.Findings {
+				blocks = blocks || f.Blocks
+			}
+			assert.True(t, blocks || !r.Parsed, "the text must not count as understood")
+			if bash == "" {
+				t.Skip("bash is missing, so that it runs the hidden code is not shown")
+			}
+			dir := t.TempDir()
+			file := dir + "/script"
+			require.NoError(t, os.WriteFile(file, []byte(d.src), 0o600))
+			cmd := exec.Command(bash, "-s")
+			cmd.Dir = dir
+			in, err := os.Open(file)
+			require.NoError(t, err)
+			defer in.Close()
+			cmd.Stdin = in
+			_ = cmd.Run()
+			if d.name[:3] == "P5 " {
+				// The process substitution runs beside the shell.
+				for range 200 {
+					if _, err := os.Stat(dir + "/HIT"); err == nil {
+						break
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+			}
+			_, err = os.Stat(dir + "/HIT")
+			assert.NoError(t, err, "bash is expected to run the hidden command")
+		})
+	}
+}
+
+func TestHostile(t *testing.T) {
+	deep := strings.Repeat
+	for name, src := range map[string]string{
+		"10 MB":             deep("a", 10<<20),
+		"300000 brackets":   deep("(", 300_000),
+		"balanced":          deep("(", 150_000) + deep(")", 150_000),
+		"substitutions":     deep("$(", 200_000),
+		"expansions":        deep("${a:-", 1_000_000),
+		"short brackets":    deep("(", 4000),
+		"short balanced":    deep("(", 79) + "ls" + deep(")", 79),
+		"if":                deep("if ", 3000),
+		"while":             deep("while ", 1600),
+		"time":              deep("time ", 1900),
+		"not":               deep("! ", 4900),
+		"and":               deep("a&&", 3000) + "a",
+		"pipe":              deep("a|", 4900) + "a",
+		"semicolons":        deep("a;", 4900),
+		"backticks":         deep("`", 5000),
+		"dollar quotes":     deep("\"$(", 80),
+		"here-documents":    deep("<<a ", 2400),
+		"braces":            "echo " + deep("{a,b}", 1900),
+		"arithmetic":        "echo $((" + deep("1+", 4900) + "1))",
+		"unary":             "echo $((" + deep("-", 4900) + "1))",
+		"tests":             "[[ " + deep("! ", 4800) + "a ]]",
+		"functions":         deep("f() ", 2400) + "ls",
+		"nested sh":         deep("sh -c '", 1400),
+		"wrappers":          deep("env ", 2400) + "ls",
+		"expansion in text": deep("${a:-", 1900),
+		"else":              "if a; then b; " + deep("elif a; then b; ", 500) + "fi",
+		"assignments":       deep("a=1;", 2400),
+		"variables":         deep("a=1 b=2;", 1200),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			r := Analyze(src)
+			assert.Less(t, time.Since(start), 3*time.Second, "only to catch what never ends")
+			switch name {
+			case "arithmetic", "unary", "assignments", "variables", "braces": // harmless, if long
+			default:
+				assert.False(t, r.ReadOnly())
+			}
+			_ = r.Explain()
+		})
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	for src, most := range map[string]float64{"ls -la": 40, "git status && git diff | head": 60} {
+		a := New(Options{})
+		a.Analyze(src)
+		got := testing.AllocsPerRun(200, func() { a.Analyze(src) })
+		t.Logf("%s: %.0f allocations", src, got)
+		assert.LessOrEqual(t, got, most, src)
+	}
+}
+
+func TestBadDescriptionIsLoud(t *testing.T) {
+	a := New(Options{Programs: []Source{{"mine.txt", "program x\n  say runs\n  colour red\n"}}})
+	var bad *DescriptionError
+	require.ErrorAs(t, a.Err(), &bad)
+	assert.Equal(t, "mine.txt:3:3: unknown keyword \"colour\"", bad.Error())
+	r := a.Analyze("ls")
+	assert.False(t, r.ReadOnly())
+	assert.Equal(t, CodeBadDescription, r.Findings[0].Code)
+}
+
+func TestOwnDescription(t *testing.T) {
+	a := New(Options{Programs: []Source{{"mine.txt", "program frob\n  why ours\n  say frobs\n  operands read*\n  yes frob a\n"}}})
+	require.NoError(t, a.Err())
+	assert.True(t, a.Analyze("frob a").ReadOnly())
+	assert.False(t, a.Analyze("frob --x a").ReadOnly())
+	assert.False(t, Analyze("frob a").ReadOnly())
+}
+
+func TestDirs(t *testing.T) {
+	for _, c := range []struct {
+		src  string
+		want []string // of the last command; nil: not known
+	}{
+		{"ls", []string{"."}},
+		{"cd a && ls", []string{"a"}},
+		{"cd a; ls", []string{"a", "."}},
+		{"cd a || ls", []string{"."}},
+		{"(cd a && ls); ls", []string{"."}},
+		{"cd a && cd b && ls", []string{"a/b"}},
+		{"cd /x && cd .. && ls", []string{"/"}},
+		{"cd $x && ls", nil},
+		{"cd - && ls", nil},
+		{"cd && ls", []string{"/home/u"}},
+		{"cd ~/p && ls", []string{"/home/u/p"}},
+		{"if cd a; then ls; fi", []string{"a"}},
+		{"cd a & ls", []string{"."}},
+		{"command cd a && ls", []string{"a"}},
+		{"builtin cd a; ls", []string{"a", "."}},
+		{"eval 'cd a'; ls", nil},
+		{"while true; do cd a; done; ls", nil},
+	} {
+		r := New(Options{Home: "/home/u"}).Analyze(c.src)
+		require.NotEmpty(t, r.Commands, c.src)
+		d := r.Commands[len(r.Commands)-1].Dir
+		assert.Equal(t, c.want != nil, d.Known, c.src)
+		assert.Equal(t, c.want, d.Paths, c.src)
+	}
+}
+
+func TestCommandsInside(t *testing.T) {
+	for _, c := range []struct{ src, want string }{
+		{"sudo rm -rf /x", "sudo rm -rf /x|rm -rf /x"},
+		{"timeout 5 nice -n 3 git push", "timeout 5 nice -n 3 git push|nice -n 3 git push|git push"},
+		{"bash -c 'rm a; ls'", "bash -c 'rm a; ls'|rm a|ls"},
+		{"env A=1 rm x", "env A=1 rm x|rm x"},
+		{"find . -exec rm {} \\;", "find . -exec rm {} \\;|rm {}"},
+		{"ls | xargs rm -f", "ls|xargs rm -f|rm -f …"},
+		{"echo $(rm x)", "rm x|echo $(rm x)"},
+		{"FOO=1 ls > out", "FOO=1 ls"},
+		{"NO_COLOR=1  rg   x", "rg x"},
+		{"cat <<EOF\nhello\nEOF\n", "cat"},
+		{"f() { rm x; }", "rm x"},
+		{"for f in a b; do rm $f; done", "rm $f"},
+		{"eval 'rm x'", "eval 'rm x'|rm x"},
+	} {
+		var got []string
+		for _, x := range Analyze(c.src).Commands {
+			got = append(got, x.Text)
+		}
+		assert.Equal(t, c.want, strings.Join(got, "|"), c.src)
+	}
+}
+
+func TestFailClosed(t *testing.T) {
+	for _, src := range []string{
+		"$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
+		"cat < /dev/tcp/h/80", "cat /proc/self/environ", "cd /proc/self && cat environ", "cat /proc/1/e*", "env", "set", "export -p", "printenv TOKEN",
+		"echo $((x))", "x='a[$(id)]'; echo $((x))", "echo ${!x}", "echo ${x@P}", "echo ${x:=y}", "[[ -v 'a[$(id)]' ]]", "[[ 'a[$(id)]' -eq 0 ]]", "test -v 'a[$(id)]'",
+		`[ "$x" "$y" ]`, "sort $x", "sort *", "sort \"$@\"", "uniq *", "xxd a b", "rg *", "git branch $x", "git tag x", "find $x", "find . $x",
+		"find . -name a -fprint out", "sed w f", "sed 's/a/b/w f' g", "sed -n '1e id' f", "sed --expression='1w x' f", "awk '{print | \"sh\"}' f",
+		"awk '{print > $1}' f", "awk 'BEGIN{while((getline l < \"/etc/x\")>0)print l}'", "jq env", "jq '$ENV.X'", "xargs -I{} rm {}", "find . -exec sh -c 'rm x' \\;",
+		"bash -c ls", "command -p rm x", "builtin eval x", "coproc ls", "{fd}>x ls", "ls() { rm x; }; ls", "alias ls=rm", "trap 'rm x' EXIT", "git -C x status", "git -c a.b=c status",
+		"git log --output=x", "git log --outp=x", "git diff --ext-diff", "date -s 1", "date 0101", "hostname x", "ps auxe", "ls\u202e", "ls\u00a0-l", "ls \u200b",
+	} {
+		r := Analyze(src)
+		assert.False(t, r.ReadOnly(), "%s: %s", src, r.Explain())
+	}
+}
+
+func TestEveryday(t *testing.T) {
+	for _, src := range []string{
+		"ls -la && pwd", "cat a.go | grep -n 'func ' | head -20", "grep -rn \"foo$\" .", "find . -type f -name '*.go' -not -path './vendor/*' | wc -l",
+		"N=5; head -n $N f", "for f in src/*.go; do sort \"$f\"; done", "echo \"a (b) [c]\"", "git log --format='%h %s' -5", "test -d x && ls x || echo no",
+		"wc -l $(git ls-files)", "diff <(sort a) <(sort b)", "x=$(ls | wc -l); echo \"$x files\"", "if [ -f go.mod ]; then cat go.mod; fi", "sort src/*.go | uniq -c",
+		"echo $((1 + 2))", "sed -n '1,5p;10q' f", "ls 2>/dev/null || true", "/usr/bin/ls", "timeout 5 cat f", "time ls", "echo 'a $(b) `c`'", "cat ~/x",
+	} {
+		r := Analyze(src)
+		assert.True(t, r.ReadOnly(), "%s: %s", src, r.Explain())
+	}
+}
+
+// TestPositions puts every command that is not read-only into other places.
+func TestPositions(t *testing.T) {
+	f, err := os.ReadFile(vectorDir(t) + "/bash-bypass.jsonl")
+	require.NoError(t, err)
+	n := 0
+	for line := range strings.Lines(string(f)) {
+		var v vector
+		require.NoError(t, json.Unmarshal([]byte(line), &v))
+		if v.Expect != "not-readonly" || v.Shell == "zsh" || v.Shell == "dash" || strings.Contains(line, `"policy"`) || Analyze(v.Command).ReadOnly() {
+			continue
+		}
+		for _, m := range []string{"ls; V", "true && V", "false || V", "! V", "V | cat", "(V\n)", "{ V\n}", "if true; then V\nfi", "for i in 1; do V\ndone", "while V\ndo ls; done",
+			"echo $(V\n)", "cat <(V\n)", "timeout 5 V", "nice V", "command V", "env V", "xargs V", "time V", "ls & V", "case a in a) V\n;; esac"} {
+			src := strings.ReplaceAll(m, "V", v.Command)
+			n++
+			if (m == "! V" || m == "env V") && strings.HasPrefix(v.Command, "cd ") {
+				continue // git then runs only where cd failed
+			}
+			if (strings.HasPrefix(m, "xargs") || strings.HasPrefix(m, "timeout") || strings.HasPrefix(m, "nice")) && strings.ContainsAny(v.Command, "=;&|") {
+				continue // another command then
+			}
+			if r := Analyze(src); r.ReadOnly() {
+				t.Errorf("%s %q: %s", v.ID, src, r.Explain())
+			}
+		}
+	}
+	t.Logf("%d texts", n)
+}
+
+func BenchmarkAnalyze(b *testing.B) {
+	for _, src := range []string{"ls -la", "git status && git diff | head", `echo "$(git rev-parse HEAD)-${B:-main}"`} {
+		b.Run("parse/"+src, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = parse(src, false)
+			}
+		})
+		b.Run("analyze/"+src, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Analyze(src)
+			}
+		})
+	}
+}
+
+func TestExplainEscapes(t *testing.T) {
+	s := Analyze("echo 'a\u202eb'\tc").Explain()
+	assert.NotContains(t, s, "\u202e")
+	assert.NotContains(t, s, "\t")
+	assert.Contains(t, s, "<U+0202E>")
+}
+
+func TestReportSurvivesJSON(t *testing.T) {
+	r := Analyze("cd a && sudo rm -rf b > c")
+	data, err := json.Marshal(r)
+	require.NoError(t, err)
+	var back Report
+	require.NoError(t, json.Unmarshal(data, &back))
+	assert.Equal(t, r, back)
+}
+
+func FuzzAnalyze(f *testing.F) {
+	for _, d := range differentials {
+		f.Add(d.src)
+	}
+	for _, p := range builtin().programs {
+		for _, e := range p.examples {
+			f.Add(e.command)
+		}
+	}
+	shells := []*Analyzer{New(Options{}), New(Options{Shell: Any, Home: "/h"})}
+	f.Fuzz(func(t *testing.T, src string) {
+		for _, a := range shells {
+			r := a.Analyze(src)
+			_ = r.Explain()
+			if _, why := r.risk(); r.Risk() == RiskLow && !r.ReadOnly() {
+				t.Fatal("low risk but not read-only: ", why)
+			}
+			for _, c := range r.Commands {
+				if c.Span.Start < 0 || c.Span.End > len(src) || c.Span.Start > c.Span.End {
+					t.Fatalf("span %v outside the text", c.Span)
+				}
+			}
+		}
+	})
+}
