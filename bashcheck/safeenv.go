@@ -114,6 +114,6 @@ func keepable(name string) bool {
 // runs in the environment of [SafeEnv], without start-up files, in a
 // repository whose own configuration is trusted.
 func SafeEnvAssumptions() []Assumption {
-	return []Assumption{"shell=bash", "path-trusted", "no-function-shadowing", "git-config-trusted", "no-promisor-remote",
-		"daemon-trusted", "toolchain-trusted", "environment-clean"}
+	return []Assumption{"shell=bash", "path-trusted", "no-function-shadowing", "cdpath-unset", "ripgrep-config-trusted",
+		"no-auto-mount", "git-config-trusted", "go-offline", "go-toolchain-trusted", "toolchain-trusted", "docker-daemon-trusted"}
 }

@@ -176,20 +176,22 @@ func unknownPart(ins *Inspection, action int) string {
 
 // matchAction matches a deny or ask rule against one action.
 func (d *decider) matchAction(r *Rule, a *Action) match {
+	may := matchNo
 	switch r.kind {
 	case ruleCommand:
 		if a.Kind != Run || r.family == "PowerShell" && d.ins.Family != "PowerShell" {
 			return matchNo
 		}
 		for _, text := range a.Command.Deny {
-			if strings.Contains(text, DynamicWord) {
-				if r.command.mayMatch(text) {
-					return matchMay
-				}
-			} else if r.command.matches(text) {
+			// A star that spans an unknown word matches whatever it is.
+			if r.command.matches(text) {
 				return matchYes
 			}
+			if strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
+				may = matchMay
+			}
 		}
+		return may
 	case rulePath:
 		switch a.Kind {
 		case Read, List:

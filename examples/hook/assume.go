@@ -55,10 +55,10 @@ func assumptions(c config, d bashcheck.Dialect, dir string, vars map[string]stri
 		out = append(out, "path-trusted")
 	}
 	if clean(vars) {
-		out = append(out, "no-function-shadowing", "environment-clean")
+		out = append(out, "no-function-shadowing", "cdpath-unset", "ripgrep-config-trusted", "no-auto-mount")
 	}
 	if gitTrusted(dir, c.home, vars) {
-		out = append(out, "git-config-trusted", "no-promisor-remote")
+		out = append(out, "git-config-trusted")
 	}
 	return out
 }

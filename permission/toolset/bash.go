@@ -307,8 +307,8 @@ func (b *builder) target(a permission.Action, dir, target string, ext permission
 		p := b.resolve(dir, orDot(base), listOp(op))
 		if parent {
 			// A glob right below a directory empties it.
-			whole := b.resolve(dir, orDot(base), scope.Delete)
-			p.Critical = whole.Critical
+			whole := b.t.o.Files.CheckFrom(dir, orDot(base), scope.Delete)
+			p.Critical = whole.Critical || whole.Rel == "."
 		}
 		p.Extent = permission.Within
 		a.Path = p
