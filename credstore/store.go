@@ -731,7 +731,7 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 				st.Warnings = append(st.Warnings, "the key file lies in the directory of the store: whoever copies the directory has both")
 			}
 		}
-		if links(snap.info) > 1 {
+		if info, err := os.Lstat(s.path(dataFile)); err == nil && links(info) > 1 {
 			st.Warnings = append(st.Warnings, "the store file has a second hard link")
 		}
 		return nil
