@@ -184,7 +184,7 @@ func padded(s string) bool {
 
 // Phrases are hints: published measurements show that they find almost none of
 // the realistic attacks. They never decide anything but whether a plain yes is
-// enough.
+// enough, and those that honest tools use do not even that.
 var (
 	reQuoted   = regexp.MustCompile("(?s)'[^'\n]{0,200}'|\"[^\"\n]{0,200}\"|`[^`\n]{0,200}`")
 	reMarkup   = regexp.MustCompile(`(?i)</?\s*(system|important|instructions?|assistant|secret|hidden)\s*>|<!--|\[/?(INST|SYSTEM)\]|<\|im_(start|end)\|>`)
@@ -217,12 +217,15 @@ func phrases(field, s string, decode bool) []Finding {
 		return hint(CodePhrase, "text that tells the model to ignore instructions")
 	case reSecrecy.MatchString(plain):
 		return hint(CodePhrase, "text that asks to keep something from the user")
-	case reUniverse.MatchString(plain), reContext.MatchString(plain) && reUniverse.MatchString(plain):
-		return hint(CodePhrase, "text that wants to be called on every request")
+	case reUniverse.MatchString(plain) && reContext.MatchString(plain):
+		return hint(CodePhrase, "text that wants the whole conversation on every request")
+	case reUniverse.MatchString(plain):
+		// Honest tools say so too: not worth a typed name.
+		return []Finding{{CodePhrase, field, "text that wants to be called on every request", false}}
 	case reSecrets.MatchString(plain):
 		return hint(CodePhrase, "text that names places of credentials")
 	case reSink.MatchString(plain):
-		return hint(CodePhrase, "text that sends data to an address")
+		return []Finding{{CodePhrase, field, "text that sends data to an address", false}}
 	}
 	if decode {
 		for _, m := range reBase64.FindAllString(s, 32) {
