@@ -413,7 +413,9 @@ func (s *space) resolve(path string, from []string, op Op) (Resolution, int) {
 		}
 		return r, -1
 	}
-	judge(w.real)
+	if !slices.Equal(w.clean, w.real) {
+		judge(w.real)
+	}
 	r.Real = s.join(w.real)
 	r.Exists, r.Mode = w.exists, w.last.mode
 	if !r.Exists {
