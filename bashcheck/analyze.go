@@ -69,6 +69,9 @@ type walker struct {
 type state struct {
 	dir  Dir
 	vars map[string]value // never changed in place
+	// forget: a command assigned variables that the text may not name, so
+	// only what is assigned after it is known.
+	forget bool
 }
 
 // value is what is known about a variable.
@@ -91,6 +94,9 @@ func (w *walker) set(name string, v value) {
 func (w *walker) get(name string) value {
 	if v, ok := w.st.vars[name]; ok {
 		return v
+	}
+	if w.st.forget {
+		return value{}
 	}
 	if v, ok := w.a.opts.Vars[name]; ok {
 		return value{text: v, known: true}
@@ -286,6 +292,10 @@ func (w *walker) maybe(f func() dirs) dirs {
 	before := w.st.vars
 	d := f()
 	after := w.st.vars
+	if w.st.forget {
+		w.st.vars = nil
+		return d
+	}
 	w.st.vars = before
 	for k := range after {
 		b, ok := before[k]
@@ -307,8 +317,20 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 			if x.Name != nil {
 				w.set(x.Name.Value, value{})
 			}
+		case *syntax.DeclClause, *syntax.LetClause:
+			w.st.forget, w.st.vars = true, nil
+		case *syntax.WordIter:
+			w.set(x.Name.Value, value{})
+		case *syntax.UnaryArithm:
+			if l, ok := x.X.(*syntax.Word); ok && (x.Op == syntax.Inc || x.Op == syntax.Dec) {
+				w.set(l.Lit(), value{integer: w.get(l.Lit()).integer})
+			}
 		case *syntax.CallExpr:
 			if len(x.Args) > 0 {
+				switch x.Args[0].Lit() {
+				case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "let", "eval", ".", "source", "command", "builtin", "":
+					w.st.forget, w.st.vars = true, nil
+				}
 				switch x.Args[0].Lit() {
 				case "cd", "pushd", "popd", "builtin", "command", "eval", "":
 					cds = true

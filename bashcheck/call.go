@@ -37,6 +37,7 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 			if a.Value != nil {
 				t = w.word(a.Value)
 			}
+			w.st.forget, w.st.vars = true, nil
 		} else {
 			w.assigns([]*syntax.Assign{a}, false)
 			w.set(a.Name.Value, value{})
@@ -232,11 +233,19 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	for _, a := range j.assigns {
 		c.Assignments = append(c.Assignments, a)
 	}
+	switch name.Text {
+	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
+		// printf only with -v, which is never described.
+		if name.Text != "printf" || !c.Described {
+			w.st.forget, w.st.vars = true, nil
+		}
+	}
 	index := w.add(c)
 	inside := w.follow(index, j)
 	switch name.Text {
 	case "command", "builtin", "noglob", "nocorrect":
 		if len(j.inner) > 0 {
+			w.st.forget, w.st.vars = true, nil // it may be a builtin that assigns
 			return inside
 		}
 	case "eval", ".", "source", "-":
@@ -740,6 +749,21 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		return true
+	case vLiteral:
+		return o.Static && !o.Glob
+	case vVarName:
+		if !o.Static || o.Glob {
+			return false
+		}
+		if !safeName(o.Text) {
+			j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
+		}
+		return strings.IndexByte(o.Text, '[') < 0
+	case vGitObject:
+		if rev, file, ok := strings.Cut(o.Text, ":"); o.Static && ok && file != "" && rev != "" {
+			j.effects = append(j.effects, Effect{Kind: Read, Target: file, Extent: Tree, Dir: w.st.dir, Span: o.Span})
+		}
+		return true
 	case vFormat:
 		// %G placeholders run the program that verifies signatures.
 		return o.Static && !strings.Contains(o.Text, "%G") && !strings.Contains(o.Text, "%(signature")
@@ -822,6 +846,9 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		}
 	default:
 		e.Extent = Anywhere
+		if e.Kind == Read && (strings.Contains(o.Text, "proc") || strings.Contains(o.Text, "environ")) {
+			j.effects = append(j.effects, Effect{Kind: Environment, Dir: e.Dir, Span: o.Span})
+		}
 	}
 	if e.Kind == Write && e.Extent == Exact && e.Target == "/dev/null" {
 		return true

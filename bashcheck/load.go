@@ -41,6 +41,9 @@ const (
 	vRefuse
 	vEnvName    // a variable whose value is no secret
 	vPair       // two words follow: a name and a text
+	vLiteral    // a text that the source spells
+	vVarName    // a shell variable that is assigned
+	vGitObject  // a revision, a path or REVISION:PATH
 	vFormat     // a git format without signature checks
 	vRevision   // the name of a revision, not of a sub-command
 	vPSLetters  // the old flags of ps
@@ -122,7 +125,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
