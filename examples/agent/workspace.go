@@ -125,3 +125,8 @@ func (w *workspace) fill(input json.RawMessage) json.RawMessage {
 	}
 	return json.RawMessage(strings.NewReplacer("$WORK", quote(w.project), "$OUT", quote(w.outside)).Replace(string(input)))
 }
+
+// shorten puts the names of the scratch folders back into a text.
+func (w *workspace) shorten(s string) string {
+	return strings.NewReplacer(w.project, "$WORK", w.outside, "$OUT", w.home, "~").Replace(s)
+}
