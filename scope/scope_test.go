@@ -414,9 +414,11 @@ func TestHostilePaths(t *testing.T) {
 			require.True(t, r.Err != nil || r.Zone == Outside, "%.40q: %+v", p, r.Zone)
 			err := g.WriteFile(p, nil)
 			require.Error(t, err)
+			require.Error(t, g.MkdirAll(p))
 			require.True(t, errors.Is(err, ErrInvalid) || errors.Is(err, ErrOutside) || errors.Is(err, ErrUnresolved), "%.40q: %.200v", p, err)
 			require.Less(t, len(err.Error()), 2000)
 		}
+		require.ErrorIs(t, g.MkdirAll(strings.Repeat("m/", 2000)), ErrInvalid)
 		for _, p := range []string{strings.Repeat("n", 300), "\xff\xfe", "a\nb", "~", "$HOME", "-rf", "*"} {
 			require.NotPanics(t, func() { g.Check(p, Write) })
 		}
