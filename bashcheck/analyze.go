@@ -61,7 +61,6 @@ type walker struct {
 
 	// For the self-check: substitutions that the walk visited.
 	seenDollar, seenTicks, seenProcs int
-	calls                            []*syntax.CallExpr
 	oddAllowed                       []Span // single-quoted data
 }
 
@@ -461,8 +460,10 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 					if v.lead != lead {
 						if v.lead == '-' || lead == '-' || lead == 0 || v.lead == 0 {
 							v.lead = 0
+						} else if v.lead == '/' || lead == '/' {
+							v.lead = '/' // no dash, and it may be absolute
 						} else {
-							v.lead = 'x' // known not to be a dash
+							v.lead = 'x' // neither
 						}
 					}
 					v.integer = v.integer && integer

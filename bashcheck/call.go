@@ -211,6 +211,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Described = j.ok && trusted
 		c.Effects = j.effects
 		c.Prefix = prefixOf(argv, j.prefix)
+		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
+			c.Prefix = "" // the name of the program alone is too much
+		}
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
@@ -496,7 +499,7 @@ func (w *walker) judge(p *program, argv []word) judged {
 		j.prefix = f.prefix
 	case p.prefix >= 0:
 		j.prefix = p.prefix
-	case j.class != Plain:
+	case j.class != Plain && j.class != Runner:
 		j.prefix = 0
 	}
 	if f.say != "" {
@@ -836,6 +839,12 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		e.Target = o.Text
 		if o.Text == "" {
 			return false
+		}
+		if v.extent == Within {
+			// The target itself, where it is no directory.
+			x := e
+			x.Extent = Exact
+			j.effects = append(j.effects, x)
 		}
 	case o.Static && o.Glob:
 		e.Target = o.Text
