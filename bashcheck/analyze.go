@@ -82,6 +82,10 @@ type value struct {
 }
 
 func (w *walker) set(name string, v value) {
+	if len(w.st.vars) >= 64 { // copying them would cost more than knowing them brings
+		w.st.forget, w.st.vars = true, nil
+		return
+	}
 	n := make(map[string]value, len(w.st.vars)+1)
 	for k, x := range w.st.vars {
 		n[k] = x
@@ -175,6 +179,9 @@ func (w *walker) text(src string, d Dialect, outer *Span) bool {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
+	}
+	if len(f.Stmts) == 0 {
+		w.block(CodeEmpty, w.span(0, len(src)), "the text holds no command")
 	}
 	w.stmts(f.Stmts)
 	if dollar, ticks, procs := countTokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {

@@ -200,7 +200,7 @@ func TestCommandsInside(t *testing.T) {
 
 func TestFailClosed(t *testing.T) {
 	for _, src := range []string{
-		"$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
+		"", "  ", "# rm x", "$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
 		"cat < /dev/tcp/h/80", "cat /proc/self/environ", "cd /proc/self && cat environ", "cat /proc/1/e*", "env", "set", "export -p", "printenv TOKEN",
 		"echo $((x))", "x='a[$(id)]'; echo $((x))", "echo ${!x}", "echo ${x@P}", "echo ${x:=y}", "[[ -v 'a[$(id)]' ]]", "[[ 'a[$(id)]' -eq 0 ]]", "test -v 'a[$(id)]'",
 		`[ "$x" "$y" ]`, "sort $x", "sort *", "sort \"$@\"", "uniq *", "xxd a b", "rg *", "git branch $x", "git tag x", "find $x", "find . $x",
