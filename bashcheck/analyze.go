@@ -190,7 +190,7 @@ func (w *walker) text(src string, d Dialect, outer *Span) bool {
 	if facts.odd >= 0 {
 		w.odd(src)
 	}
-	if !facts.plain {
+	if !facts.plain || w.a.always {
 		w.roundTrip(f)
 	}
 	return true

@@ -252,7 +252,9 @@ func TestCommandFacts(t *testing.T) {
 	assert.True(t, last("find . -delete").ExactOnly)
 	assert.True(t, last("timeout 5 ls").Transparent)
 	assert.True(t, last("ls | xargs grep x").Transparent)
+	assert.False(t, last("ls | xargs -n 1 grep x").Transparent)
 	assert.False(t, last("sudo ls").Transparent)
+	assert.False(t, Analyze("xargs").Commands[0].Described)
 	assert.Equal(t, 1, last("sudo ls").Parent)
 	assert.Equal(t, []string{"/bin/rm -r x", "rm -r x"}, last("/bin/rm  -r 'x'").Plain)
 }
@@ -329,7 +331,12 @@ func FuzzAnalyze(f *testing.F) {
 		}
 	}
 	shells := []*Analyzer{New(Options{}), New(Options{Shell: Any, Home: "/h"})}
+	always := New(Options{})
+	always.always = true
 	f.Fuzz(func(t *testing.T, src string) {
+		if r, full := shells[0].Analyze(src), always.Analyze(src); r.ReadOnly() != full.ReadOnly() {
+			t.Fatalf("printing and parsing again changes the verdict: %v", full.Findings)
+		}
 		for _, a := range shells {
 			r := a.Analyze(src)
 			_ = r.Explain()
