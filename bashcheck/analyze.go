@@ -61,7 +61,6 @@ type walker struct {
 
 	// For the self-check: substitutions that the walk visited.
 	seenDollar, seenTicks, seenProcs int
-	calls                            []*syntax.CallExpr
 	oddAllowed                       []Span // single-quoted data
 }
 
@@ -83,6 +82,10 @@ type value struct {
 }
 
 func (w *walker) set(name string, v value) {
+	if len(w.st.vars) >= 64 { // copying them would cost more than knowing them brings
+		w.st.forget, w.st.vars = true, nil
+		return
+	}
 	n := make(map[string]value, len(w.st.vars)+1)
 	for k, x := range w.st.vars {
 		n[k] = x
@@ -177,6 +180,9 @@ func (w *walker) text(src string, d Dialect, outer *Span) bool {
 			return false
 		}
 	}
+	if len(f.Stmts) == 0 {
+		w.block(CodeEmpty, w.span(0, len(src)), "the text holds no command")
+	}
 	w.stmts(f.Stmts)
 	if dollar, ticks, procs := countTokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
 		w.block(CodeHiddenByParser, w.span(0, len(src)), "the text seems to hold a substitution that the parser did not find")
@@ -184,7 +190,7 @@ func (w *walker) text(src string, d Dialect, outer *Span) bool {
 	if facts.odd >= 0 {
 		w.odd(src)
 	}
-	if !facts.plain {
+	if !facts.plain || w.a.always {
 		w.roundTrip(f)
 	}
 	return true
@@ -461,8 +467,10 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 					if v.lead != lead {
 						if v.lead == '-' || lead == '-' || lead == 0 || v.lead == 0 {
 							v.lead = 0
+						} else if v.lead == '/' || lead == '/' {
+							v.lead = '/' // no dash, and it may be absolute
 						} else {
-							v.lead = 'x' // known not to be a dash
+							v.lead = 'x' // neither
 						}
 					}
 					v.integer = v.integer && integer

@@ -148,21 +148,20 @@ func (w *walker) add(c Command) int {
 
 // judged is what a description says about one argument list.
 type judged struct {
-	ok       bool
-	effects  []Effect
-	class    Class
-	prefix   int
-	exact    bool
-	edits    bool
-	say      string
-	inner    []word   // a command that is run
-	transp   bool     // the inner command is seen through by allow rules
-	opaqueIn bool     // assignments or options change the inner command
-	execs    [][]word // commands of find -exec
-	shells   []word   // texts of shell programs
-	assigns  []Assignment
-	assume   []Assumption
-	replace  string // what xargs replaces in the inner command
+	ok      bool
+	effects []Effect
+	class   Class
+	prefix  int
+	exact   bool
+	edits   bool
+	say     string
+	inner   []word   // a command that is run
+	transp  bool     // the inner command is seen through by allow rules
+	execs   [][]word // commands of find -exec
+	shells  []word   // texts of shell programs
+	assigns []Assignment
+	assume  []Assumption
+	replace string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -211,6 +210,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Described = j.ok && trusted
 		c.Effects = j.effects
 		c.Prefix = prefixOf(argv, j.prefix)
+		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
+			c.Prefix = "" // the name of the program alone is too much
+		}
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
@@ -496,13 +498,16 @@ func (w *walker) judge(p *program, argv []word) judged {
 		j.prefix = f.prefix
 	case p.prefix >= 0:
 		j.prefix = p.prefix
-	case j.class != Plain:
+	case j.class != Plain && j.class != Runner:
 		j.prefix = 0
 	}
 	if f.say != "" {
 		j.say = f.say
 	}
 	w.operands(p, f, operands, command, &j)
+	if base.names[0] == "xargs" && len(args) > 0 && strings.HasPrefix(args[0].Text, "-") {
+		j.transp = false // allow rules look through bare xargs only
+	}
 	w.fixed(f, operands, &j, argv)
 	if f.own {
 		for i := range j.effects {
@@ -837,6 +842,12 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		if o.Text == "" {
 			return false
 		}
+		if v.extent == Within {
+			// The target itself, where it is no directory.
+			x := e
+			x.Extent = Exact
+			j.effects = append(j.effects, x)
+		}
 	case o.Static && o.Glob:
 		e.Target = o.Text
 		if v.extent == Exact {
@@ -912,7 +923,7 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 			}
 			break
 		}
-		j.transp = len(command) > 0 && j.ok && len(j.effects) == 0 && !j.opaqueIn
+		j.transp = true
 		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
 	}
 	j.inner = command

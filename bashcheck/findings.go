@@ -6,6 +6,8 @@ const (
 	CodeBadDescription = "bad-description"
 	// CodeSyntax: the text is not a program of the shell, as far as the parser can tell.
 	CodeSyntax = "syntax"
+	// CodeEmpty: the text holds no command at all.
+	CodeEmpty = "empty"
 	// CodeLimit: the text is over a limit and was not judged.
 	CodeLimit = "limit"
 	// CodeUnicodeControl: a control, invisible or direction-changing character.

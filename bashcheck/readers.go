@@ -149,7 +149,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 					if b.Text == "{}" {
 						b.lead = lead
 						if a.Text == "-execdir" || a.Text == "-okdir" {
-							b.lead = '.'
+							b.lead = 0 // BSD find gives the bare name
 						}
 					} else if b.Text[0] != '{' {
 						b.lead = b.Text[0]
