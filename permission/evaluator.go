@@ -816,10 +816,10 @@ type lookout struct {
 	callDir string
 }
 
-func (l lookout) each(f func(r *Rule) bool) (RuleRef, bool) {
+func (l lookout) each(writing bool, f func(r *Rule) bool) (RuleRef, bool) {
 	for _, list := range [][]Rule{l.p.deny, l.p.ask} {
 		for i := range list {
-			if r := &list[i]; r.kind == rulePath && r.family == "Read" && f(r) {
+			if r := &list[i]; r.kind == rulePath && (writing || r.family == "Read") && f(r) {
 				return r.ref, true
 			}
 		}
@@ -831,7 +831,7 @@ func (l lookout) each(f func(r *Rule) bool) (RuleRef, bool) {
 func (l lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
 	d := decider{foldedDir: foldPath(l.dir), foldedCallDir: foldPath(l.callDir)}
-	l.each(func(r *Rule) bool {
+	l.each(false, func(r *Rule) bool {
 		if d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true) {
 			out = append(out, r.ref)
 		}
@@ -843,5 +843,11 @@ func (l lookout) Below(dir string) []RuleRef {
 // Denies reports the deny or ask rule that matches reading path.
 func (l lookout) Denies(p string) (RuleRef, bool) {
 	d := decider{foldedDir: foldPath(l.dir), foldedCallDir: foldPath(l.callDir)}
-	return l.each(func(r *Rule) bool { return d.coversFolded(r, p, false) })
+	return l.each(false, func(r *Rule) bool { return d.coversFolded(r, p, false) })
+}
+
+// DeniesWriting reports the deny or ask rule that matches writing path, if any.
+func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
+	d := decider{foldedDir: foldPath(l.dir), foldedCallDir: foldPath(l.callDir)}
+	return l.each(true, func(r *Rule) bool { return d.coversFolded(r, p, false) })
 }
