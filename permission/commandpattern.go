@@ -1,6 +1,9 @@
 package permission
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // DynamicWord stands in [Command.Deny] for a word whose value is not known
 // before the command runs.
@@ -13,6 +16,9 @@ type commandPattern struct {
 	// word says that the pattern ended in " *" (or ":*"): the part before it
 	// is followed by a blank or by the end.
 	word bool
+	// raw is the specifier with its blanks collapsed: a rule for one command
+	// that holds stars itself spells exactly that text.
+	raw string
 }
 
 // compileCommandPattern reads a specifier. ":*" at the end is " *"; a colon
@@ -23,10 +29,13 @@ func compileCommandPattern(spec string) commandPattern {
 	}
 	spec = collapseBlanks(spec)
 	if p, ok := strings.CutSuffix(spec, " *"); ok && p != "" {
-		return commandPattern{parts: strings.Split(p, "*"), word: true}
+		return commandPattern{parts: strings.Split(p, "*"), word: true, raw: spec}
 	}
-	return commandPattern{parts: strings.Split(spec, "*")}
+	return commandPattern{parts: strings.Split(spec, "*"), raw: spec}
 }
+
+// spells says that the pattern is the text, letter by letter.
+func (p *commandPattern) spells(texts []string) bool { return slices.Contains(texts, p.raw) }
 
 // exact says that the pattern is one literal text.
 func (p *commandPattern) exact() bool { return len(p.parts) == 1 && !p.word }

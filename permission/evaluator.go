@@ -387,7 +387,7 @@ func (d *decider) runRule(i int) *Rule {
 		case r.kind == ruleBare && d.ins.Family == r.family && r.matchTool(d.call.Tool, d.ins.Family):
 			return r
 		case r.kind == ruleCommand && r.family == d.ins.Family && !a.Command.Opaque:
-			if a.Command.ExactOnly && !r.command.exact() {
+			if a.Command.ExactOnly && !r.command.exact() && !r.command.spells(a.Command.Allow) {
 				continue
 			}
 			for _, text := range a.Command.Allow {
