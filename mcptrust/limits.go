@@ -27,6 +27,6 @@ const (
 	// MaxFindings is the number of findings kept for one definition. One more
 	// says that there are others.
 	MaxFindings = 64
-	// MaxEvidenceBytes is the size of a file that [Collect] hashes.
+	// MaxEvidenceBytes is the size of a file that [Server.Collect] hashes.
 	MaxEvidenceBytes = 1 << 30
 )
