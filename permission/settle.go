@@ -136,7 +136,7 @@ func (d *decider) runRule(i int) *Rule {
 		for _, text := range a.Command.Allow {
 			t.eachCommand(text, true, func(n int32) {
 				r := &t.rules[n]
-				if found != nil || r.family != d.ins.Family || a.Command.ExactOnly && !r.command.exact() ||
+				if found != nil || r.family != d.ins.Family || a.Command.ExactOnly && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
 					r.bound != nil && a.Command.Digest != "" && !r.bound[a.Command.Digest] || !r.command.matches(text) {
 					return
 				}
