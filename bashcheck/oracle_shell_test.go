@@ -263,7 +263,7 @@ func namesVar(r Report, name string) bool {
 		}
 	}
 	// Lower-case variables are assigned without being reported.
-	return safeName(name)
+	return (&walker{d: Bash}).safeName(name)
 }
 
 // oracleRun is one comparison of an analyzer with shells.
