@@ -284,7 +284,7 @@ func classRune(s string) (rune, int, bool) {
 }
 
 func (c *runeClass) matches(r rune) bool {
-	if r == '/' {
+	if r == '/' || r == 0 {
 		return false
 	}
 	in := false
