@@ -227,7 +227,7 @@ func TestForeignRepository(t *testing.T) {
 
 // TestTooManyFiles: a target set over the bound asks.
 func TestTooManyFiles(t *testing.T) {
-	m := newMachine(t, "mkdir big; cd big; for i in $(seq 105); do mkdir $i; (cd $i; touch $(seq 100)); done", "")
+	m := newMachine(t, "mkdir big; cd big; mkdir $(seq 105); for i in *; do cd $i; touch $(seq 100); cd ..; done", "")
 	d := m.command(t, permission.ModeAcceptEdits, "rm -rf big")
 	assert.Equal(t, permission.Ask, d.Verdict)
 	d = m.command(t, permission.ModeAcceptEdits, "grep -r x big")
