@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"os/exec"
 	"slices"
@@ -400,7 +401,7 @@ func (g *Guard) use(ctx context.Context, method string, req mcp.Request, next mc
 	if name == "" {
 		return g.refused(method, fmt.Errorf("gosdk: %s without a name", method))
 	}
-	if err := g.session.Allow(ctx, kind, name); err != nil {
+	if err := g.allow(ctx, req, kind, name); err != nil {
 		return g.refused(method, err)
 	}
 	if method == "tools/call" && g.opts.Authorize != nil {
@@ -412,7 +413,7 @@ func (g *Guard) use(ctx context.Context, method string, req mcp.Request, next mc
 			return g.refused(method, err)
 		}
 		// A person may have taken minutes.
-		if err := g.session.Allow(ctx, kind, name); err != nil {
+		if err := g.allow(ctx, req, kind, name); err != nil {
 			return g.refused(method, err)
 		}
 	}
@@ -433,6 +434,43 @@ func (g *Guard) use(ctx context.Context, method string, req mcp.Request, next mc
 		r.TTLMs = 0
 	}
 	return res, nil
+}
+
+// allow asks the gate. When the server said that its list changed, the list is
+// fetched again first: an approved tool that is still the same goes on.
+func (g *Guard) allow(ctx context.Context, req mcp.Request, kind mcptrust.Kind, name string) error {
+	err := g.session.Allow(ctx, kind, name)
+	var r *mcptrust.RefusedError
+	cs, ok := req.GetSession().(*mcp.ClientSession)
+	if !ok || !errors.As(err, &r) || r.Reason.Code != mcptrust.CodeListChanged {
+		return err
+	}
+	if err := relist(ctx, cs, kind); err != nil {
+		return fmt.Errorf("gosdk: the server's list changed and cannot be read: %w", err)
+	}
+	return g.session.Allow(ctx, kind, name)
+}
+
+func relist(ctx context.Context, cs *mcp.ClientSession, kind mcptrust.Kind) error {
+	switch kind {
+	case mcptrust.KindTool:
+		return drain(cs.Tools(ctx, nil))
+	case mcptrust.KindPrompt:
+		return drain(cs.Prompts(ctx, nil))
+	}
+	if err := drain(cs.Resources(ctx, nil)); err != nil {
+		return err
+	}
+	return drain(cs.ResourceTemplates(ctx, nil))
+}
+
+func drain[T any](list iter.Seq2[T, error]) error {
+	for _, err := range list {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func label(m mcp.Meta, from string) mcp.Meta {
