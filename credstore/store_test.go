@@ -101,7 +101,7 @@ func TestZeroOptionsOnAFreshMachine(t *testing.T) {
 		assert.NotContains(t, string(raw), "test/key", path)
 		return nil
 	}))
-	assert.Equal(t, 5, seen, "store, backup, lock, key, anchor")
+	assert.Equal(t, 7, seen, "store, backup, lock, key, anchor, audit log and its lock")
 }
 
 func TestDefaultKDF(t *testing.T) {
