@@ -125,7 +125,7 @@ func matchPEM(text []byte, final bool) (n int, more bool) {
 		return 0, false
 	}
 	body := start + len(label) + 5
-	end := bytes.Index(text[body:min(len(text), body+maxPEM)], pemEnd)
+	end := bytes.Index(text[body:], pemEnd)
 	if end < 0 {
 		if !final && len(text) < body+maxPEM {
 			return 0, true
@@ -170,7 +170,7 @@ func matchVariable(line []byte, final bool) (from, to int, more bool) {
 		i++
 	}
 	if i == len(line) {
-		return 0, 0, !final && i > start && i-start < 64
+		return 0, 0, !final && i > 0 && i-start < 64
 	}
 	if line[i] != '=' || i == start || !secretVariable(line[start:i]) {
 		return 0, 0, false

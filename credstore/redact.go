@@ -439,8 +439,17 @@ func (m *matcher) scan(dst, src []byte, st *scanState, final bool) ([]byte, int)
 			}
 			return dst, len(src) - keep
 		}
+		last := end + len(pemEnd)
+		tail := src[last:min(len(src), last+64)]
+		dashes := bytes.Index(tail, []byte("-----"))
+		if dashes < 0 && len(tail) < 64 && !final {
+			return dst, end
+		}
 		st.pem = false
-		cover = max(cover, end+len(pemEnd))
+		if dashes >= 0 {
+			last += dashes + 5
+		}
+		cover = max(cover, last)
 	}
 	from, end, i := min(cover, len(src)), len(src), 0
 	hide := func(at, n int) {
@@ -504,7 +513,7 @@ scan:
 				break scan
 			}
 			if n > 0 {
-				if !final && i+n == len(src) && bytes.HasPrefix(src[i:], []byte("-----BEGIN ")) {
+				if !final && i+n == len(src) && bytes.HasPrefix(src[i:], []byte("-----BEGIN ")) && !bytes.Contains(src[i:], pemEnd) {
 					st.pem = true
 				}
 				hide(i+skip, n-skip)

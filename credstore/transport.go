@@ -60,13 +60,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return refuse(err)
 	}
-	if len(used) == 0 {
-		resp, err := t.base.RoundTrip(filled)
-		return resp, t.store.Redactor().Error(err)
-	}
-	resp, err := t.base.RoundTrip(filled)
-	if err != nil {
-		return nil, t.store.Redactor().Error(err)
+	resp, err := t.send(req, filled)
+	if err != nil || len(used) == 0 {
+		return resp, err
 	}
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden || req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
 		return resp, nil
@@ -90,8 +86,17 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	resp.Body.Close()
-	resp, err = t.base.RoundTrip(filled)
-	return resp, t.store.Redactor().Error(err)
+	return t.send(req, filled)
+}
+
+// send returns the response as one to req, so that nobody finds the filled headers in Response.Request.
+func (t *transport) send(req, filled *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(filled)
+	if err != nil {
+		return nil, t.store.Redactor().Error(err)
+	}
+	resp.Request = req
+	return resp, nil
 }
 
 // fill returns req with its placeholders replaced, in a copy if there are any.

@@ -442,7 +442,7 @@ func TestVectors(t *testing.T) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	for _, more := range []map[string]func(*testing.T){refreshVectors(), slotVectors()} {
+	for _, more := range []map[string]func(*testing.T){refreshVectors(), slotVectors(), useVectors()} {
 		maps.Copy(vectorTests, more)
 	}
 	passed, skipped := 0, 0
