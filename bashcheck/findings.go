@@ -6,6 +6,8 @@ const (
 	CodeBadDescription = "bad-description"
 	// CodeSyntax: the text is not a program of the shell, as far as the parser can tell.
 	CodeSyntax = "syntax"
+	// CodeEmpty: the text holds no command at all.
+	CodeEmpty = "empty"
 	// CodeLimit: the text is over a limit and was not judged.
 	CodeLimit = "limit"
 	// CodeUnicodeControl: a control, invisible or direction-changing character.
@@ -26,6 +28,10 @@ const (
 	CodeArithmetic = "arithmetic"
 	// CodeExpansion: a parameter expansion that assigns, indirects or evaluates.
 	CodeExpansion = "expansion"
+	// CodeNestedSubstitution: a command inside a here-document or a parameter
+	// expansion. It is reported like any other, but shells differ too much in
+	// these places to call the whole read-only.
+	CodeNestedSubstitution = "nested-substitution"
 	// CodeForeignRepository: git runs where cd led, and the configuration found there may run programs.
 	CodeForeignRepository = "foreign-repository"
 	// CodeDialect: the text may mean something else in a shell that may run it.

@@ -200,13 +200,13 @@ func TestCommandsInside(t *testing.T) {
 
 func TestFailClosed(t *testing.T) {
 	for _, src := range []string{
-		"$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
+		"", "  ", "# rm x", "$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
 		"cat < /dev/tcp/h/80", "cat /proc/self/environ", "cd /proc/self && cat environ", "cat /proc/1/e*", "env", "set", "export -p", "printenv TOKEN",
 		"echo $((x))", "x='a[$(id)]'; echo $((x))", "echo ${!x}", "echo ${x@P}", "echo ${x:=y}", "[[ -v 'a[$(id)]' ]]", "[[ 'a[$(id)]' -eq 0 ]]", "test -v 'a[$(id)]'",
 		`[ "$x" "$y" ]`, "sort $x", "sort *", "sort \"$@\"", "uniq *", "xxd a b", "rg *", "git branch $x", "git tag x", "find $x", "find . $x",
 		"find . -name a -fprint out", "sed w f", "sed 's/a/b/w f' g", "sed -n '1e id' f", "sed --expression='1w x' f", "awk '{print | \"sh\"}' f",
 		"awk '{print > $1}' f", "awk 'BEGIN{while((getline l < \"/etc/x\")>0)print l}'", "jq env", "jq '$ENV.X'", "xargs -I{} rm {}", "find . -exec sh -c 'rm x' \\;",
-		"x=5; read x; [[ $x -eq 1 ]]", "x=5; command read x; echo $((x))", "x=5; printf -v x a; echo $((x))", "strings /proc/$$/environ", "read PATH", "x=/dev/tcp/a/1; cat < \"$x\"", "cat < \"$y\"",
+		"x=5; read x; [[ $x -eq 1 ]]", "x=5; command read x; echo $((x))", "x=5; printf -v x a; echo $((x))", "strings /proc/$$/environ", "read PATH", "x=/dev/tcp/a/1; cat < \"$x\"", "cat < \"$y\"", "for f in a /dev/tcp/x/1; do cat < \"$f\"; done",
 		"bash -c ls", "command -p rm x", "builtin eval x", "coproc ls", "{fd}>x ls", "ls() { rm x; }; ls", "alias ls=rm", "trap 'rm x' EXIT", "git -C x status", "git -c a.b=c status",
 		"git log --output=x", "git log --outp=x", "git diff --ext-diff", "date -s 1", "date 0101", "hostname x", "ps auxe", "ls\u202e", "ls\u00a0-l", "ls \u200b",
 	} {
@@ -225,6 +225,38 @@ func TestEveryday(t *testing.T) {
 		r := Analyze(src)
 		assert.True(t, r.ReadOnly(), "%s: %s", src, r.Explain())
 	}
+}
+
+func TestCommandFacts(t *testing.T) {
+	last := func(src string) Command {
+		r := Analyze(src)
+		require.NotEmpty(t, r.Commands, src)
+		return r.Commands[len(r.Commands)-1]
+	}
+	for src, want := range map[string]string{
+		"git commit -m x": "git commit", "npm run build": "npm run build", "go test ./...": "go test", "python x.py": "", "sudo ls -l": "ls",
+		"make build": "make build", "unknown x": "", "git -c a=b log": "", "npm run": "", "docker run x": "docker run",
+	} {
+		assert.Equal(t, want, last(src).Prefix, src)
+	}
+	for src, want := range map[string]bool{
+		"sed -i s/a/b/ f": true, "sed -i 's/a/b/e' f": false, "sed -i -e 's/a/b/w x' f": false, "sed -i -e s/a/b/ f": true, "sed -i.bak s/a/b/ f": false,
+		"cp a b": true, "cp --backup a b": false, "cp -s a b": false, "cp --parents a b": false, "mkdir -p a": true, "rm -rf a": true, "tee f": true, "ln -s a b": false, "touch a": true,
+	} {
+		c := last(src)
+		assert.Equal(t, want, c.Edits, src)
+		if !want && src != "ln -s a b" {
+			assert.False(t, c.Described, src)
+		}
+	}
+	assert.True(t, last("find . -delete").ExactOnly)
+	assert.True(t, last("timeout 5 ls").Transparent)
+	assert.True(t, last("ls | xargs grep x").Transparent)
+	assert.False(t, last("ls | xargs -n 1 grep x").Transparent)
+	assert.False(t, last("sudo ls").Transparent)
+	assert.False(t, Analyze("xargs").Commands[0].Described)
+	assert.Equal(t, 1, last("sudo ls").Parent)
+	assert.Equal(t, []string{"/bin/rm -r x", "rm -r x"}, last("/bin/rm  -r 'x'").Plain)
 }
 
 // TestPositions puts every command that is not read-only into other places.
@@ -299,7 +331,12 @@ func FuzzAnalyze(f *testing.F) {
 		}
 	}
 	shells := []*Analyzer{New(Options{}), New(Options{Shell: Any, Home: "/h"})}
+	always := New(Options{})
+	always.always = true
 	f.Fuzz(func(t *testing.T, src string) {
+		if r, full := shells[0].Analyze(src), always.Analyze(src); r.ReadOnly() != full.ReadOnly() {
+			t.Fatalf("printing and parsing again changes the verdict: %v", full.Findings)
+		}
 		for _, a := range shells {
 			r := a.Analyze(src)
 			_ = r.Explain()

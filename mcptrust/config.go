@@ -27,6 +27,7 @@ const (
 	CodeBadURL        Code = "BAD_URL"
 	CodeBadText       Code = "BAD_TEXT"
 	CodeTooBig        Code = "TOO_BIG"
+	CodeSecretPlace   Code = "CREDENTIAL_PLACE"
 )
 
 const maxServerName = 128
@@ -63,8 +64,8 @@ func ReadFile(opts ParseOptions) ([]Server, error) {
 		return nil, &ConfigError{File: opts.Source.File, Code: CodeBadText, Msg: "not a regular file", Fix: "give a plain file"}
 	}
 	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(&limitedFile{f, maxFileBytes + 1}); err != nil || buf.Len() > maxFileBytes {
-		return nil, &ConfigError{File: opts.Source.File, Code: CodeTooBig, Msg: fmt.Sprintf("cannot read it, or more than %d bytes", maxFileBytes), Fix: "split the file"}
+	if _, err := buf.ReadFrom(&limitedFile{f, MaxFileBytes + 1}); err != nil || buf.Len() > MaxFileBytes {
+		return nil, &ConfigError{File: opts.Source.File, Code: CodeTooBig, Msg: fmt.Sprintf("cannot read it, or more than %d bytes", MaxFileBytes), Fix: "split the file"}
 	}
 	return Parse(buf.Bytes(), opts)
 }
@@ -75,8 +76,8 @@ func ReadFile(opts ParseOptions) ([]Server, error) {
 // error joins *[ConfigError] values, each with file, line and the fix.
 func Parse(data []byte, opts ParseOptions) ([]Server, error) {
 	file := opts.Source.File
-	if len(data) > maxFileBytes {
-		return nil, &ConfigError{File: file, Code: CodeTooBig, Msg: fmt.Sprintf("more than %d bytes", maxFileBytes), Fix: "split the file"}
+	if len(data) > MaxFileBytes {
+		return nil, &ConfigError{File: file, Code: CodeTooBig, Msg: fmt.Sprintf("more than %d bytes", MaxFileBytes), Fix: "split the file"}
 	}
 	// A byte order mark is tolerated at the start, where editors put it.
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
@@ -315,6 +316,9 @@ func (s *Server) invalid() (code Code, msg, fix string) {
 		return false
 	}
 	for field, v := range s.values() {
+		if len(v.credentials()) > 0 && !strings.HasPrefix(field, "env.") && !strings.HasPrefix(field, "headers.") {
+			return CodeSecretPlace, Escape(field) + " asks for a credential: every process can read it there", "pass ${cred:NAME} in env or headers"
+		}
 		if bad(Escape(field), v.Expanded()) || bad(Escape(field), field) {
 			return code, msg, fix
 		}

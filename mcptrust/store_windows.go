@@ -30,6 +30,8 @@ func openLock(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 }
 
+func openAppend(path string) (*os.File, error) { return openLock(path) }
+
 func tryLock(f *os.File) (bool, error) {
 	const exclusive, immediately = 2, 1
 	const errorLockViolation = syscall.Errno(33)

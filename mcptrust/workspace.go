@@ -198,14 +198,19 @@ func (r *Registry) RevokeWorkspace(ctx context.Context, dir string) error {
 }
 
 func (r *Registry) setWorkspace(ctx context.Context, root string, rec workspaceRecord) error {
-	return r.store.update(ctx, projectFile(root), root, func(f *fileState) (bool, error) {
+	return r.store.update(ctx, projectFile(root), root, func(f *fileState) ([]Event, error) {
+		e := Event{Op: OpApprove, Kind: "workspace", Digest: rec.Digest}
+		if rec.Status != wordTrusted {
+			e.Op = OpRevoke
+		}
 		if f.Workspace != nil {
+			e.Before = f.Workspace.Digest
 			rec.extra = f.Workspace.extra
 			if f.Workspace.Status == rec.Status && f.Workspace.Digest == rec.Digest {
-				return false, nil
+				return nil, nil
 			}
 		}
 		f.Workspace = &rec
-		return true, nil
+		return []Event{e}, nil
 	})
 }

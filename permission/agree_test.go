@@ -27,10 +27,10 @@ func chance(r *rand.Rand, n int) bool       { return r.IntN(n) == 0 }
 
 var (
 	someCommands = []string{"ls", "ls -la", "git status", "git push origin main", "git push", "npm test", "npm test x", "python x.py", "rm x", "rm -rf build",
-		"timeout 5 npm test", "xargs -n1 rm", "echo a", "./run.sh", "curl https://a.example.com/x", "git -c a=b push main"}
+		"timeout 5 npm test", "xargs -n1 rm", "echo a", "./run.sh", "curl https://a.example.com/x", "git -c a=b push main", "find . -name *.o -delete"}
 	someTexts  = append([]string{"\x00", "git \x00", "rm \x00", "\x00 -rf", "npm \x00 x", "git push\x00"}, someCommands...)
 	allowSpecs = []string{"Bash", "Bash(ls *)", "Bash(ls)", "Bash(git *)", "Bash(git push:*)", "Bash(git push)", "Bash(npm test *)", "Bash(npm*)", "Bash(python *)", "Bash(python*)",
-		"Bash(* main)", "Bash(git * main)", "Bash(*)", "Bash(rm x)", "Bash(timeout *)", "Bash(timeout 5 npm test)", "Bash(xargs *)", "Bash(xargs -n1 rm)", "Bash(./run.sh)", "Bash(curl *)",
+		"Bash(* main)", "Bash(git * main)", "Bash(*)", "Bash(rm x)", "Bash(timeout *)", "Bash(timeout 5 npm test)", "Bash(xargs *)", "Bash(xargs -n1 rm)", "Bash(./run.sh)", "Bash(find . -name *.o -delete)", "Bash(curl *)",
 		"Monitor", "Monitor(ls *)", "Read", "Read(src/**)", "Read(/src/**)", "Read(//etc/**)", "Read(~/x)", "Read(.env)", "Read(*.pem)", "Read(//**)", "Edit", "Edit(src/**)", "Edit(/src/*)", "Edit(docs/)", "Edit(/src/?)",
 		"Edit(//etc/**)", "Edit(~/**)", "Edit(./a.go)", "Write", "WebFetch", "WebFetch(domain:a.example.com)", "WebFetch(domain:*.example.com)", "WebFetch(domain:*)", "WebFetch(domain:a.*)", "WebSearch",
 		"Agent", "Agent(helper)", "Skill(doc *)", "Skill", "mcp__s", "mcp__s__*", "mcp__s__t", "mcp__s__get_*", "PowerShell", "Other"}

@@ -1,6 +1,9 @@
 package permission
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // DynamicWord stands in [Command.Deny] for a word whose value is not known
 // before the command runs.
@@ -15,6 +18,9 @@ type commandPattern struct {
 	word bool
 	// tail is the pattern with the blank and the star spelled out, for word.
 	tail []string
+	// raw is the specifier with its blanks collapsed: a rule for one command
+	// that holds stars itself spells exactly that text.
+	raw string
 }
 
 // compileCommandPattern reads a specifier. ":*" at the end is " *"; a colon
@@ -25,9 +31,9 @@ func compileCommandPattern(spec string) commandPattern {
 	}
 	spec = collapseBlanks(spec)
 	if p, ok := strings.CutSuffix(spec, " *"); ok && p != "" {
-		return commandPattern{parts: strings.Split(p, "*"), word: true, tail: strings.Split(spec, "*")}
+		return commandPattern{parts: strings.Split(p, "*"), word: true, tail: strings.Split(spec, "*"), raw: spec}
 	}
-	return commandPattern{parts: strings.Split(spec, "*")}
+	return commandPattern{parts: strings.Split(spec, "*"), raw: spec}
 }
 
 // head returns the literal words that every text of the pattern starts with
@@ -47,6 +53,9 @@ func (p *commandPattern) head() (words string, ok bool) {
 	}
 	return first[:i], true
 }
+
+// spells says that the pattern is the text, letter by letter.
+func (p *commandPattern) spells(texts []string) bool { return slices.Contains(texts, p.raw) }
 
 // exact says that the pattern is one literal text.
 func (p *commandPattern) exact() bool { return len(p.parts) == 1 && !p.word }

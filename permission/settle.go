@@ -137,8 +137,8 @@ func (d *decider) runRule(i int, exact bool) *Rule {
 		for _, text := range a.Command.Allow {
 			t.eachCommand(text, true, func(n int32) {
 				r := &t.rules[n]
-				if found != nil || r.family != d.ins.Family || (exact || a.Command.ExactOnly) && !r.command.exact() ||
-					r.bound != nil && a.Command.Digest != "" && !r.bound[a.Command.Digest] || !r.command.matches(text) {
+				if found != nil || r.family != d.ins.Family || (exact || a.Command.ExactOnly) && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
+					r.bound != nil && !r.bound[a.Command.Digest] || !r.command.matches(text) {
 					return
 				}
 				if !d.suspended(r, &a.Command) {

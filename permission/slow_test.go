@@ -322,7 +322,7 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 // generator makes no such rules and trees that are not certain either way.
 const slowBelow = may
 
-func (w *slowWorld) allowsRun(st State, call Call, ins Inspection, i int) bool {
+func (w *slowWorld) allowsRun(st State, call Call, ins Inspection, i int, exactOnly bool) bool {
 	c := ins.Actions[i].Command
 	for _, r := range w.rules {
 		if r.effect != Allow || slowParse(r.text).tool == "" {
@@ -333,7 +333,7 @@ func (w *slowWorld) allowsRun(st State, call Call, ins Inspection, i int) bool {
 			continue
 		}
 		if s.spec == "" {
-			if st.Mode != ModeAuto && slowTool(s.tool, Allow, call, ins) {
+			if !exactOnly && st.Mode != ModeAuto && slowTool(s.tool, Allow, call, ins) {
 				return true
 			}
 			continue
@@ -342,7 +342,8 @@ func (w *slowWorld) allowsRun(st State, call Call, ins Inspection, i int) bool {
 			continue
 		}
 		isExact := !strings.Contains(s.spec, "*")
-		if c.ExactOnly && !isExact {
+		spelled := isExact || slices.Contains(c.Allow, s.spec)
+		if (exactOnly || c.ExactOnly) && !spelled {
 			continue
 		}
 		if st.Mode == ModeAuto && (s.tool == "Monitor" || !isExact && (c.Runner || strings.HasPrefix(s.spec, "python") || !strings.Contains(s.spec, " *") || strings.HasPrefix(s.spec, "*"))) {
@@ -357,22 +358,10 @@ func (w *slowWorld) allowsRun(st State, call Call, ins Inspection, i int) bool {
 	return false
 }
 
-// onlyExact is the world with no allow rules but those that spell a command.
-func (w *slowWorld) onlyExact() *slowWorld {
-	only := *w
-	only.rules = nil
-	for _, r := range w.rules {
-		if s := slowParse(r.text); r.effect == Allow && s.spec != "" && !strings.Contains(s.spec, "*") {
-			only.rules = append(only.rules, r)
-		}
-	}
-	return &only
-}
-
 // covers says whether an allow rule covers the Run, by itself or through what
 // starts it.
-func (w *slowWorld) covers(st State, call Call, ins Inspection, i int) bool {
-	if w.allowsRun(st, call, ins, i) {
+func (w *slowWorld) covers(st State, call Call, ins Inspection, i int, exactOnly bool) bool {
+	if w.allowsRun(st, call, ins, i, exactOnly) {
 		return true
 	}
 	child := i
@@ -381,7 +370,7 @@ func (w *slowWorld) covers(st State, call Call, ins Inspection, i int) bool {
 		if parent < 0 || parent >= len(ins.Actions) || ins.Actions[parent].Kind != Run {
 			return false
 		}
-		if w.onlyExact().allowsRun(st, call, ins, parent) || ins.Actions[child].Command.Opaque && w.allowsRun(st, call, ins, parent) {
+		if w.allowsRun(st, call, ins, parent, exactOnly || !ins.Actions[child].Command.Opaque) {
 			return true
 		}
 		child = parent
@@ -493,7 +482,7 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 		p := a.Path
 		overRun, overExact := false, false
 		if !plan && a.Of > 0 && a.Of <= len(ins.Actions) && ins.Actions[a.Of-1].Kind == Run {
-			overRun, overExact = w.covers(st, call, ins, a.Of-1), w.onlyExact().covers(st, call, ins, a.Of-1)
+			overRun, overExact = w.covers(st, call, ins, a.Of-1, false), w.covers(st, call, ins, a.Of-1, true)
 		}
 		operand := a.Origin == Operand && overRun
 		known := definite(p)
@@ -507,7 +496,7 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 				ask(ByHook | ByClassifier | ByPerson)
 				continue
 			}
-			if !a.Command.Closed && (plan || !w.covers(st, call, ins, i)) {
+			if !a.Command.Closed && (plan || !w.covers(st, call, ins, i, false)) {
 				ask(everyone)
 			}
 		case Read, List:

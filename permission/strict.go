@@ -431,6 +431,16 @@ func (l lookout) Denies(p string) (RuleRef, bool) {
 	return RuleRef{}, false
 }
 
+// DeniesWriting reports the deny or ask rule that matches writing or removing
+// path. An inspector that looks below a tree may ask for it.
+func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
+	d := l.decider()
+	if r := d.denies(p, "Read", "Edit"); r != nil {
+		return r.ref, true
+	}
+	return RuleRef{}, false
+}
+
 // denies returns the deny rule, else the ask rule, that matches the path, of
 // one of the families.
 func (d *decider) denies(p string, families ...string) *Rule {

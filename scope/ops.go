@@ -323,8 +323,11 @@ func (g *Guard) Mkdir(path string) error {
 	return g.at(path, Create, func(p *place) error { return p.dir.mkdir(p.name) })
 }
 
+// maxNew is how many directories MkdirAll makes in one call.
+const maxNew = 255
+
 // MkdirAll makes a directory and those above it that are missing. An existing
-// directory is no error.
+// directory is no error; more than 255 missing ones are ErrInvalid.
 func (g *Guard) MkdirAll(path string) error {
 	r := g.Check(path, Create)
 	if err := g.refuse(&r); err != nil {
@@ -341,7 +344,9 @@ func (g *Guard) MkdirAll(path string) error {
 		if s.Exists && s.Mode.IsDir() || p == filepath.Dir(p) {
 			break
 		}
-		todo = append(todo, p)
+		if todo = append(todo, p); len(todo) > maxNew {
+			return &PathError{Op: Create, Resolution: r, Err: &invalid{ReasonTooLong, fmt.Sprintf("more than %d missing directories", maxNew)}}
+		}
 	}
 	for i := len(todo) - 1; i >= 0; i-- {
 		err := g.Mkdir(todo[i])

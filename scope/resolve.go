@@ -224,12 +224,9 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 		case directory, assumed:
 			exist = len(stack)
 		case other:
-			// Nothing can lie below it; what follows is judged as text.
-			if len(pending) > 0 {
-				w.notDir = true
-			} else {
-				exist = len(stack)
-			}
+			// Nothing can lie below it; what follows is found to be missing.
+			w.notDir = w.notDir || len(pending) > 0
+			exist = len(stack)
 		case failed:
 			w.real = stack
 			return w, n.err
