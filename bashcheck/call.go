@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
+		w.bareRedirect(redirs)
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
 		return here
 	}
@@ -242,7 +244,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	switch name.Text {
 	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
 		// printf only with -v, which is never described.
-		if name.Text != "printf" || !c.Described {
+		if (name.Text != "printf" && name.Text != "read") || !c.Described {
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
@@ -388,7 +390,9 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	}
 	target, known := "", false
 	switch {
-	case argv[0].Text != "cd" || len(args) > 1:
+	case argv[0].Text == "popd" && len(args) == 0:
+		c.Described = true // back to where nothing in this text tells
+	case argv[0].Text == "popd" || len(args) > 1 || argv[0].Text == "pushd" && (len(args) == 0 || strings.HasPrefix(args[0].Text, "+")):
 	case len(args) == 0:
 		home := w.get("HOME")
 		target, known = home.text, home.known && strings.HasPrefix(home.text, "/")
@@ -396,7 +400,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true
-	case args[0].lead != 0 && args[0].lead != '-' || args[0].Glob:
+	case !args[0].mayBeFlag():
 		c.Described = true
 	}
 	after := Dir{}
@@ -556,7 +560,12 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			}
 		}
 		if !a.Static || a.Glob {
-			if a.lead == '-' || a.lead == 0 && !f.globOK && !a.proc {
+			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
+				setMode(s)
+				ok = w.useValue(s.value, v, j) && ok
+				continue
+			}
+			if a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc {
 				ok = false
 			}
 			operands = append(operands, a)
@@ -649,6 +658,26 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	return operands, mode, nil, ok
+}
+
+// longFlag finds the flag of a word --name=VALUE in which only the value is not
+// known, or is a pattern: whatever names the pattern matches begin alike.
+func longFlag(p *program, a word) (*flagSpec, word) {
+	known := a.prefix
+	if a.Static {
+		known = a.Text
+		if i := strings.IndexAny(known, "*?[\\"); i >= 0 {
+			known = known[:i]
+		}
+	}
+	name, _, has := strings.Cut(known, "=")
+	s := p.flags[name]
+	if !has || !strings.HasPrefix(name, "--") || s == nil || !s.takes {
+		return nil, a
+	}
+	v := a
+	v.Static, v.lead, v.prefix = false, 0, ""
+	return s, v
 }
 
 // flagLike says that the separate value of a flag looks like a flag itself. A
@@ -775,6 +804,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		if !o.Static || o.Glob {
 			return false
 		}
+		w.set(o.Text, value{})
 		if !w.safeName(o.Text) {
 			j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		}
@@ -791,6 +821,12 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		return o.Static
+	case vSetOption:
+		switch o.Text {
+		case "errexit", "nounset", "pipefail", "errtrace", "functrace", "noclobber":
+			return o.Static
+		}
+		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
 	case vSysctlName:
@@ -802,9 +838,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		j.shells = append(j.shells, o)
 		return true
 	case vSed:
-		return o.Static && !o.Glob && w.sed(o, j)
+		return (o.Static && !o.Glob || o.like != "") && w.sed(o, j)
 	case vAwk:
-		return o.Static && !o.Glob && awkOnlyPrints(o.Text)
+		return (o.Static && !o.Glob || o.like != "") && awkOnlyPrints(cmp.Or(o.like, o.Text))
 	case vJq:
 		return o.Static && !o.Glob && jqOnlyReads(o.Text)
 	case vAssign:
