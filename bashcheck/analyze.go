@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -22,7 +23,8 @@ func (a *Analyzer) Analyze(src string) Report {
 	}
 	start := Dir{Known: true, Paths: []string{"."}}
 	w.st = state{dir: start}
-	w.rep.Parsed = w.text(src, a.opts.Shell, nil)
+	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
+	w.suspect()
 	if w.rep.Parsed {
 		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
 		if len(w.rep.Commands) > 0 {
@@ -51,6 +53,8 @@ type walker struct {
 	rep    Report
 	src    string // the text being walked: the source or an inner text
 	outer  *Span  // where an inner text stands in the source
+	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
+	flows  []flow
 	d      Dialect
 	st     state
 	depth  int
@@ -159,19 +163,17 @@ func parse(src string, posix bool) (f *syntax.File, err error) {
 }
 
 // text analyzes a whole program text and says whether it was understood.
-func (w *walker) text(src string, d Dialect, outer *Span) bool {
+func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	saved := *w
-	w.src, w.outer, w.d = src, outer, d
+	w.src, w.outer, w.base, w.d = src, outer, base, d
 	w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = 0, 0, 0, nil
 	defer func() {
-		w.src, w.outer, w.d = saved.src, saved.outer, saved.d
+		w.src, w.outer, w.base, w.d = saved.src, saved.outer, saved.base, saved.d
 		w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = saved.seenDollar, saved.seenTicks, saved.seenProcs, saved.oddAllowed
 	}()
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
-		if outer != nil {
-			bad.Span = *outer
-		}
+		bad.Span = w.span(bad.Span.Start, bad.Span.End)
 		w.rep.Findings = append(w.rep.Findings, *bad)
 		return false
 	}
@@ -209,6 +211,12 @@ func (w *walker) odd(src string) {
 		if r < 0x80 || !oddRune(r) {
 			continue
 		}
+		if (r == 0xfe0f || r == 0x200d) && i > 0 {
+			// The form of an emoji, not something hidden.
+			if before, _ := utf8.DecodeLastRuneInString(src[:i]); before >= 0x2190 && !oddRune(before) || before == 0xfe0f {
+				continue
+			}
+		}
 		quoted := slices.ContainsFunc(w.oddAllowed, func(s Span) bool { return s.Start <= i && i < s.End })
 		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+1), "the text holds the invisible or odd character %U", r)
 		if !quoted {
@@ -235,10 +243,13 @@ func (w *walker) roundTrip(f *syntax.File) {
 }
 
 func (w *walker) span(start, end int) Span {
-	if w.outer != nil {
-		return *w.outer
+	if w.outer == nil {
+		return Span{start, end}
 	}
-	return Span{start, end}
+	if w.base >= 0 {
+		return Span{w.base + start, w.base + end}
+	}
+	return *w.outer
 }
 
 func (w *walker) nodeSpan(n syntax.Node) Span {
@@ -358,12 +369,12 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 		}
 		return true
 	})
-	before := w.st.dir
+	before, in := w.st.dir, w.nodeSpan(n)
 	d := w.maybe(f)
 	if after := d.any(); cds && !sameDir(before, after) {
 		// The body was judged from its first start only.
 		for i := range w.rep.Commands {
-			if s := w.rep.Commands[i].Span; s.Start >= int(n.Pos().Offset()) && s.End <= int(n.End().Offset()) || w.outer != nil {
+			if s := w.rep.Commands[i].Span; s.Start >= in.Start && s.End <= in.End {
 				w.rep.Commands[i].Dir = Dir{}
 				for j := range w.rep.Commands[i].Effects {
 					w.rep.Commands[i].Effects[j].Dir = Dir{}
@@ -444,12 +455,14 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			r := w.maybe(func() dirs { return w.stmt(x.Y) })
 			return dirs{union(l.ok, r.ok), r.fail}
 		case syntax.Pipe, syntax.PipeAll:
+			left := len(w.rep.Commands)
 			w.isolated(func() { w.stmt(x.X) })
+			right := len(w.rep.Commands)
 			// The last part may run in the shell itself (zsh, lastpipe).
 			before := w.st
 			d := w.maybe(func() dirs { return w.stmt(x.Y) })
 			w.st.dir = before.dir
-			w.pipeToShell(x.Y)
+			w.flows = append(w.flows, flow{left, right, right, len(w.rep.Commands), true, w.nodeSpan(x)})
 			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
 		}
 		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
@@ -617,18 +630,6 @@ func (w *walker) ifClause(x *syntax.IfClause) dirs {
 		e = w.maybe(func() dirs { return w.ifClause(x.Else) })
 	}
 	return dirs{union(t.ok, e.ok), union(t.fail, e.fail)}
-}
-
-// pipeToShell reports a shell or interpreter that reads a program from a pipe.
-func (w *walker) pipeToShell(s *syntax.Stmt) {
-	c, ok := s.Cmd.(*syntax.CallExpr)
-	if !ok || len(c.Args) == 0 {
-		return
-	}
-	name := path.Base(c.Args[0].Lit())
-	if p := w.a.lookup(name); p != nil && (p.class == Shell || p.class == Interpreter && len(c.Args) == 1) {
-		w.find(CodePipeToShell, Dangerous, false, w.nodeSpan(s), "what the pipe delivers is run as a program by %s", name)
-	}
 }
 
 // commonName lists names that scripts use for themselves and that no described

@@ -19,6 +19,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
 		return here
 	}
+	first := len(w.rep.Commands)
 	argv := make([]word, 0, len(x.Args))
 	for _, a := range x.Args {
 		argv = w.words(a, argv)
@@ -29,7 +30,13 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	}
 	c := Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(&c, x.Assigns, x.Args)
-	return w.run(c, argv, w.redirects(redirs))
+	effects := w.redirects(redirs)
+	own := len(w.rep.Commands)
+	out := w.run(c, argv, effects)
+	if own > first {
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
+	}
+	return out
 }
 
 // decl reports export, declare and their like, which the grammar sets apart.
@@ -184,11 +191,18 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		w.add(c)
 		return dirs{}
 	}
-	if name.odd {
-		w.find(CodeObfuscatedWord, Suspicious, false, name.Span, "the name of the program is written with quotes or escapes: %s", escape(name.Text))
-	}
-	for _, a := range argv[1:] {
-		if a.odd && a.Static && strings.HasPrefix(a.Text, "-") && len(a.Text) < 16 && w.outer == nil && splitFlag(w.src[a.Span.Start:a.Span.End]) {
+	for i, a := range argv {
+		if !a.odd || !a.Static || w.outer != nil && w.base < 0 || i > 0 && (len(a.Text) > 16 || !strings.HasPrefix(a.Text, "-") || strings.IndexByte(a.Text, '=') > 0) {
+			continue
+		}
+		src := w.rep.Source[a.Span.Start:a.Span.End]
+		switch {
+		case !splitFlag(src):
+		case i == 0 && src[0] == '\\' && src[1:] == a.Text:
+			w.find(CodeObfuscatedWord, Notice, false, a.Span, "the backslash before %s passes over an alias", escape(a.Text))
+		case i == 0:
+			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "the name of the program is split by quotes or escapes: %s", escape(a.Text))
+		case !textTail(src):
 			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "a flag is split by quotes or escapes: %s", escape(a.Text))
 		}
 	}
@@ -266,6 +280,15 @@ func splitFlag(src string) bool {
 	return !(src[0] == '"' || src[0] == '\'') || src[0] != src[len(src)-1] || strings.Count(src, src[:1]) != 2
 }
 
+// textTail says that a flag is written plainly up to its value: -F',' or -n"5".
+func textTail(src string) bool {
+	i := 0
+	for i < len(src) && (src[i] == '-' || src[i] >= 'a' && src[i] <= 'z' || src[i] >= 'A' && src[i] <= 'Z') {
+		i++
+	}
+	return i == 2 && src[0] == '-' && src[1] != '-' && (src[i] == '"' || src[i] == '\'') && strings.Count(src, src[i:i+1]) == 2 && src[len(src)-1] == src[i]
+}
+
 // follow analyzes the commands and texts inside a command. It returns where
 // the wrapped command, run by the shell itself, would leave the shell.
 func (w *walker) follow(index int, j judged) (inside dirs) {
@@ -307,7 +330,17 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		}
 		w.isolated(func() {
 			w.st.vars = nil
-			if !w.text(t.Text, d, &s) {
+			base := -1
+			if w.outer == nil || w.base >= 0 {
+				// Quoted once and without escapes, the text stands in the source as it is.
+				for quote := 0; quote <= 1; quote++ {
+					if a, z := s.Start+quote, s.End-quote; a <= z && w.rep.Source[a:z] == t.Text {
+						base = a
+						break
+					}
+				}
+			}
+			if !w.text(t.Text, d, &s, base) {
 				w.block(CodeIndirectExecution, s, "the text of a shell program inside the command was not understood")
 			}
 		})
@@ -362,7 +395,11 @@ func (w *walker) rebinding(name word, argv []word) {
 			}
 		}
 	case "eval", ".", "source":
-		w.find(CodeIndirectExecution, Suspicious, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
+		sev := Suspicious
+		if name.Text != "eval" && len(argv) > 1 && argv[1].Static && !argv[1].Glob {
+			sev = Notice // a file that the text names
+		}
+		w.find(CodeIndirectExecution, sev, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
 	}
 }
 
