@@ -218,7 +218,7 @@ func (w *walker) odd(src string) {
 			}
 		}
 		quoted := slices.ContainsFunc(w.oddAllowed, func(s Span) bool { return s.Start <= i && i < s.End })
-		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+1), "the text holds the invisible or odd character %U", r)
+		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+utf8.RuneLen(r)), "the text holds the invisible or odd character %U", r)
 		if !quoted {
 			return
 		}
