@@ -220,7 +220,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			p, trusted = q, false
 		}
 	}
-	if name.Text == "cd" || name.Text == "pushd" || name.Text == "popd" {
+	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
 		return w.cd(c, argv, redirected)
 	}
 	var j judged
@@ -232,6 +232,16 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Prefix = prefixOf(argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
 			c.Prefix = "" // the name of the program alone is too much
+		}
+		if j.ok && trusted && plainGet(argv) {
+			w.assume("no-proxy")
+			n := 0
+			for i := range c.Effects {
+				if e := &c.Effects[i]; e.Kind == Connect {
+					e.PlainGet, e.URL = true, w.literalURL(argv, n)
+					n++
+				}
+			}
 		}
 		if j.ok && trusted {
 			for _, as := range j.assume {
@@ -274,6 +284,19 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		return dirs{}
 	}
 	return here
+}
+
+// literalURL is the n-th URL of a plain GET.
+func (w *walker) literalURL(argv []word, n int) string {
+	for _, a := range argv[1:] {
+		if strings.Contains(a.Text, "://") {
+			if n == 0 {
+				return a.Text
+			}
+			n--
+		}
+	}
+	return ""
 }
 
 func splitFlag(src string) bool {
@@ -821,7 +844,6 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
 		if o.Static && !o.Glob {
 			e.Target, e.Port = hostOf(o.Text)
-			e.URL = o.Text
 			if e.Target != "" {
 				e.Extent = Exact
 			}
@@ -858,6 +880,23 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		return o.Static
+	case vUpload:
+		file, at := strings.CutPrefix(o.Text, "@")
+		if _, v, ok := strings.Cut(o.Text, "=@"); ok && !at {
+			file, at = v, true
+		} else if _, v, ok := strings.Cut(o.Text, "=<"); ok && !at {
+			file, at = v, true
+		}
+		switch {
+		case !o.Static:
+			if strings.Contains(o.Text, "@") || o.lead == 0 {
+				j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
+			}
+		case at && file != "-":
+			file, _, _ = strings.Cut(file, ";")
+			return w.usePath(valueSpec{vPath, Read, Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+		}
+		return true
 	case vSetOption:
 		switch o.Text {
 		case "errexit", "nounset", "pipefail", "errtrace", "functrace", "noclobber":
