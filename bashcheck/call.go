@@ -581,6 +581,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			continue
 		}
 		name, val, has := strings.Cut(t, "=")
+		if s := p.flags[t]; has && s != nil { // described with this value alone
+			setMode(s)
+			ok = ok && s.value.kind != vRefuse
+			continue
+		}
 		if s := p.flags[name]; s != nil && (len(name) > 2 || !has) {
 			setMode(s)
 			switch {
