@@ -555,6 +555,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 	} else if len(operands) == 0 && len(command) == 0 && p.forms["bare"] != nil {
 		f = p.forms["bare"]
 	}
+	if f.kind != 0 {
+		j.class = f.kind
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.assume = append(j.assume, p.assume...)
 	if f != &p.form {
@@ -651,6 +654,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			continue
 		}
 		name, val, has := strings.Cut(t, "=")
+		if s := p.flags[t]; has && s != nil { // described with this value alone
+			setMode(s)
+			ok = ok && s.value.kind != vRefuse
+			continue
+		}
 		if s := p.flags[name]; s != nil && (len(name) > 2 || !has) {
 			setMode(s)
 			switch {
@@ -702,6 +710,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+					ok = false // -o=f is f to some programs and =f to others
+				}
 				ok = w.useValue(s.value, v, j) && ok
 			} else if !s.optional {
 				if i+1 >= len(args) {

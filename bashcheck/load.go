@@ -101,6 +101,7 @@ type form struct {
 	edits    bool
 	prefix   int // -1: not said
 	assume   []Assumption
+	kind     Class // of this form alone; 0: the program's
 }
 
 // program is a program or a sub-command.
@@ -255,7 +256,11 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) != 1 || classes[args[0]] == 0 {
 			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
 		}
-		l.cur.class = classes[args[0]]
+		if l.form == &l.cur.form {
+			l.cur.class = classes[args[0]]
+		} else {
+			l.form.kind = classes[args[0]]
+		}
 	case "say":
 		if rest == "" || l.form.say != "" {
 			return fail(cols[0], "say needs one text, once")
