@@ -454,8 +454,11 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			if !l.InPos.IsValid() {
 				v = value{}
 			}
-			for i, item := range l.Items {
-				iw := w.word(item)
+			var items []word
+			for _, item := range l.Items {
+				items = w.words(item, items)
+			}
+			for i, iw := range items {
 				lead := iw.lead
 				if iw.Static && !iw.Glob && iw.Text != "" {
 					lead = iw.Text[0]
@@ -578,29 +581,47 @@ func (w *walker) pipeToShell(s *syntax.Stmt) {
 	}
 }
 
-// safeName says that assigning the variable changes no program's behaviour.
-func safeName(name string) bool {
+// commonName lists names that scripts use for themselves and that no described
+// program reads from its environment.
+func commonName(w string) bool {
+	switch w {
+	case "DIR", "FILE", "FILES", "DIRS", "NAME", "NAMES", "SRC", "DST", "DEST", "OUT", "OUTPUT", "RESULT", "RESULTS", "COUNT", "TOTAL", "SUM",
+		"LINE", "MSG", "MESSAGE", "BRANCH", "COMMIT", "SHA", "REV", "REF", "VERSION", "VER", "URL", "PATTERN", "QUERY", "NUM", "IDX", "INDEX",
+		"START", "END", "FIRST", "LAST", "BASE", "PKG", "MOD", "MODULE", "ITEM", "KEY", "VAL", "VALUE", "ARG", "ARGS", "dir", "file", "files",
+		"dirs", "name", "names", "src", "dst", "dest", "out", "output", "result", "results", "count", "total", "sum", "line", "msg", "message",
+		"branch", "commit", "sha", "rev", "ref", "version", "ver", "url", "pattern", "query", "num", "idx", "index", "start", "end", "first",
+		"last", "base", "pkg", "mod", "module", "item", "key", "val", "value", "arg", "args", "word", "words", "text", "size", "ext", "tmp", "id",
+		"ok", "rc", "ret":
+		return true
+	}
+	return false
+}
+
+// safeName says that assigning the variable changes no program's behaviour:
+// it is one letter, one of the common names or, in bash and POSIX shells, which
+// give them no meaning, a name without capitals. Proxies are the variables in
+// small letters that programs do read.
+func (w *walker) safeName(name string) bool {
 	if len(name) == 1 {
 		return name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z'
 	}
+	if commonName(name) {
+		return true
+	}
+	if name == "" || w.d == Zsh || w.d == Any || name == "histchars" || name == "auto_resume" || strings.HasSuffix(name, "_proxy") || name[0] == '_' {
+		return false
+	}
 	for i := range len(name) {
-		if c := name[i]; !(c >= 'a' && c <= 'z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
+		if c := name[i]; !(c >= 'a' && c <= 'z' || i > 0 && (c == '_' || c >= '0' && c <= '9')) {
 			return false
 		}
 	}
-	switch name {
-	case "", "_", "path", "cdpath", "fpath", "manpath", "mailpath", "module_path", "fignore", "prompt", "psvar", "watch", "argv", "status",
-		"histchars", "signals", "pipestatus", "zsh_eval_context", "functions", "aliases", "options", "commands", "parameters", "nameddirs",
-		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume", "precmd", "preexec", "chpwd", "periodic", "zshexit", "zshaddhistory",
-		"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "rsync_proxy":
-		return false
-	}
-	return !strings.HasSuffix(name, "_proxy") && !strings.HasSuffix(name, "_functions")
+	return true
 }
 
 // assignName reports the assignment of a variable that may matter to programs.
 func (w *walker) assignName(name string, s Span) {
-	if !safeName(name) && !inertName(name) {
+	if !w.safeName(name) && !inertName(name) {
 		w.rep.Loose = append(w.rep.Loose, Effect{Kind: Environment, Target: name, Extent: Exact, ByShell: true, Dir: w.st.dir, Span: s})
 	}
 }
@@ -705,7 +726,7 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
 		}
-		if r.Hdoc != nil {
+		if r.Hdoc != nil && !quotedDelimiter(r.Word) {
 			w.hereDoc(r.Hdoc)
 		}
 		switch r.Op {
@@ -775,6 +796,17 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 	}
 	return out
+}
+
+// quotedDelimiter says that the body of a here-document is data.
+func quotedDelimiter(n *syntax.Word) bool {
+	for _, p := range n.Parts {
+		l, ok := p.(*syntax.Lit)
+		if !ok || strings.IndexByte(l.Value, '\\') >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *walker) shellEffect(out []Effect, e Effect) []Effect {

@@ -17,9 +17,13 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
 		return here
 	}
-	argv := make([]word, len(x.Args))
-	for i, a := range x.Args {
-		argv[i] = w.word(a)
+	argv := make([]word, 0, len(x.Args))
+	for _, a := range x.Args {
+		argv = w.words(a, argv)
+	}
+	if len(argv) == 0 { // {,}
+		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
+		return here
 	}
 	c := Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(&c, x.Assigns, x.Args)
@@ -556,7 +560,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				ok = false
 			}
 			operands = append(operands, a)
-			if subs {
+			if subs || f.posix {
 				return append(operands, args[i+1:]...), mode, nil, ok
 			}
 			continue
@@ -572,7 +576,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 		if len(t) < 2 || t[0] != '-' && !(t[0] == '+' && p.flags[t] != nil) {
 			operands = append(operands, a)
-			if subs {
+			if subs || f.posix {
 				return append(operands, args[i+1:]...), mode, nil, ok
 			}
 			continue
@@ -599,7 +603,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			case s.optional:
 			case i+1 < len(args):
 				i++
-				if args[i].fields && !f.globOK {
+				if args[i].fields && !f.globOK || flagLike(s, args[i]) {
 					ok = false
 				}
 				ok = w.useValue(s.value, args[i], j) && ok
@@ -636,7 +640,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 					break
 				}
 				i++
-				if args[i].fields && !f.globOK {
+				if args[i].fields && !f.globOK || flagLike(s, args[i]) {
 					ok = false
 				}
 				ok = w.useValue(s.value, args[i], j) && ok
@@ -645,6 +649,17 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	return operands, mode, nil, ok
+}
+
+// flagLike says that the separate value of a flag looks like a flag itself. A
+// program that takes no such value would read it as one: git log knows only
+// --format=X, so that `git log --format --output=f` writes f before it fails.
+func flagLike(s *flagSpec, v word) bool {
+	if s.value.kind == vPattern || len(v.Text) < 2 || v.Text[0] != '-' || isInteger(v.Text) {
+		return false
+	}
+	c := v.Text[1]
+	return c == '-' || c == '"' || c == '\'' || c == '$' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // operands matches operands against the form.
@@ -760,14 +775,12 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		if !o.Static || o.Glob {
 			return false
 		}
-		if !safeName(o.Text) {
+		if !w.safeName(o.Text) {
 			j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		}
 		return strings.IndexByte(o.Text, '[') < 0
 	case vGitObject:
-		if rev, file, ok := strings.Cut(o.Text, ":"); o.Static && ok && file != "" && rev != "" {
-			j.effects = append(j.effects, Effect{Kind: Read, Target: file, Extent: Tree, Dir: w.st.dir, Span: o.Span})
-		}
+		w.gitObject(o, j)
 		return true
 	case vFormat:
 		// %G placeholders run the program that verifies signatures.
@@ -815,6 +828,40 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	return false
 }
 
+// gitObject adds what an operand reads that may be a revision, REVISION:PATH,
+// :PATH (the index) or a path. Paths in the working tree are covered by the
+// effects of the sub-command; those that lead out of it are not (git diff shows
+// any two files when one of them lies outside: git-diff(1), --no-index).
+func (w *walker) gitObject(o word, j *judged) {
+	read := func(target string) {
+		j.effects = append(j.effects, Effect{Kind: Read, Target: target, Extent: Tree, Dir: w.st.dir, Span: o.Span})
+	}
+	if !o.Static {
+		if o.lead == '/' || o.lead == 0 || o.lead == '.' {
+			j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
+		}
+		return
+	}
+	t := o.Text
+	for i := strings.IndexByte(t, ':'); i >= 0; {
+		file := strings.TrimPrefix(t[i+1:], "./")
+		if len(file) > 2 && (file[0] >= '0' && file[0] <= '3') && file[1] == ':' {
+			file = file[2:]
+		}
+		if file != "" && file[0] != '/' && file[0] != '(' && file[0] != '!' && file[0] != '^' {
+			read(file)
+		}
+		next := strings.IndexByte(t[i+1:], ':')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	if clean := path.Clean(t); strings.HasPrefix(clean, "/") || clean == ".." || strings.HasPrefix(clean, "../") {
+		read(clean)
+	}
+}
+
 func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
@@ -850,11 +897,23 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		}
 	case o.Static && o.Glob:
 		e.Target = o.Text
-		if v.extent == Exact {
+		switch {
+		case v.extent == Exact, e.Kind == List:
 			e.Extent = Glob
-		} else {
-			e.Extent = Anywhere
+		case e.Kind == Delete || e.Kind == Change:
+			e.Extent, e.Below = Glob, true
+		default:
+			// Everything below the folder in which the pattern begins.
+			e.Target, e.Extent = globBase(o.Text), Tree
 		}
+	case len(o.below) > 0:
+		for _, p := range o.below {
+			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
+				e.Target, e.Extent = globBase(p.Target), Tree
+			}
+			j.effects = append(j.effects, e)
+		}
+		return true
 	default:
 		e.Extent = Anywhere
 		if e.Kind == Read && (strings.Contains(o.Text, "proc") || strings.Contains(o.Text, "environ")) {
@@ -866,6 +925,20 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 	}
 	j.effects = append(j.effects, e)
 	return true
+}
+
+// globBase is the folder in which the names that a pattern matches lie.
+func globBase(pattern string) string {
+	if i := strings.IndexAny(pattern, "*?[\\"); i >= 0 {
+		pattern = pattern[:i]
+	}
+	switch i := strings.LastIndexByte(pattern, '/'); {
+	case i > 0:
+		return pattern[:i]
+	case i == 0:
+		return "/"
+	}
+	return "."
 }
 
 // fixed adds the effects that a form always has.

@@ -28,6 +28,10 @@ const (
 	CodeArithmetic = "arithmetic"
 	// CodeExpansion: a parameter expansion that assigns, indirects or evaluates.
 	CodeExpansion = "expansion"
+	// CodeNestedSubstitution: a command inside a here-document or a parameter
+	// expansion. It is reported like any other, but shells differ too much in
+	// these places to call the whole read-only.
+	CodeNestedSubstitution = "nested-substitution"
 	// CodeForeignRepository: git runs where cd led, and the configuration found there may run programs.
 	CodeForeignRepository = "foreign-repository"
 	// CodeDialect: the text may mean something else in a shell that may run it.

@@ -94,6 +94,7 @@ type form struct {
 	effects  []fixedEffect
 	own      bool
 	globOK   bool
+	posix    bool // flags end at the first operand
 	exact    bool
 	edits    bool
 	prefix   int // -1: not said
@@ -359,6 +360,8 @@ func (l *loader) line(raw string, line int) error {
 			return fail(cols[0], "the line is: glob ok")
 		}
 		l.form.globOK = true
+	case "posix":
+		l.form.posix = true
 	case "exact":
 		l.form.exact = true
 	case "edits":

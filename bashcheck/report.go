@@ -105,6 +105,9 @@ type Effect struct {
 	Dir Dir
 	// Extent says how much of what lies at Target is reached.
 	Extent Extent
+	// Below says that, with the extent Glob, everything below the matched names
+	// is reached too (rm -r *.tmp).
+	Below bool
 	// Own says that the description marks the effect as the program's own
 	// business (git's .git, npm's node_modules), which a rule for the command
 	// covers.

@@ -21,7 +21,7 @@ func (r Report) notReadOnly() string {
 		return "The text was not understood."
 	}
 	for _, f := range r.Findings {
-		if f.Blocks {
+		if f.Blocks || f.Code == CodeNestedSubstitution {
 			return sentence(f.Text)
 		}
 	}

@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -10,10 +11,11 @@ import (
 // word is a Word with what matters only while a command is judged.
 type word struct {
 	Word
-	lead   byte // not static: the first byte of every field it becomes, 0 not known
-	fields bool // may become any number of fields
-	proc   bool // a process substitution
-	odd    bool // written with quotes or escapes inside
+	lead   byte     // not static: the first byte of every field it becomes, 0 not known
+	fields bool     // may become any number of fields
+	proc   bool     // a process substitution
+	odd    bool     // written with quotes or escapes inside
+	below  []Effect // the trees in which find finds what the word stands for
 }
 
 // ctx says where a part stands.
@@ -40,6 +42,46 @@ func (w *walker) hereDoc(n *syntax.Word) {
 	}
 }
 
+// wordShape is what the unquoted literals of a word hold.
+type wordShape struct {
+	glob  bool // a live pattern character
+	brace bool // braces that may expand
+}
+
+// scanShape looks at all unquoted literals of a word together: a pattern or a
+// brace may begin in one part and end in another.
+func scanShape(n *syntax.Word) (s wordShape) {
+	open, sep, bracket := false, false, false
+	for part, p := range n.Parts {
+		l, ok := p.(*syntax.Lit)
+		if !ok {
+			continue
+		}
+		v := l.Value
+		for i := 0; i < len(v); i++ {
+			switch v[i] {
+			case '\\':
+				i++
+			case '*', '?':
+				s.glob = true
+			case '[':
+				bracket = true
+			case ']':
+				s.glob = s.glob || bracket
+			case '{':
+				open = true
+			case ',':
+				sep = true
+			case '.':
+				// The two dots may stand in two parts, so one is enough there.
+				sep = sep || i+1 < len(v) && v[i+1] == '.' || i == 0 && part > 0 || i == len(v)-1 && part < len(n.Parts)-1
+			}
+		}
+	}
+	s.brace = open && sep
+	return s
+}
+
 func (w *walker) eval(n *syntax.Word, split bool) word {
 	out := word{Word: Word{Span: w.nodeSpan(n)}}
 	if !w.enter(n) {
@@ -47,7 +89,6 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	}
 	defer w.leave()
 	src := w.src[n.Pos().Offset():n.End().Offset()]
-	static, glob := true, false
 	if len(n.Parts) == 1 {
 		if l, ok := n.Parts[0].(*syntax.Lit); ok && plainLit(l.Value) {
 			w.nodes++
@@ -56,6 +97,12 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			return out
 		}
 	}
+	var shape wordShape
+	if split {
+		shape = scanShape(n)
+	}
+	static, glob := true, shape.glob
+	out.fields = glob
 	var b strings.Builder
 	known := true   // everything so far is known
 	splits := false // fields of unknown beginnings
@@ -69,6 +116,19 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			b.WriteString(s)
 		}
 	}
+	// quoted text inside a pattern means itself
+	emitQuoted := func(s string) {
+		if glob && known && strings.ContainsAny(s, "*?[]\\") {
+			for i := range len(s) {
+				if strings.IndexByte("*?[]\\", s[i]) >= 0 {
+					b.WriteByte('\\')
+				}
+				b.WriteByte(s[i])
+			}
+			return
+		}
+		emit(s)
+	}
 	unknown := func() { static, known = false, false }
 	for i, p := range n.Parts {
 		if !w.part(p, cWord) {
@@ -78,7 +138,7 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		}
 		switch x := p.(type) {
 		case *syntax.Lit:
-			text, g, odd, ok := unescape(x.Value, split)
+			text, odd := unescape(x.Value, glob)
 			out.odd = out.odd || odd
 			if i == 0 && strings.HasPrefix(x.Value, "~") {
 				name, rest, _ := strings.Cut(text, "/")
@@ -94,22 +154,17 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 				default:
 					unknown()
 				}
+			} else if !split && strings.Contains(x.Value, ":~") {
+				unknown() // a tilde after a colon is expanded in an assignment
 			}
-			if !ok { // braces
-				out.fields = true
-				if j := strings.IndexByte(text, '{'); j > 0 {
-					first(text[0])
+			if text != "" {
+				if c := text[0]; glob && (c == '*' || c == '?' || c == '[') {
+					first(0)
+				} else if glob && c == '\\' && len(text) > 1 {
+					first(text[1])
+				} else {
+					first(c)
 				}
-				unknown()
-			}
-			if g {
-				glob = true
-				if j := strings.IndexAny(text, "*?["); j > 0 {
-					first(text[0])
-				}
-				out.fields = true
-			} else if text != "" {
-				first(text[0])
 			}
 			emit(text)
 		case *syntax.SglQuoted:
@@ -125,10 +180,7 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			if text != "" {
 				first(text[0])
 			}
-			if split && strings.ContainsAny(text, "*?[") && glob {
-				unknown() // a quoted pattern character beside a live one
-			}
-			emit(text)
+			emitQuoted(text)
 		case *syntax.DblQuoted:
 			out.odd = true
 			for _, q := range x.Parts {
@@ -138,14 +190,14 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 					if text != "" {
 						first(text[0])
 					}
-					emit(text)
+					emitQuoted(text)
 				case *syntax.ParamExp:
 					v := w.param(y)
 					if v.known {
 						if v.text != "" {
 							first(v.text[0])
 						}
-						emit(v.text)
+						emitQuoted(v.text)
 					} else {
 						if v.lead != 0 {
 							first(v.lead)
@@ -169,16 +221,12 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 				emit(v.text)
 			default:
 				out.fields, splits = out.fields || split, splits || split
-				if v.lead != 0 && !split {
+				if v.lead != 0 && (!split || v.integer) {
 					first(v.lead)
 				}
 				unknown()
 			}
 		case *syntax.ArithmExp:
-			first('0')
-			if out.lead == '0' {
-				out.lead = 0 // may be negative
-			}
 			unknown()
 		case *syntax.ProcSubst:
 			first('/')
@@ -195,17 +243,143 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	if splits {
 		out.lead = 0
 	}
+	if shape.brace {
+		static, out.fields, out.lead = false, true, 0
+		if l, ok := n.Parts[0].(*syntax.Lit); ok && strings.IndexByte("{\\~*?[", l.Value[0]) < 0 {
+			out.lead = l.Value[0]
+		}
+	}
 	out.Static = static
 	out.Glob = glob
 	if static {
 		out.Text = b.String()
-		if !glob {
-			out.fields = false
-		}
 	} else {
 		out.Text = src
 	}
 	return out
+}
+
+// maxBraces bounds the words that one word with braces may become.
+const maxBraces = 64
+
+// words evaluates one word of a command or of a for list. In bash, braces of
+// plain text become one word each; what is more is not known before it runs.
+func (w *walker) words(n *syntax.Word, into []word) []word {
+	if w.d != Bash || len(n.Parts) == 0 {
+		return append(into, w.word(n))
+	}
+	at := -1
+	for i, p := range n.Parts {
+		switch x := p.(type) {
+		case *syntax.Lit:
+			if strings.IndexByte(x.Value, '{') >= 0 {
+				if at >= 0 {
+					return append(into, w.word(n))
+				}
+				at = i
+			}
+		case *syntax.SglQuoted:
+		case *syntax.ParamExp:
+			if x.Exp != nil || x.Repl != nil || x.Slice != nil || x.Index != nil {
+				return append(into, w.word(n))
+			}
+		case *syntax.DblQuoted:
+			for _, q := range x.Parts {
+				if _, ok := q.(*syntax.Lit); !ok {
+					return append(into, w.word(n))
+				}
+			}
+		default:
+			return append(into, w.word(n))
+		}
+	}
+	if at < 0 || !scanShape(n).brace {
+		return append(into, w.word(n))
+	}
+	old := n.Parts[at].(*syntax.Lit)
+	texts, ok := expandBraces(old.Value)
+	if !ok {
+		return append(into, w.word(n))
+	}
+	for i, p := range n.Parts {
+		// A brace or a separator elsewhere in the word: not so plain.
+		if l, ok := p.(*syntax.Lit); ok && i != at && strings.ContainsAny(l.Value, "{},.") {
+			return append(into, w.word(n))
+		}
+	}
+	for _, t := range texts {
+		l := *old
+		l.Value = t
+		parts := make([]syntax.WordPart, len(n.Parts))
+		copy(parts, n.Parts)
+		parts[at] = &l
+		if t == "" {
+			if parts = append(parts[:at], parts[at+1:]...); len(parts) == 0 {
+				continue // an empty unquoted word vanishes
+			}
+		}
+		into = append(into, w.word(&syntax.Word{Parts: parts}))
+	}
+	return into
+}
+
+// expandBraces expands {a,b} and {1..9} in plain text without nesting and
+// without escapes (bash manual, 3.5.1).
+func expandBraces(s string) ([]string, bool) {
+	if strings.ContainsAny(s, "\\$`") {
+		return nil, false
+	}
+	out := []string{""}
+	for s != "" {
+		open := strings.IndexByte(s, '{')
+		if open < 0 {
+			if strings.IndexByte(s, '}') >= 0 {
+				return nil, false
+			}
+			for i := range out {
+				out[i] += s
+			}
+			break
+		}
+		end := strings.IndexByte(s, '}')
+		if end < open {
+			return nil, false
+		}
+		group := s[open+1 : end]
+		if strings.IndexByte(group, '{') >= 0 {
+			return nil, false
+		}
+		var items []string
+		switch {
+		case strings.IndexByte(group, ',') >= 0:
+			items = strings.Split(group, ",")
+		case strings.Contains(group, ".."):
+			a, z, _ := strings.Cut(group, "..")
+			from, err1 := strconv.Atoi(a)
+			to, err2 := strconv.Atoi(z)
+			if err1 != nil || err2 != nil || from < 0 || to < from || to-from >= maxBraces || len(a) > 9 || len(z) > 9 || len(a) > 1 && a[0] == '0' {
+				return nil, false
+			}
+			for i := from; i <= to; i++ {
+				items = append(items, strconv.Itoa(i))
+			}
+		case group == "":
+			items = []string{"{}"}
+		default:
+			return nil, false
+		}
+		if len(out)*len(items) > maxBraces {
+			return nil, false
+		}
+		var next []string
+		for _, o := range out {
+			for _, it := range items {
+				next = append(next, o+s[:open]+it)
+			}
+		}
+		out, s = next, s[end+1:]
+	}
+	return out, true
 }
 
 // plainLit says that a literal means itself.
@@ -226,45 +400,27 @@ func manyFields(p *syntax.ParamExp) bool {
 	return p.Index != nil || p.Excl || p.Names != 0
 }
 
-// unescape removes backslashes from an unquoted literal. glob: a live pattern
-// character stands in it. ok is false where braces may expand.
-func unescape(s string, split bool) (text string, glob, odd, ok bool) {
-	ok = true
-	if strings.IndexByte(s, '\\') < 0 && !strings.ContainsAny(s, "*?[{") {
-		return s, false, false, true
+// unescape removes backslashes from an unquoted literal. pattern: the word is a
+// glob, in which an escaped pattern character keeps its backslash.
+func unescape(s string, pattern bool) (text string, odd bool) {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s, false
 	}
 	var b strings.Builder
-	brace := false
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
-		case '\\':
-			odd = true
-			if i++; i < len(s) && s[i] != '\n' {
-				b.WriteByte(s[i])
-			}
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
 			continue
-		case '*', '?':
-			glob = glob || split
-		case '[':
-			// Without its closing bracket it is no pattern.
-			glob = glob || split && strings.IndexByte(s[i:], ']') > 0
-		case '{':
-			brace = true
-		case ',':
-			if brace {
-				ok = !split
-			}
-		case '.':
-			if brace && i+1 < len(s) && s[i+1] == '.' {
-				ok = !split
-			}
 		}
-		b.WriteByte(s[i])
+		odd = true
+		if i++; i < len(s) && s[i] != '\n' {
+			if pattern && strings.IndexByte("*?[]\\", s[i]) >= 0 {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(s[i])
+		}
 	}
-	if brace && split && (strings.Contains(s, ",") || strings.Contains(s, "..")) {
-		ok = false
-	}
-	return b.String(), glob, odd, ok
+	return b.String(), odd
 }
 
 // unescapeQuoted removes the backslashes that double quotes remove.
@@ -389,7 +545,7 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			w.seenDollar++
 		}
 		if c == cHdoc || c == cParam || c == cParamQuoted {
-			w.block(CodeExpansion, w.nodeSpan(x), "a command is run inside a here-document or a parameter expansion")
+			w.find(CodeNestedSubstitution, Notice, false, w.nodeSpan(x), "a command is run inside a here-document or a parameter expansion")
 		}
 		if c == cArith {
 			w.block(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
@@ -445,10 +601,13 @@ func (w *walker) lit(l *syntax.Lit, c ctx) bool {
 				next = w.src[start+i+1]
 			}
 			ok := " \t\n|)/.,;:%=+]}^&"
-			if c == cDquot {
-				ok += "\"'"
+			if c == cDquot || c == cHdoc {
+				ok += "\"'<>~"
 			}
 			bad = strings.IndexByte(ok, next) < 0 || c == cArith
+			if next == '\\' && start+i+2 < len(w.src) && w.src[start+i+2] != '\n' && c != cArith {
+				bad = false
+			}
 		case '(':
 			bad = c == cWord || c == cArith || c == cParam
 		case '<', '>':
