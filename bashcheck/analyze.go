@@ -395,6 +395,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 	switch x := s.Cmd.(type) {
 	case nil:
 		loose()
+		w.nullCommand(s.Redirs)
 		return here
 	case *syntax.CallExpr:
 		return w.call(x, s.Redirs)
@@ -421,6 +422,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			d := w.maybe(func() dirs { return w.stmt(x.Y) })
 			w.st.dir = before.dir
 			w.pipeToShell(x.Y)
+			if _, ok := x.Y.Cmd.(*syntax.TimeClause); ok {
+				w.block(CodeHiddenByParser, w.nodeSpan(x.Y), "after a pipe, time is a program and not a word of the shell")
+			}
 			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
 		}
 		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
@@ -533,8 +537,15 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return here
 	case *syntax.TimeClause:
 		loose()
+		if x.PosixFormat && (w.d == Zsh || w.d == Any) {
+			w.block(CodeDialect, w.nodeSpan(x), "zsh runs a program called -p here")
+		}
 		if x.Stmt == nil {
 			return here
+		}
+		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Args) > 0 && strings.HasPrefix(c.Args[0].Lit(), "-") {
+			// bash takes -- for itself and runs what follows.
+			w.block(CodeHiddenByParser, w.nodeSpan(x), "what time runs is read otherwise by the parser")
 		}
 		return w.stmt(x.Stmt)
 	case *syntax.CoprocClause:
@@ -567,6 +578,14 @@ func (w *walker) ifClause(x *syntax.IfClause) dirs {
 		e = w.maybe(func() dirs { return w.ifClause(x.Else) })
 	}
 	return dirs{union(t.ok, e.ok), union(t.fail, e.fail)}
+}
+
+// nullCommand refuses redirections without a command for zsh, which runs the
+// programs in NULLCMD and READNULLCMD (cat, more) then.
+func (w *walker) nullCommand(redirs []*syntax.Redirect) {
+	if len(redirs) > 0 && (w.d == Zsh || w.d == Any) {
+		w.block(CodeDialect, w.nodeSpan(redirs[0]), "zsh runs a program for a redirection without a command")
+	}
 }
 
 // pipeToShell reports a shell or interpreter that reads a program from a pipe.
@@ -761,6 +780,10 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		case syntax.DplIn, syntax.DplOut:
 			fd := strings.TrimSuffix(t.Text, "-")
 			if t.Static && (t.Text == "-" || isInteger(fd)) {
+				continue
+			}
+			if strings.HasPrefix(t.Text, "-") {
+				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
 				continue
 			}
 			if r.Op == syntax.DplIn || !t.Static || r.N != nil {

@@ -15,6 +15,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
+		w.nullCommand(redirs)
 		return here
 	}
 	argv := make([]word, 0, len(x.Args))
@@ -162,6 +163,7 @@ type judged struct {
 	inner   []word   // a command that is run
 	transp  bool     // the inner command is seen through by allow rules
 	execs   [][]word // commands of find -exec
+	away    bool     // they start in folders that are not known
 	shells  []word   // texts of shell programs
 	assigns []Assignment
 	assume  []Assumption
@@ -285,7 +287,12 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 	w.transp = false
 	for _, e := range j.execs {
 		if len(e) > 0 {
-			w.isolated(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
+			w.isolated(func() {
+				if j.away {
+					w.st.dir = Dir{}
+				}
+				w.run(Command{Span: spanOf(e)}, e, nil)
+			})
 		}
 	}
 	for _, t := range j.shells {
@@ -357,6 +364,12 @@ func (w *walker) rebinding(name word, argv []word) {
 		for _, a := range argv[1:] {
 			if !a.Static || strings.HasPrefix(a.Text, "-p") || strings.HasPrefix(a.Text, "-") && strings.Contains(a.Text, "p") {
 				w.block(CodeRebindsName, name.Span, "hash may change what later words mean")
+			}
+		}
+	case "unset":
+		for _, a := range argv[1:] {
+			if !a.Static || strings.Contains(a.Text, "[") {
+				w.block(CodeArithmetic, name.Span, "unset evaluates a subscript, in which a shell may run code")
 			}
 		}
 	case "eval", ".", "source":

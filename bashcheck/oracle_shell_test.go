@@ -238,7 +238,7 @@ func judgeRun(r Report, res oracle.Result) string {
 // safeVar says that the variable means nothing to programs: a lower-case name
 // that is no proxy, or one that the text sets to something inert.
 func safeVar(name string, r Report) bool {
-	if name == strings.ToLower(name) && !strings.HasSuffix(name, "_proxy") || len(name) == 1 {
+	if lowerCase(name) {
 		return true
 	}
 	for _, c := range r.Commands {
@@ -263,7 +263,11 @@ func namesVar(r Report, name string) bool {
 		}
 	}
 	// Lower-case variables are assigned without being reported.
-	return safeName(name)
+	return lowerCase(name)
+}
+
+func lowerCase(name string) bool {
+	return name == strings.ToLower(name) && !strings.HasSuffix(name, "_proxy") || len(name) == 1
 }
 
 // oracleRun is one comparison of an analyzer with shells.
