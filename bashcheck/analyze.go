@@ -56,6 +56,7 @@ type walker struct {
 	depth  int
 	nodes  int
 	subst  int // depth of substitutions
+	hdoc   int // depth of here-documents
 	parent int // index+1 of the command that runs what is being walked
 	transp bool
 
@@ -750,6 +751,10 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		switch r.Op {
 		case syntax.Hdoc, syntax.DashHdoc:
+			if w.hdoc > 0 {
+				// The outer one ends at the first line with its mark, wherever that stands.
+				w.block(CodeHiddenByParser, s, "a here-document stands inside another one")
+			}
 			for _, p := range r.Word.Parts {
 				switch q := p.(type) {
 				case *syntax.Lit:

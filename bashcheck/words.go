@@ -37,6 +37,8 @@ func (w *walker) word(n *syntax.Word) word { return w.eval(n, true) }
 func (w *walker) value(n *syntax.Word) word { return w.eval(n, false) }
 
 func (w *walker) hereDoc(n *syntax.Word) {
+	w.hdoc++
+	defer func() { w.hdoc-- }()
 	for _, p := range n.Parts {
 		w.part(p, cHdoc)
 	}
