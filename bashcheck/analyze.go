@@ -60,6 +60,7 @@ type walker struct {
 	depth  int
 	nodes  int
 	subst  int // depth of substitutions
+	hdoc   int // depth of here-documents
 	parent int // index+1 of the command that runs what is being walked
 	transp bool
 
@@ -463,6 +464,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			d := w.maybe(func() dirs { return w.stmt(x.Y) })
 			w.st.dir = before.dir
 			w.flows = append(w.flows, flow{left, right, right, len(w.rep.Commands), true, w.nodeSpan(x)})
+			if _, ok := x.Y.Cmd.(*syntax.TimeClause); ok {
+				w.block(CodeHiddenByParser, w.nodeSpan(x.Y), "after a pipe, time is a program and not a word of the shell")
+			}
 			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
 		}
 		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
@@ -565,6 +569,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return here
 	case *syntax.TimeClause:
 		loose()
+		if x.PosixFormat && (w.d == Zsh || w.d == Any) {
+			w.block(CodeDialect, w.nodeSpan(x), "zsh runs a program called -p here")
+		}
 		if x.Stmt == nil {
 			return here
 		}
@@ -574,6 +581,10 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			inner.Args = c.Args[1:]
 			outer.Cmd = &inner
 			return w.stmt(&outer)
+		}
+		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Args) > 0 && strings.HasPrefix(c.Args[0].Lit(), "-") {
+			// bash takes -- for itself and runs what follows.
+			w.block(CodeHiddenByParser, w.nodeSpan(x), "what time runs is read otherwise by the parser")
 		}
 		return w.stmt(x.Stmt)
 	case *syntax.CoprocClause:
@@ -810,6 +821,10 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		switch r.Op {
 		case syntax.Hdoc, syntax.DashHdoc:
+			if w.hdoc > 0 {
+				// The outer one ends at the first line with its mark, wherever that stands.
+				w.block(CodeHiddenByParser, s, "a here-document stands inside another one")
+			}
 			for _, p := range r.Word.Parts {
 				switch q := p.(type) {
 				case *syntax.Lit:
@@ -840,6 +855,10 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		case syntax.DplIn, syntax.DplOut:
 			fd := strings.TrimSuffix(t.Text, "-")
 			if t.Static && (t.Text == "-" || isInteger(fd)) {
+				continue
+			}
+			if strings.HasPrefix(t.Text, "-") {
+				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
 				continue
 			}
 			if r.Op == syntax.DplIn || !t.Static || r.N != nil {

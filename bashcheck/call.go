@@ -171,6 +171,7 @@ type judged struct {
 	inner   []word   // a command that is run
 	transp  bool     // the inner command is seen through by allow rules
 	execs   [][]word // commands of find -exec
+	away    bool     // they start in folders that are not known
 	shells  []word   // texts of shell programs
 	assigns []Assignment
 	assume  []Assumption
@@ -333,7 +334,12 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 	w.transp = false
 	for _, e := range j.execs {
 		if len(e) > 0 {
-			w.isolated(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
+			w.isolated(func() {
+				if j.away {
+					w.st.dir = Dir{}
+				}
+				w.run(Command{Span: spanOf(e)}, e, nil)
+			})
 		}
 	}
 	for _, t := range j.shells {
@@ -415,6 +421,12 @@ func (w *walker) rebinding(name word, argv []word) {
 		for _, a := range argv[1:] {
 			if !a.Static || strings.HasPrefix(a.Text, "-p") || strings.HasPrefix(a.Text, "-") && strings.Contains(a.Text, "p") {
 				w.block(CodeRebindsName, name.Span, "hash may change what later words mean")
+			}
+		}
+	case "unset":
+		for _, a := range argv[1:] {
+			if !a.Static || strings.Contains(a.Text, "[") {
+				w.block(CodeArithmetic, name.Span, "unset evaluates a subscript, in which a shell may run code")
 			}
 		}
 	case "eval", ".", "source":

@@ -181,6 +181,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				inner[len(inner)-1].fields = true
 			}
 			j.execs = append(j.execs, inner)
+			j.away = j.away || strings.HasSuffix(a.Text, "dir")
 		case "-fprint", "-fprint0", "-fls", "-fprintf":
 			if i++; i >= len(args) {
 				j.ok = false

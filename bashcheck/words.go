@@ -46,6 +46,8 @@ func (w *walker) word(n *syntax.Word) word { return w.eval(n, true) }
 func (w *walker) value(n *syntax.Word) word { return w.eval(n, false) }
 
 func (w *walker) hereDoc(n *syntax.Word) {
+	w.hdoc++
+	defer func() { w.hdoc-- }()
 	for _, p := range n.Parts {
 		w.part(p, cHdoc)
 	}
@@ -175,8 +177,8 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 				default:
 					unknown()
 				}
-			} else if !split && strings.Contains(x.Value, ":~") {
-				unknown() // a tilde after a colon is expanded in an assignment
+			} else if !split && strings.Contains(x.Value, ":~") || split && strings.Contains(x.Value, "=") && (strings.Contains(x.Value, "=~") || strings.Contains(x.Value, ":~")) {
+				unknown() // a tilde is expanded after a colon in an assignment, and in a word that looks like one
 			}
 			if text != "" {
 				if c := text[0]; glob && (c == '*' || c == '?' || c == '[') {
