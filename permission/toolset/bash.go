@@ -64,6 +64,9 @@ func (b *builder) bash() error {
 		s.first++
 	}
 	for _, f := range rep.Findings {
+		if f.Code == bashcheck.CodeForeignRepository && b.stays(&rep, f) {
+			continue
+		}
 		if f.Blocks || f.Severity >= bashcheck.Suspicious {
 			b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: f.Code, Text: f.Text, Span: span(f.Span)})
 		}
@@ -107,12 +110,70 @@ func (b *builder) bash() error {
 	for j := range rep.Loose {
 		b.effect(s, &rep.Loose[j], n, 0, nil)
 	}
-	if len(b.ins.Actions) == 0 && rep.Parsed && n == 0 && len(rep.Findings) == 0 {
-		// Comments and blank lines alone.
-		b.add(permission.Action{Kind: permission.Use, Origin: permission.Shell, Name: "nothing", Free: true})
-	}
 	b.reportReads()
 	return nil
+}
+
+// stays says that the command of a finding about another directory runs where
+// the call does: cd went nowhere.
+func (b *builder) stays(rep *bashcheck.Report, f bashcheck.Finding) bool {
+	for i := range rep.Commands {
+		c := &rep.Commands[i]
+		if c.Span != f.Span && i+1 != f.Command {
+			continue
+		}
+		places := b.places(c.Dir)
+		for _, d := range places {
+			if d != path.Clean(b.call.Dir) {
+				return false
+			}
+		}
+		if len(places) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// inert says whether an assignment changes no more than how a program talks:
+// those that the analyzer knows, and variables that build tools read for the
+// name of a profile or a platform, with a plain value.
+func inert(a *bashcheck.Assignment) bool {
+	if a.Inert {
+		return true
+	}
+	switch a.Name {
+	case "NODE_ENV", "GOOS", "GOARCH", "RUST_BACKTRACE", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE":
+	default:
+		return false
+	}
+	if !a.Value.Static || a.Value.Glob {
+		return false
+	}
+	for i := 0; i < len(a.Value.Text); i++ {
+		if c := a.Value.Text[i] | 0x20; !(c >= 'a' && c <= 'z') && !(a.Value.Text[i] >= '0' && a.Value.Text[i] <= '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutInert returns the text of a command without its inert assignments, or
+// "" where it has others.
+func withoutInert(c *bashcheck.Command) string {
+	text := c.Text
+	for i := range c.Assignments {
+		a := &c.Assignments[i]
+		if a.Inert {
+			continue
+		}
+		rest, ok := strings.CutPrefix(text, a.Name+"="+a.Value.Text+" ")
+		if !inert(a) || !ok {
+			return ""
+		}
+		text = rest
+	}
+	return text
 }
 
 // reportReads raises the risk of a call that reads what may be secret: a
@@ -155,6 +216,20 @@ func unordered(src string) bool {
 	return false
 }
 
+// starters are programs that run what their operands say, for commands whose
+// form is not understood. Deny and ask rules see every word of theirs as the
+// beginning of a command.
+var starters = map[string]bool{
+	"busybox": true, "toybox": true, "sudo": true, "doas": true, "su": true, "runuser": true, "setpriv": true, "capsh": true, "env": true,
+	"nice": true, "ionice": true, "chrt": true, "taskset": true, "timeout": true, "time": true, "nohup": true, "stdbuf": true,
+	"setsid": true, "watch": true, "flock": true, "xargs": true, "parallel": true, "script": true, "unbuffer": true, "chronic": true,
+	"firejail": true, "bwrap": true, "unshare": true, "nsenter": true, "chroot": true, "proot": true, "fakeroot": true, "strace": true,
+	"ltrace": true, "gdb": true, "valgrind": true, "perf": true, "systemd-run": true, "proxychains": true, "proxychains4": true, "torsocks": true,
+	"caffeinate": true, "arch": true, "setarch": true, "linux32": true, "linux64": true, "prlimit": true, "cgexec": true, "numactl": true,
+	"catchsegv": true, "exec": true, "command": true, "builtin": true, "direnv": true, "devbox": true, "mise": true, "nocorrect": true,
+	"ssh-agent": true, "dbus-run-session": true, "entr": true, "at": true, "batch": true, "tsp": true, "rlwrap": true, "socat": true, "dumb-init": true, "tini": true,
+}
+
 // run describes a command to the rules.
 func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) permission.Action {
 	out := permission.Command{
@@ -163,6 +238,7 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) 
 	}
 	if !opaque {
 		out.Allow = appendNew(out.Allow, c.Text)
+		out.Allow = appendNew(out.Allow, withoutInert(c))
 		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) {
 			verbatim := rep.Source[c.Span.Start:c.Span.End]
 			if len(c.Effects) == 0 || !redirected(c) {
@@ -196,6 +272,17 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) 
 		if lower := strings.ToLower(words[0]); lower != words[0] {
 			words[0] = lower
 			out.Deny = appendNew(out.Deny, strings.Join(words, " "))
+		}
+	}
+	if n := program(c); !c.Described && (c.Class == bashcheck.Wrapper || starters[n]) {
+		// Which word is the program that it starts is not known: each may be.
+		for i := 1; i < len(words) && len(out.Deny) < 64; i++ {
+			if w := words[i]; strings.HasPrefix(w, "-") {
+				continue
+			}
+			rest := append([]string{path.Base(words[i])}, words[i+1:]...)
+			out.Deny = appendNew(out.Deny, strings.Join(words[i:], " "))
+			out.Deny = appendNew(out.Deny, strings.Join(rest, " "))
 		}
 	}
 	if len(out.Deny) == 0 {
@@ -382,6 +469,9 @@ func (b *builder) command(s *shellCall, i int) {
 	copies := c.Described && (program(c) == "cp" || program(c) == "mv")
 	for j := range c.Effects {
 		e := &c.Effects[j]
+		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
+			continue // told of as an assignment
+		}
 		if copies && e.Kind == bashcheck.Write && e.Extent == bashcheck.Within && !e.ByShell && e.Target != "" {
 			b.into(s, i, e)
 			continue
@@ -397,11 +487,23 @@ func (b *builder) command(s *shellCall, i int) {
 	if !c.Described {
 		b.operands(c, of)
 	}
-	for _, a := range c.Assignments {
-		if !a.Inert {
+	for i := range c.Assignments {
+		a := &c.Assignments[i]
+		if !inert(a) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// assigned says whether a variable is one that the command line itself gives to
+// the command.
+func assigned(c *bashcheck.Command, name string) bool {
+	for i := range c.Assignments {
+		if name != "" && c.Assignments[i].Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // isDir says whether the target of an effect is a directory now, wherever the
@@ -927,6 +1029,13 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 		b.readNames(&a, names)
 	case reading:
 		b.readTree(&a, readerFilter(t.c))
+	case program(t.c) == "git":
+		// What a revision holds is known to git alone; it writes below its
+		// work tree and never removes that.
+		a.Path = b.resolve(dir, name, scope.Write)
+		a.Path.Extent, a.Path.Critical = permission.Within, false
+		b.unsteady(&a, t.described, t.unknown)
+		b.add(a)
 	case program(t.c) == "find" && a.Kind == permission.Delete:
 		b.findDelete(a, t)
 	case a.Own:

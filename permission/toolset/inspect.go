@@ -226,6 +226,13 @@ func (b *builder) search(kind permission.Kind) error {
 	}
 	p.Extent, p.Walked = permission.Tree, true
 	b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: p})
+	// Where a rule speaks of everything below, nothing would be left to show.
+	if all := b.resolve(p.Clean, "\u2026", scope.Read); kind == permission.Read {
+		if _, denied := b.denies(&all); denied {
+			all.Extent = permission.Exact
+			b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: all})
+		}
+	}
 	b.ins.Params = params(b.in, "path")
 	b.ins.Risk = permission.RiskLow
 	b.say(fmt.Sprintf("Searches in %s.", strconv.Quote(p.Clean)))

@@ -51,6 +51,9 @@ func (b *builder) look(dir, name string, op scope.Op) resolved {
 
 // ask resolves a path without keeping the answer, for walks.
 func (b *builder) ask(dir, name string, op scope.Op) resolved {
+	if path.IsAbs(name) {
+		dir = "." // plays no part, and the root needs no resolving
+	}
 	r := b.t.o.Files.CheckFrom(dir, name, op)
 	p := permission.Path{
 		Clean: r.Clean, Real: r.Real, Zone: zone(r.Zone), Class: class(r.Class), ClassName: r.ClassName,
