@@ -55,6 +55,7 @@ type walker struct {
 	outer  *Span  // where an inner text stands in the source
 	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
 	flows  []flow
+	stdin  *word // the literal text that the command reads, where it is spelled
 	d      Dialect
 	st     state
 	depth  int

@@ -32,11 +32,60 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	w.sources(&c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
 	own := len(w.rep.Commands)
+	w.stdin = nil
+	for _, r := range redirs {
+		switch {
+		case r.Op == syntax.WordHdoc:
+			if v := w.inputText(r.Word); v != nil {
+				w.stdin = v
+			}
+		case r.Hdoc != nil:
+			if text := r.Hdoc.Lit(); text != "" && (quotedDelimiter(r.Word) || !strings.ContainsAny(text, "\\$`")) && r.Op == syntax.Hdoc {
+				w.stdin = &word{Word: Word{Text: text, Static: true, Span: w.nodeSpan(r.Hdoc)}}
+			}
+		}
+	}
 	out := w.run(c, argv, effects)
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
 	return out
+}
+
+// inputText is the text of a here-string that the source spells.
+func (w *walker) inputText(n *syntax.Word) *word {
+	v := word{Word: Word{Static: true, Span: w.nodeSpan(n)}}
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	switch x := n.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if v.Text = x.Value; x.Dollar {
+			return nil
+		}
+	case *syntax.DblQuoted:
+		l, ok := oneLit(x.Parts)
+		if !ok {
+			return nil
+		}
+		v.Text = unescapeQuoted(l)
+	default:
+		if v.Text = n.Lit(); !plainLit(v.Text) {
+			return nil
+		}
+	}
+	return &v
+}
+
+func oneLit(parts []syntax.WordPart) (string, bool) {
+	if len(parts) != 1 {
+		return "", false
+	}
+	l, ok := parts[0].(*syntax.Lit)
+	if !ok {
+		return "", false
+	}
+	return l.Value, true
 }
 
 // decl reports export, declare and their like, which the grammar sets apart.
@@ -58,7 +107,11 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		}
 		argv = append(argv, t)
 	}
-	c := Command{Span: w.nodeSpan(x), Text: collapse(w.src[x.Pos().Offset():x.End().Offset()])}
+	text := x.Variant.Value
+	for _, a := range x.Args {
+		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
+	}
+	c := Command{Span: w.nodeSpan(x), Text: text}
 	if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
@@ -74,19 +127,19 @@ func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Wo
 	var b strings.Builder
 	for i, a := range assigns {
 		if i < len(c.Assignments) && !c.Assignments[i].Inert {
-			b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+			b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 			b.WriteByte(' ')
 		}
 	}
 	if b.Len() == 0 && tight(args) {
-		c.Text = collapse(w.src[first:last])
+		c.Text = w.src[first:last]
 		return
 	}
 	for i, a := range args {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+		b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 	}
 	c.Text = b.String()
 }
@@ -99,14 +152,6 @@ func tight(args []*syntax.Word) bool {
 		}
 	}
 	return true
-}
-
-// collapse removes line continuations outside quotes.
-func collapse(s string) string {
-	if !strings.Contains(s, "\\\n") {
-		return s
-	}
-	return strings.ReplaceAll(s, "\\\n", "")
 }
 
 // fill sets what follows from the words alone.
@@ -225,10 +270,16 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	}
 	var j judged
 	if p != nil {
-		j = w.judge(p, argv)
+		args, start := argv, w.st.dir
+		if p.names[0] == "git" {
+			args = w.gitDir(&c, argv)
+		}
+		j = w.judge(p, args)
+		w.st.dir = start
+		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
-		c.Effects = j.effects
+		c.Effects = append(c.Effects, j.effects...)
 		c.Prefix = prefixOf(argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
 			c.Prefix = "" // the name of the program alone is too much
@@ -286,6 +337,72 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	return here
 }
 
+// gitDir follows `git -C dir`, which is cd for this one command.
+func (w *walker) gitDir(c *Command, argv []word) []word {
+	if len(argv) < 3 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
+		return argv
+	}
+	d := enterDir(w.st.dir, argv[2].Text)
+	w.st.dir, c.Dir = d, d
+	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: w.st.dir, Span: argv[2].Span})
+	return append([]word{argv[0]}, argv[3:]...)
+}
+
+// enterDir is where a change to the directory leads.
+func enterDir(from Dir, to string) Dir {
+	if strings.HasPrefix(to, "/") {
+		return Dir{Known: true, Paths: []string{path.Clean(to)}}
+	}
+	if !from.Known {
+		return Dir{}
+	}
+	out := Dir{Known: true}
+	for _, p := range from.Paths {
+		if q := path.Join(p, to); !slices.Contains(out.Paths, q) {
+			out.Paths = append(out.Paths, q)
+		}
+	}
+	return out
+}
+
+// special is what descriptions cannot say: what depends on the dialect, on how
+// the words of eval are joined, and on a shell's input.
+func (w *walker) special(p *program, argv []word, j *judged) {
+	switch p.names[0] {
+	case "eval":
+		j.shells = nil
+		var b strings.Builder
+		joined := word{Word: Word{Static: true, Span: spanOf(argv)}}
+		for i, a := range argv[1:] {
+			if i > 0 {
+				b.WriteByte(' ')
+			} else if a.Text == "--" {
+				continue
+			}
+			joined.Static = joined.Static && a.Static && !a.Glob
+			b.WriteString(a.Text)
+		}
+		if len(argv) == 2 {
+			joined.Span = argv[1].Span
+		}
+		joined.Text = strings.TrimPrefix(b.String(), " ")
+		if len(argv) > 1 {
+			j.shells = []word{joined}
+		}
+	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
+		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
+			for _, a := range argv[1:] {
+				if !a.Static || strings.IndexByte(a.Text, '[') >= 0 {
+					j.ok = false
+				}
+			}
+		}
+	}
+	if j.class == Shell && len(j.shells) == 0 && w.stdin != nil && (len(argv) == 1 || argv[len(argv)-1].Text == "-s" || argv[len(argv)-1].Text == "-") {
+		j.shells = append(j.shells, *w.stdin)
+	}
+}
+
 // literalURL is the n-th URL of a plain GET.
 func (w *walker) literalURL(argv []word, n int) string {
 	for _, a := range argv[1:] {
@@ -319,6 +436,7 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		return
 	}
 	parent, transp := w.parent, w.transp
+	w.stdin = nil
 	defer func() { w.parent, w.transp = parent, transp }()
 	w.depth++
 	defer func() { w.depth-- }()
@@ -470,15 +588,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
 			w.assume("cdpath-unset")
 		}
-		switch {
-		case strings.HasPrefix(target, "/"):
-			after = Dir{Known: true, Paths: []string{path.Clean(target)}}
-		case before.Known:
-			after.Known = true
-			for _, p := range before.Paths {
-				after.Paths = append(after.Paths, path.Join(p, target))
-			}
-		}
+		after = enterDir(before, target)
 	}
 	c.Effects = append([]Effect{e}, redirected...)
 	if !c.Described {

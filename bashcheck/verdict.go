@@ -83,6 +83,12 @@ func (e Effect) harm() string {
 // readsEnvironment says that a read may show the environment of a process.
 func (e Effect) readsEnvironment() bool {
 	check := func(p string) bool {
+		if rest, ok := strings.CutPrefix(p, "/dev/fd"); ok {
+			p = "/proc/self/fd" + rest // a link: .. leads up from where it leads
+		}
+		if p = path.Clean(p); strings.HasPrefix(p, "/proc/self/fd/") && strings.Count(p, "/") == 4 && e.Extent == Exact && strings.HasPrefix(e.Target, "/dev/fd/") {
+			return false // one of the shell's own files
+		}
 		if e.Extent == Tree && (p == "/" || p == "/proc") {
 			return true
 		}
@@ -98,10 +104,10 @@ func (e Effect) readsEnvironment() bool {
 		return true
 	}
 	if strings.HasPrefix(e.Target, "/") {
-		return check(path.Clean(e.Target))
+		return check(e.Target)
 	}
 	for _, d := range e.Dir.Paths {
-		if check(path.Join(d, e.Target)) {
+		if check(d + "/" + e.Target) {
 			return true
 		}
 	}
