@@ -117,7 +117,14 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 	}
 	w.fill(&c, argv)
 	c.Effects = append(effects, w.redirects(redirs)...)
-	c.Class, c.Prefix = Plain, ""
+	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
+	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
+		c.Described = len(x.Args) > 0
+		for _, a := range x.Args {
+			// A flag or a word that is not known may do more.
+			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
+		}
+	}
 	w.add(c)
 }
 
@@ -206,20 +213,21 @@ func (w *walker) add(c Command) int {
 
 // judged is what a description says about one argument list.
 type judged struct {
-	ok      bool
-	effects []Effect
-	class   Class
-	prefix  int
-	exact   bool
-	edits   bool
-	say     string
-	inner   []word   // a command that is run
-	transp  bool     // the inner command is seen through by allow rules
-	execs   [][]word // commands of find -exec
-	shells  []word   // texts of shell programs
-	assigns []Assignment
-	assume  []Assumption
-	replace string // what xargs replaces in the inner command
+	ok        bool
+	effects   []Effect
+	class     Class
+	prefix    int
+	exact     bool
+	edits     bool
+	say       string
+	inner     []word   // a command that is run
+	transp    bool     // the inner command is seen through by allow rules
+	execs     [][]word // commands of find -exec
+	shells    []word   // texts of shell programs
+	assigns   []Assignment
+	assume    []Assumption
+	globBelow bool   // a pattern may become a flag that makes it act on trees
+	replace   string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -279,6 +287,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
+		c.Summary = j.say
 		c.Effects = append(c.Effects, j.effects...)
 		c.Prefix = prefixOf(argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
@@ -558,7 +567,13 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix = Plain, argv[0].Text
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "changes the folder"
+	if argv[0].Text != "popd" && len(argv) > 1 {
+		c.Summary = "goes"
+		if argv[1].Text == "-" {
+			c.Summary = "goes back to the folder before"
+		}
+	}
 	args := argv[1:]
 	for len(args) > 0 && args[0].Static && (args[0].Text == "-L" || args[0].Text == "-P" || args[0].Text == "--") {
 		if args[0].Text == "-P" {
@@ -679,6 +694,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 	case j.class != Plain && j.class != Runner:
 		j.prefix = 0
 	}
+	if p.say != "" {
+		j.say = p.say
+	}
 	if f.say != "" {
 		j.say = f.say
 	}
@@ -735,7 +753,10 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				ok = w.useValue(s.value, v, j) && ok
 				continue
 			}
-			if a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc {
+			switch {
+			case f.globBelow && a.Static && a.lead == leadName:
+				j.globBelow = true
+			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
 			operands = append(operands, a)
@@ -1121,7 +1142,7 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		e.Target = o.Text
 		switch {
 		case v.extent == Exact, e.Kind == List:
-			e.Extent = Glob
+			e.Extent, e.Below = Glob, j.globBelow && e.Kind == Delete
 		case e.Kind == Delete || e.Kind == Change:
 			e.Extent, e.Below = Glob, true
 		default:
@@ -1132,6 +1153,9 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		for _, p := range o.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
 				e.Target, e.Extent = globBase(p.Target), Tree
+			}
+			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
+				e.Extent = Within // what find finds below
 			}
 			j.effects = append(j.effects, e)
 		}
