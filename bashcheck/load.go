@@ -90,18 +90,19 @@ type example struct {
 
 // form is one way of calling a program or a sub-command.
 type form struct {
-	name     string
-	say      string
-	operands []operandSpec
-	effects  []fixedEffect
-	own      bool
-	globOK   bool
-	posix    bool // flags end at the first operand
-	exact    bool
-	edits    bool
-	prefix   int // -1: not said
-	assume   []Assumption
-	kind     Class // of this form alone; 0: the program's
+	name      string
+	say       string
+	operands  []operandSpec
+	effects   []fixedEffect
+	own       bool
+	globOK    bool
+	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
+	posix     bool // flags end at the first operand
+	exact     bool
+	edits     bool
+	prefix    int // -1: not said
+	assume    []Assumption
+	kind      Class // of this form alone; 0: the program's
 }
 
 // program is a program or a sub-command.
@@ -363,10 +364,14 @@ func (l *loader) line(raw string, line int) error {
 		}
 		l.form.assume = append(l.form.assume, Assumption(args[0]))
 	case "glob":
-		if len(args) != 1 || args[0] != "ok" {
-			return fail(cols[0], "the line is: glob ok")
+		switch strings.Join(args, " ") {
+		case "ok":
+			l.form.globOK = true
+		case "below":
+			l.form.globBelow = true
+		default:
+			return fail(cols[0], "the line is: glob ok, or glob below")
 		}
-		l.form.globOK = true
 	case "posix":
 		l.form.posix = true
 	case "exact":
