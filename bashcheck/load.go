@@ -49,6 +49,7 @@ const (
 	vPSLetters  // the old flags of ps
 	vSysctlName // a name of dots and letters
 	vReplace    // what xargs replaces in the command
+	vLocalFile  // a path that no program takes for HOST:PATH or @FILE
 )
 
 type valueSpec struct {
@@ -126,7 +127,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace, "localfile": vLocalFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
