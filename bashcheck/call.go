@@ -1061,6 +1061,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
+	case vLocalFile:
+		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""

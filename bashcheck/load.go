@@ -51,6 +51,7 @@ const (
 	vSetOption  // a shell option that makes the shell stricter
 	vUpload     // a text that is sent, or @FILE, which is read and sent
 	vReplace    // what xargs replaces in the command
+	vLocalFile  // a path that no program takes for HOST:PATH or @FILE
 )
 
 type valueSpec struct {
@@ -130,7 +131,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
