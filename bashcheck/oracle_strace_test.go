@@ -359,7 +359,7 @@ func exampleFiles(r Report) []oracle.File {
 	var paths []string
 	folder := map[string]bool{}
 	for _, e := range r.Effects() {
-		if e.Extent == Anywhere || e.Target == "" || e.Kind != Read && e.Kind != List && e.Kind != Write && e.Kind != Delete && e.Kind != Change || e.ByShell && e.Kind == Write {
+		if e.Extent == Anywhere || e.Target == "" || e.Kind != Read && e.Kind != List && e.Kind != Delete && e.Kind != Change {
 			continue
 		}
 		p := e.Target
@@ -485,7 +485,7 @@ func straceAll[T any](t *testing.T, list []T, request func(T) oracle.Request, se
 				res, err := box.Run(request(list[i]))
 				mu.Lock()
 				if err != nil {
-					t.Errorf("%+v: %v", list[i], err)
+					t.Errorf("%.200q: %v", fmt.Sprint(list[i]), err)
 				} else {
 					see(list[i], res)
 				}
