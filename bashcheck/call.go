@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -14,10 +15,11 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
+		w.bareRedirect(redirs)
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
-		w.nullCommand(redirs)
 		return here
 	}
+	first := len(w.rep.Commands)
 	argv := make([]word, 0, len(x.Args))
 	for _, a := range x.Args {
 		argv = w.words(a, argv)
@@ -28,7 +30,13 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	}
 	c := Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(&c, x.Assigns, x.Args)
-	return w.run(c, argv, w.redirects(redirs))
+	effects := w.redirects(redirs)
+	own := len(w.rep.Commands)
+	out := w.run(c, argv, effects)
+	if own > first {
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
+	}
+	return out
 }
 
 // decl reports export, declare and their like, which the grammar sets apart.
@@ -184,11 +192,18 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		w.add(c)
 		return dirs{}
 	}
-	if name.odd {
-		w.find(CodeObfuscatedWord, Suspicious, false, name.Span, "the name of the program is written with quotes or escapes: %s", escape(name.Text))
-	}
-	for _, a := range argv[1:] {
-		if a.odd && a.Static && strings.HasPrefix(a.Text, "-") && len(a.Text) < 16 && w.outer == nil && splitFlag(w.src[a.Span.Start:a.Span.End]) {
+	for i, a := range argv {
+		if !a.odd || !a.Static || w.outer != nil && w.base < 0 || i > 0 && (len(a.Text) > 16 || !strings.HasPrefix(a.Text, "-") || strings.IndexByte(a.Text, '=') > 0) {
+			continue
+		}
+		src := w.rep.Source[a.Span.Start:a.Span.End]
+		switch {
+		case !splitFlag(src):
+		case i == 0 && src[0] == '\\' && src[1:] == a.Text:
+			w.find(CodeObfuscatedWord, Notice, false, a.Span, "the backslash before %s passes over an alias", escape(a.Text))
+		case i == 0:
+			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "the name of the program is split by quotes or escapes: %s", escape(a.Text))
+		case !textTail(src):
 			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "a flag is split by quotes or escapes: %s", escape(a.Text))
 		}
 	}
@@ -206,7 +221,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			p, trusted = q, false
 		}
 	}
-	if name.Text == "cd" || name.Text == "pushd" || name.Text == "popd" {
+	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
 		return w.cd(c, argv, redirected)
 	}
 	var j judged
@@ -218,6 +233,16 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Prefix = prefixOf(argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
 			c.Prefix = "" // the name of the program alone is too much
+		}
+		if j.ok && trusted && plainGet(argv) {
+			w.assume("no-proxy")
+			n := 0
+			for i := range c.Effects {
+				if e := &c.Effects[i]; e.Kind == Connect {
+					e.PlainGet, e.URL = true, w.literalURL(argv, n)
+					n++
+				}
+			}
 		}
 		if j.ok && trusted {
 			for _, as := range j.assume {
@@ -244,7 +269,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	switch name.Text {
 	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
 		// printf only with -v, which is never described.
-		if name.Text != "printf" || !c.Described {
+		if (name.Text != "printf" && name.Text != "read") || !c.Described {
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
@@ -262,8 +287,30 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	return here
 }
 
+// literalURL is the n-th URL of a plain GET.
+func (w *walker) literalURL(argv []word, n int) string {
+	for _, a := range argv[1:] {
+		if strings.Contains(a.Text, "://") {
+			if n == 0 {
+				return a.Text
+			}
+			n--
+		}
+	}
+	return ""
+}
+
 func splitFlag(src string) bool {
 	return !(src[0] == '"' || src[0] == '\'') || src[0] != src[len(src)-1] || strings.Count(src, src[:1]) != 2
+}
+
+// textTail says that a flag is written plainly up to its value: -F',' or -n"5".
+func textTail(src string) bool {
+	i := 0
+	for i < len(src) && (src[i] == '-' || src[i] >= 'a' && src[i] <= 'z' || src[i] >= 'A' && src[i] <= 'Z') {
+		i++
+	}
+	return i == 2 && src[0] == '-' && src[1] != '-' && (src[i] == '"' || src[i] == '\'') && strings.Count(src, src[i:i+1]) == 2 && src[len(src)-1] == src[i]
 }
 
 // follow analyzes the commands and texts inside a command. It returns where
@@ -312,7 +359,17 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		}
 		w.isolated(func() {
 			w.st.vars = nil
-			if !w.text(t.Text, d, &s) {
+			base := -1
+			if w.outer == nil || w.base >= 0 {
+				// Quoted once and without escapes, the text stands in the source as it is.
+				for quote := 0; quote <= 1; quote++ {
+					if a, z := s.Start+quote, s.End-quote; a <= z && w.rep.Source[a:z] == t.Text {
+						base = a
+						break
+					}
+				}
+			}
+			if !w.text(t.Text, d, &s, base) {
 				w.block(CodeIndirectExecution, s, "the text of a shell program inside the command was not understood")
 			}
 		})
@@ -373,7 +430,11 @@ func (w *walker) rebinding(name word, argv []word) {
 			}
 		}
 	case "eval", ".", "source":
-		w.find(CodeIndirectExecution, Suspicious, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
+		sev := Suspicious
+		if name.Text != "eval" && len(argv) > 1 && argv[1].Static && !argv[1].Glob {
+			sev = Notice // a file that the text names
+		}
+		w.find(CodeIndirectExecution, sev, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
 	}
 }
 
@@ -401,7 +462,9 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	}
 	target, known := "", false
 	switch {
-	case argv[0].Text != "cd" || len(args) > 1:
+	case argv[0].Text == "popd" && len(args) == 0:
+		c.Described = true // back to where nothing in this text tells
+	case argv[0].Text == "popd" || len(args) > 1 || argv[0].Text == "pushd" && (len(args) == 0 || strings.HasPrefix(args[0].Text, "+")):
 	case len(args) == 0:
 		home := w.get("HOME")
 		target, known = home.text, home.known && strings.HasPrefix(home.text, "/")
@@ -409,7 +472,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true
-	case args[0].lead != 0 && args[0].lead != '-' || args[0].Glob:
+	case !args[0].mayBeFlag():
 		c.Described = true
 	}
 	after := Dir{}
@@ -504,6 +567,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 	} else if len(operands) == 0 && len(command) == 0 && p.forms["bare"] != nil {
 		f = p.forms["bare"]
 	}
+	if f.kind != 0 {
+		j.class = f.kind
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.assume = append(j.assume, p.assume...)
 	if f != &p.form {
@@ -569,7 +635,12 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			}
 		}
 		if !a.Static || a.Glob {
-			if a.lead == '-' || a.lead == 0 && !f.globOK && !a.proc {
+			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
+				setMode(s)
+				ok = w.useValue(s.value, v, j) && ok
+				continue
+			}
+			if a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc {
 				ok = false
 			}
 			operands = append(operands, a)
@@ -595,6 +666,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			continue
 		}
 		name, val, has := strings.Cut(t, "=")
+		if s := p.flags[t]; has && s != nil { // described with this value alone
+			setMode(s)
+			ok = ok && s.value.kind != vRefuse
+			continue
+		}
 		if s := p.flags[name]; s != nil && (len(name) > 2 || !has) {
 			setMode(s)
 			switch {
@@ -646,6 +722,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+					ok = false // -o=f is f to some programs and =f to others
+				}
 				ok = w.useValue(s.value, v, j) && ok
 			} else if !s.optional {
 				if i+1 >= len(args) {
@@ -662,6 +741,26 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	return operands, mode, nil, ok
+}
+
+// longFlag finds the flag of a word --name=VALUE in which only the value is not
+// known, or is a pattern: whatever names the pattern matches begin alike.
+func longFlag(p *program, a word) (*flagSpec, word) {
+	known := a.prefix
+	if a.Static {
+		known = a.Text
+		if i := strings.IndexAny(known, "*?[\\"); i >= 0 {
+			known = known[:i]
+		}
+	}
+	name, _, has := strings.Cut(known, "=")
+	s := p.flags[name]
+	if !has || !strings.HasPrefix(name, "--") || s == nil || !s.takes {
+		return nil, a
+	}
+	v := a
+	v.Static, v.lead, v.prefix = false, 0, ""
+	return s, v
 }
 
 // flagLike says that the separate value of a flag looks like a flag itself. A
@@ -768,7 +867,6 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
 		if o.Static && !o.Glob {
 			e.Target, e.Port = hostOf(o.Text)
-			e.URL = o.Text
 			if e.Target != "" {
 				e.Extent = Exact
 			}
@@ -788,6 +886,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		if !o.Static || o.Glob {
 			return false
 		}
+		w.set(o.Text, value{})
 		if !w.safeName(o.Text) {
 			j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		}
@@ -804,6 +903,29 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		return o.Static
+	case vUpload:
+		file, at := strings.CutPrefix(o.Text, "@")
+		if _, v, ok := strings.Cut(o.Text, "=@"); ok && !at {
+			file, at = v, true
+		} else if _, v, ok := strings.Cut(o.Text, "=<"); ok && !at {
+			file, at = v, true
+		}
+		switch {
+		case !o.Static:
+			if strings.Contains(o.Text, "@") || o.lead == 0 {
+				j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
+			}
+		case at && file != "-":
+			file, _, _ = strings.Cut(file, ";")
+			return w.usePath(valueSpec{vPath, Read, Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+		}
+		return true
+	case vSetOption:
+		switch o.Text {
+		case "errexit", "nounset", "pipefail", "errtrace", "functrace", "noclobber":
+			return o.Static
+		}
+		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
 	case vSysctlName:
@@ -815,9 +937,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		j.shells = append(j.shells, o)
 		return true
 	case vSed:
-		return o.Static && !o.Glob && w.sed(o, j)
+		return (o.Static && !o.Glob || o.like != "") && w.sed(o, j)
 	case vAwk:
-		return o.Static && !o.Glob && awkOnlyPrints(o.Text)
+		return (o.Static && !o.Glob || o.like != "") && awkOnlyPrints(cmp.Or(o.like, o.Text))
 	case vJq:
 		return o.Static && !o.Glob && jqOnlyReads(o.Text)
 	case vAssign:

@@ -48,6 +48,8 @@ const (
 	vRevision   // the name of a revision, not of a sub-command
 	vPSLetters  // the old flags of ps
 	vSysctlName // a name of dots and letters
+	vSetOption  // a shell option that makes the shell stricter
+	vUpload     // a text that is sent, or @FILE, which is read and sent
 	vReplace    // what xargs replaces in the command
 )
 
@@ -99,6 +101,7 @@ type form struct {
 	edits    bool
 	prefix   int // -1: not said
 	assume   []Assumption
+	kind     Class // of this form alone; 0: the program's
 }
 
 // program is a program or a sub-command.
@@ -126,7 +129,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -253,7 +256,11 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) != 1 || classes[args[0]] == 0 {
 			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
 		}
-		l.cur.class = classes[args[0]]
+		if l.form == &l.cur.form {
+			l.cur.class = classes[args[0]]
+		} else {
+			l.form.kind = classes[args[0]]
+		}
 	case "say":
 		if rest == "" || l.form.say != "" {
 			return fail(cols[0], "say needs one text, once")

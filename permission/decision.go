@@ -54,6 +54,8 @@ const (
 	CodeNoAction    = "empty"        // the inspection holds no action
 	CodeInspection  = "inspection"   // the call could not be inspected
 	CodeBlocked     = "blocked-zone" // a setting closes what lies outside
+	CodeSend        = "send"         // it can send, and the session knows a secret and untrusted text
+	CodeChanged     = "changed"      // what a runner runs has changed under an untrusted session
 )
 
 // Settlers is a set of those who may settle an Ask. Several Asks of a call
@@ -107,17 +109,25 @@ type Opinion struct {
 
 // State is what a decision depends on besides the rules and the call.
 type State struct {
-	Mode Mode
+	Mode Mode `json:"mode"`
 	// Dir is the absolute directory in which the session started: relative
 	// rules start there.
-	Dir string
+	Dir string `json:"dir"`
 	// Classifier says that the host has one; auto mode without it is default.
-	Classifier bool
+	Classifier bool `json:"classifier,omitempty"`
 	// Enforces says that the host runs what a decision confines inside a
 	// sandbox. Without it an allow never rests on confinement.
-	Enforces bool
+	Enforces bool `json:"enforces,omitempty"`
 	// Labels say what the session has been in touch with.
-	Labels Labels
+	Labels Labels `json:"labels,omitempty"`
+	// Provenance is what both labels together lead to.
+	Provenance Provenance `json:"provenance,omitempty"`
+	// Destinations are those that a person let this session send to despite
+	// its labels, as named by the Gate.
+	Destinations map[string]bool `json:"destinations,omitempty"`
+	// Contents are the digests ([Command.Digest]) of what commands of this
+	// session last ran, by command.
+	Contents map[string]string `json:"contents,omitempty"`
 }
 
 // Text returns the deciding reasons as one paragraph.

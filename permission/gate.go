@@ -268,7 +268,7 @@ func (s *Session) evaluator() (*Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Evaluator{policy: p, inspector: e.inspector}, nil
+	return e.with(p), nil
 }
 
 // maxRounds bounds how often a call is decided again because it changed while
@@ -388,10 +388,7 @@ func (s *Session) decide(ctx context.Context, call Call, approved string) (*Gran
 	st := s.state()
 	// An inspection that failed asks, and says why.
 	ins, _ := e.Inspect(ctx, st, call)
-	dig, err := digest(call, ins)
-	if err != nil {
-		return nil, nil, fmt.Errorf("permission: the call cannot be recorded: %w", err)
-	}
+	dig := digest(call, ins)
 	g := &Grant{call: call, ins: ins, digest: dig}
 	var opinions []Opinion
 	for _, a := range s.gate.opts.Advisers {
@@ -489,10 +486,13 @@ func (s *Session) conclude(ctx context.Context, g *Grant, said *Answer, start ti
 func (s *Session) Offers(tool string) bool {
 	e := s.gate.eval.Load()
 	fam := family(tool)
-	for i := range e.policy.deny {
-		if r := &e.policy.deny[i]; r.bare() && r.matchTool(tool, fam) {
-			return false
-		}
+	offered := true
+	for _, t := range e.policy.strict {
+		t.eachTool(tool, fam, func(i int32) {
+			if r := &t.rules[i]; r.ref.Effect == Deny && r.kind == ruleBare && r.matchTool(tool, fam) {
+				offered = false
+			}
+		})
 	}
-	return true
+	return offered
 }

@@ -69,7 +69,7 @@ func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
 	if err != nil {
 		return nil
 	}
-	if (&Evaluator{policy: p, inspector: e.inspector}).Decide(st, call, ins).Verdict != Allow {
+	if e.with(p).Decide(st, call, ins).Verdict != Allow {
 		return nil
 	}
 	return rules

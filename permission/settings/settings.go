@@ -215,17 +215,12 @@ func (s *Settings) Loosening() Loosening {
 	return s.loosen
 }
 
-// Files returns every file that takes part, existing or not, for the host to
-// protect from the model's tools.
+// Files returns the host's own files, existing or not, which no call may ever
+// change. The project's settings files are not among them: they belong to the
+// repository, are protected by their name, and a change of what they loosen is
+// inert until a person approves it.
 func (s *Settings) Files() []string {
-	claude := filepath.Join(s.src.Dir, ".claude")
-	out := []string{
-		filepath.Join(s.src.Home, ".claude", "settings.json"),
-		filepath.Join(claude, "settings.json"),
-		filepath.Join(claude, "settings.local.json"),
-		s.src.Managed,
-		s.src.State,
-	}
+	out := []string{filepath.Join(s.src.Home, ".claude", "settings.json"), s.src.Managed, s.src.State}
 	return append(out, s.src.CommandLine...)
 }
 
