@@ -41,6 +41,19 @@ var straceExceptions = []straceException{
 	{"", "open", "/proc/self/coredump_filter", "a process sets its own flags"},
 	{"", "connect", "/var/run/nscd/socket", "the C library asks the name service cache of this machine"},
 	{"", "connect", "/run/nscd/socket", "the C library asks the name service cache of this machine"},
+	{"go", "mkdir", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "open", "/home/u/.config/go/telemetry/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "created", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "exec", "/usr/local/go/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"ag", "exec", "/bin/sh", "ag asks git for core.excludesfile, with a fixed text that runs nothing else"},
+	{"ag", "exec", "/usr/bin/git", "ag asks git for core.excludesfile, which runs nothing"},
+	{"git", "exec", "/usr/lib/git-core/**", "git is made of programs that start one another"},
+	{"docker", "connect", "/var/run/docker.sock", "under the assumption docker-daemon-trusted"},
+	{"docker", "connect", "/run/docker.sock", "under the assumption docker-daemon-trusted"},
+	{"kubectl", "connect", "internet", "the dispatcher of the Google Cloud SDK asks the configured server for its version; under the assumption kubeconfig-trusted"},
+	{"npm", "exec", "/usr/*bin/node", "npm is a script of node, which env finds in PATH"},
+	{"npm", "exec", "/usr/local/bin/node", "npm is a script of node, which env finds in PATH"},
 }
 
 // straceCalls are the system calls that can change something outside the
@@ -312,7 +325,9 @@ func straceHarm(program string, r Report, res oracle.Result) (harm []string, exe
 		harm = append(harm, fmt.Sprintf("%s %s: %.300s", e.call, e.path, e.line))
 	}
 	for _, c := range res.Changes {
-		harm = append(harm, c.Op+" "+c.Path)
+		if !straceAllowed(program, straceEvent{call: c.Op, path: c.Path}) {
+			harm = append(harm, c.Op+" "+c.Path)
+		}
 	}
 	return harm, executed
 }
