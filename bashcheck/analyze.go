@@ -552,6 +552,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		}
 		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Assigns) == 0 && len(c.Args) > 1 && c.Args[0].Lit() == "--" {
 			// For bash the dashes end the options of time.
+			if w.d == Zsh || w.d == Any {
+				w.block(CodeDialect, w.nodeSpan(x), "zsh runs a program called -- here")
+			}
 			inner, outer := *c, *x.Stmt
 			inner.Args = c.Args[1:]
 			outer.Cmd = &inner
@@ -890,6 +893,9 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 				// The outer one ends at the first line with its mark, wherever that stands.
 				w.block(CodeHiddenByParser, s, "a here-document stands inside another one")
 			}
+			if w.subst > 0 && !w.nothingAfter(r) {
+				w.block(CodeHiddenByParser, s, "bash joins what follows a here-document in a substitution with the command before")
+			}
 			for _, p := range r.Word.Parts {
 				switch q := p.(type) {
 				case *syntax.Lit:
@@ -967,6 +973,26 @@ func quotedDelimiter(n *syntax.Word) bool {
 		l, ok := p.(*syntax.Lit)
 		if !ok || strings.IndexByte(l.Value, '\\') >= 0 {
 			return true
+		}
+	}
+	return false
+}
+
+// nothingAfter says that neither on the line of a here-document nor after its
+// end another command follows in the same substitution. bash 5.2 loses the
+// separator there: $(cat <<E … E, newline, uniq a;b) runs uniq a b.
+func (w *walker) nothingAfter(r *syntax.Redirect) bool {
+	mark := strings.NewReplacer("'", "", `"`, "", `\`, "").Replace(w.src[r.Word.Pos().Offset():r.Word.End().Offset()])
+	line, rest, ok := strings.Cut(w.src[r.Word.End().Offset():], "\n")
+	plain := strings.NewReplacer("&&", "", ">&", "").Replace(line)
+	if !ok || strings.ContainsAny(plain, ";&") {
+		return false
+	}
+	for ok {
+		line, rest, ok = strings.Cut(rest, "\n")
+		if strings.TrimLeft(line, "\t") == mark {
+			after := strings.TrimLeft(rest, " \t\n")
+			return after != "" && (after[0] == ')' || after[0] == '`')
 		}
 	}
 	return false

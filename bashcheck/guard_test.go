@@ -24,6 +24,8 @@ var differentials = []struct{ name, src string }{
 	{"P7 continuation inside a dollar", "echo \"$\\\n(touch HIT)\""},
 	{"P8 continuation before a string", "printf '' ; $\\\n'\\x74ouch' HIT"},
 	{"P9 quoted arithmetic", "echo $(( 'a[$(touch HIT)]' ))"},
+	{"P11 closed descriptor before a word", ">&-touch HIT"},
+	{"P12 here-document in a here-document", "cat <<E\n$(cat <<F\nE\ntouch HIT\nF\n)\nE\n"},
 	{"P10 NUL", "to\x00uch HIT"},
 }
 

@@ -29,7 +29,7 @@ var oracleReal = []string{"bash", "sh", "dash", "zsh", "env", "timeout", "nice",
 // oracleBuiltins are those builtins of the shells that run text or assign by
 // themselves. Where one of them, or one of oracleReal, is reported as doing
 // something unknown, the report has said so much.
-var oracleBuiltins = []string{".", "source", "eval", "exec", "command", "builtin", "trap", "mapfile", "readarray", "compgen", "complete", "fc", "hash", "enable", "printf", "test", "[", "read", "unset", "declare", "typeset", "local", "export", "readonly", "let", "wait", "getopts", "bind", "alias", "set", "shopt", "history", "cd", "pushd", "popd", "noglob", "nocorrect", "-", "repeat", "coproc", "time", "autoload", "zmodload", "functions", "integer", "float", "print", "emulate", "r", "zparseopts", "vared", "setopt", "unsetopt", "sched", "unhash", "unalias", "unfunction"}
+var oracleBuiltins = []string{".", "source", "eval", "exec", "command", "builtin", "trap", "mapfile", "readarray", "compgen", "complete", "fc", "hash", "jobs", "enable", "printf", "test", "[", "read", "unset", "declare", "typeset", "local", "export", "readonly", "let", "wait", "getopts", "bind", "alias", "set", "shopt", "history", "cd", "pushd", "popd", "noglob", "nocorrect", "-", "repeat", "coproc", "time", "autoload", "zmodload", "functions", "integer", "float", "print", "emulate", "r", "zparseopts", "vared", "setopt", "unsetopt", "sched", "unhash", "unalias", "unfunction"}
 
 var oracleDirs = []string{"a", "b", "src", "src/x", "docs", "internal", "cmd", "pkg", "tmp", "build", "dir", "d", "x", "app", "lib", "test", "tests", ".git", ".claude", "node_modules"}
 
@@ -172,8 +172,13 @@ func (e Effect) covers(p string) bool {
 				return true
 			}
 		case Glob:
-			if ok, _ := path.Match(t, p); ok {
-				return true
+			for q := p; ; q = path.Dir(q) {
+				if ok, _ := path.Match(t, q); ok {
+					return true
+				}
+				if !e.Below || q == "/" {
+					break
+				}
 			}
 		}
 	}

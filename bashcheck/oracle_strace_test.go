@@ -41,6 +41,19 @@ var straceExceptions = []straceException{
 	{"", "open", "/proc/self/coredump_filter", "a process sets its own flags"},
 	{"", "connect", "/var/run/nscd/socket", "the C library asks the name service cache of this machine"},
 	{"", "connect", "/run/nscd/socket", "the C library asks the name service cache of this machine"},
+	{"go", "mkdir", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "open", "/home/u/.config/go/telemetry/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "created", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "exec", "/usr/local/go/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"ag", "exec", "/bin/sh", "ag asks git for core.excludesfile, with a fixed text that runs nothing else"},
+	{"ag", "exec", "/usr/bin/git", "ag asks git for core.excludesfile, which runs nothing"},
+	{"git", "exec", "/usr/lib/git-core/**", "git is made of programs that start one another"},
+	{"docker", "connect", "/var/run/docker.sock", "under the assumption docker-daemon-trusted"},
+	{"docker", "connect", "/run/docker.sock", "under the assumption docker-daemon-trusted"},
+	{"kubectl", "connect", "internet", "the dispatcher of the Google Cloud SDK asks the configured server for its version; under the assumption kubeconfig-trusted"},
+	{"npm", "exec", "/usr/*bin/node", "npm is a script of node, which env finds in PATH"},
+	{"npm", "exec", "/usr/local/bin/node", "npm is a script of node, which env finds in PATH"},
 }
 
 // straceCalls are the system calls that can change something outside the
@@ -312,7 +325,9 @@ func straceHarm(program string, r Report, res oracle.Result) (harm []string, exe
 		harm = append(harm, fmt.Sprintf("%s %s: %.300s", e.call, e.path, e.line))
 	}
 	for _, c := range res.Changes {
-		harm = append(harm, c.Op+" "+c.Path)
+		if !straceAllowed(program, straceEvent{call: c.Op, path: c.Path}) {
+			harm = append(harm, c.Op+" "+c.Path)
+		}
 	}
 	return harm, executed
 }
@@ -359,7 +374,7 @@ func exampleFiles(r Report) []oracle.File {
 	var paths []string
 	folder := map[string]bool{}
 	for _, e := range r.Effects() {
-		if e.Extent == Anywhere || e.Target == "" || e.Kind != Read && e.Kind != List && e.Kind != Write && e.Kind != Delete && e.Kind != Change || e.ByShell && e.Kind == Write {
+		if e.Extent == Anywhere || e.Target == "" || e.Kind != Read && e.Kind != List && e.Kind != Delete && e.Kind != Change {
 			continue
 		}
 		p := e.Target
@@ -485,7 +500,7 @@ func straceAll[T any](t *testing.T, list []T, request func(T) oracle.Request, se
 				res, err := box.Run(request(list[i]))
 				mu.Lock()
 				if err != nil {
-					t.Errorf("%+v: %v", list[i], err)
+					t.Errorf("%.200q: %v", fmt.Sprint(list[i]), err)
 				} else {
 					see(list[i], res)
 				}

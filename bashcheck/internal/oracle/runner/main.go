@@ -367,7 +367,11 @@ func exists(p string) bool {
 	return err == nil
 }
 
+// put makes a file unless something of that name is there.
 func put(f oracle.File) error {
+	if exists(f.Path) {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return err
 	}
