@@ -29,7 +29,7 @@ var oracleReal = []string{"bash", "sh", "dash", "zsh", "env", "timeout", "nice",
 // oracleBuiltins are those builtins of the shells that run text or assign by
 // themselves. Where one of them, or one of oracleReal, is reported as doing
 // something unknown, the report has said so much.
-var oracleBuiltins = []string{".", "source", "eval", "exec", "command", "builtin", "trap", "mapfile", "readarray", "compgen", "complete", "fc", "hash", "enable", "printf", "test", "[", "read", "unset", "declare", "typeset", "local", "export", "readonly", "let", "wait", "getopts", "bind", "alias", "set", "shopt", "history", "cd", "pushd", "popd", "kill", "noglob", "nocorrect", "-", "repeat", "coproc", "time", "autoload", "zmodload", "functions", "integer", "float", "print", "emulate", "r", "shift", "return", "exit", "break", "continue", "umask", "ulimit", "suspend", "dirs", "jobs", "fg", "bg", "disown", "type", "whence", "which", "where", "pwd", "echo", "zparseopts", "vared", "setopt", "unsetopt", "limit", "unlimit", "sched", "rehash", "unhash", "unalias", "unfunction", "logout", "bye", "log", "times", "true", "false", ":", "caller", "help", "let", "select", "function"}
+var oracleBuiltins = []string{".", "source", "eval", "exec", "command", "builtin", "trap", "mapfile", "readarray", "compgen", "complete", "fc", "hash", "jobs", "enable", "printf", "test", "[", "read", "unset", "declare", "typeset", "local", "export", "readonly", "let", "wait", "getopts", "bind", "alias", "set", "shopt", "history", "cd", "pushd", "popd", "noglob", "nocorrect", "-", "repeat", "coproc", "time", "autoload", "zmodload", "functions", "integer", "float", "print", "emulate", "r", "zparseopts", "vared", "setopt", "unsetopt", "sched", "unhash", "unalias", "unfunction"}
 
 var oracleDirs = []string{"a", "b", "src", "src/x", "docs", "internal", "cmd", "pkg", "tmp", "build", "dir", "d", "x", "app", "lib", "test", "tests", ".git", ".claude", "node_modules"}
 
@@ -117,6 +117,9 @@ func resolve(p string) string {
 // mayDoAnything says that the report names a command that really runs here,
 // with an effect that is not known.
 func mayDoAnything(r Report) bool {
+	if slices.ContainsFunc(r.Loose, func(e Effect) bool { return e.Kind == Unknown }) {
+		return true // arithmetic over what is not known
+	}
 	return slices.ContainsFunc(r.Commands, func(c Command) bool {
 		name := path.Base(c.Argv[0].Text)
 		if !slices.Contains(oracleReal, name) && !slices.Contains(oracleBuiltins, name) {
@@ -169,8 +172,13 @@ func (e Effect) covers(p string) bool {
 				return true
 			}
 		case Glob:
-			if ok, _ := path.Match(t, p); ok {
-				return true
+			for q := p; ; q = path.Dir(q) {
+				if ok, _ := path.Match(t, q); ok {
+					return true
+				}
+				if !e.Below || q == "/" {
+					break
+				}
 			}
 		}
 	}
@@ -238,7 +246,7 @@ func judgeRun(r Report, res oracle.Result) string {
 // safeVar says that the variable means nothing to programs: a lower-case name
 // that is no proxy, or one that the text sets to something inert.
 func safeVar(name string, r Report) bool {
-	if name == strings.ToLower(name) && !strings.HasSuffix(name, "_proxy") || len(name) == 1 {
+	if lowerCase(name) {
 		return true
 	}
 	for _, c := range r.Commands {
@@ -263,17 +271,21 @@ func namesVar(r Report, name string) bool {
 		}
 	}
 	// Lower-case variables are assigned without being reported.
-	return (&walker{d: Bash}).safeName(name)
+	return lowerCase(name)
+}
+
+func lowerCase(name string) bool {
+	return name == strings.ToLower(name) && !strings.HasSuffix(name, "_proxy") || len(name) == 1
 }
 
 // oracleRun is one comparison of an analyzer with shells.
 type oracleRun struct {
-	name     string
-	shells   []string
-	analyze  func(string) Report
-	seed     uint64
-	count    int  // of provable scripts that are run
-	everyone bool // run also what is not provable
+	name    string
+	shells  []string
+	analyze func(string) Report
+	seed    uint64
+	count   int  // of provable scripts that are run
+	quick   bool // a few failures are enough, as they are
 }
 
 func oracleSeed(t testing.TB) uint64 {
@@ -295,7 +307,7 @@ func (o oracleRun) cases(seeds []string) (list []oracleCase, tried int) {
 			continue
 		}
 		r := o.analyze(src)
-		if !provable(r) && !o.everyone {
+		if !provable(r) {
 			continue
 		}
 		c := oracleCase{n: n, src: src, rep: r, stdin: g.r.IntN(10) == 0}
@@ -370,7 +382,7 @@ func (o oracleRun) run(t *testing.T, seeds []string) (failures []oracleFailure) 
 				mu.Lock()
 				i := next
 				next++
-				enough := i >= len(list) || len(failures) >= 40
+				enough := i >= len(list) || len(failures) >= 40 || o.quick && len(failures) >= 5
 				mu.Unlock()
 				if enough {
 					return
@@ -384,7 +396,7 @@ func (o oracleRun) run(t *testing.T, seeds []string) (failures []oracleFailure) 
 						return
 					}
 					problem := judgeRun(list[i].rep, res)
-					if problem != "" {
+					if problem != "" && !o.quick {
 						list[i].src = o.minimise(box, list[i], shell)
 						problem = o.again(box, list[i], shell)
 					}
@@ -412,7 +424,7 @@ func (o oracleRun) run(t *testing.T, seeds []string) (failures []oracleFailure) 
 	wg.Wait()
 	t.Logf("oracle %s, seed %d: %d scripts made, %d understood (%d read-only) and run %d times: %d programs executed, %d files changed; %d out of time, %d with a lost record (%s)",
 		o.name, o.seed, tried, len(list), readOnly, sum.runs, sum.execs, sum.changes, sum.late, sum.lost, time.Since(begin).Round(100*time.Millisecond))
-	if !o.everyone {
+	if !o.quick {
 		assert.Greater(t, sum.execs, len(list), "the scripts do too little to prove anything")
 		assert.Greater(t, sum.changes, len(list)/40, "the scripts do too little to prove anything")
 		assert.Less(t, sum.late+sum.lost, len(list)/10+10, "too many scripts were cut off")

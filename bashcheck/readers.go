@@ -1,6 +1,9 @@
 package bashcheck
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // reader judges programs whose arguments are a language of their own.
 func (w *walker) reader(p *program, args []word, j *judged) {
@@ -102,7 +105,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 		if a.Static && a.Text != "" && !a.Glob {
 			first = a.Text[0]
 		}
-		if first == 0 || strings.IndexByte("-(!),", first) >= 0 {
+		if first == 0 || first == leadName || strings.IndexByte("-(!),", first) >= 0 {
 			j.ok = false
 		}
 		if first != '.' && first != '/' {
@@ -178,6 +181,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				inner[len(inner)-1].fields = true
 			}
 			j.execs = append(j.execs, inner)
+			j.away = j.away || strings.HasSuffix(a.Text, "dir")
 		case "-fprint", "-fprint0", "-fls", "-fprintf":
 			if i++; i >= len(args) {
 				j.ok = false
@@ -197,7 +201,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 // sed accepts programs made of addresses and commands that neither write nor
 // run anything (GNU sed manual, chapters 3 and 4).
 func (w *walker) sed(o word, j *judged) bool {
-	return sedOnlyPrints(o.Text)
+	return sedOnlyPrints(cmp.Or(o.like, o.Text))
 }
 
 func sedOnlyPrints(s string) bool {
@@ -234,8 +238,13 @@ func sedOnlyPrints(s string) bool {
 					k++
 				}
 				for k < len(s) && s[k] != ']' && s[k] != '\n' {
-					if s[k] == d || s[k] == '[' || s[k] == '\\' {
+					if s[k] == d || s[k] == '[' {
 						return false
+					}
+					if s[k] == '\\' { // a backslash before a letter is read alike by all
+						if k++; k >= len(s) || !(s[k] >= 'a' && s[k] <= 'z' || s[k] >= 'A' && s[k] <= 'Z') || s[k] == d {
+							return false
+						}
 					}
 					k++
 				}

@@ -15,8 +15,17 @@ type word struct {
 	fields bool     // may become any number of fields
 	proc   bool     // a process substitution
 	odd    bool     // written with quotes or escapes inside
+	prefix string   // not static: what it begins with for certain
+	like   string   // not static: the text with 1 for each unknown number, where nothing else is unknown
 	below  []Effect // the trees in which find finds what the word stands for
 }
+
+// leadName is the lead of the names that a pattern without a folder matches:
+// any first byte but a slash.
+const leadName = 1
+
+// mayBeFlag says that a word which is not known may begin with a dash.
+func (o word) mayBeFlag() bool { return o.lead == 0 || o.lead == '-' || o.lead == leadName }
 
 // ctx says where a part stands.
 type ctx uint8
@@ -37,6 +46,8 @@ func (w *walker) word(n *syntax.Word) word { return w.eval(n, true) }
 func (w *walker) value(n *syntax.Word) word { return w.eval(n, false) }
 
 func (w *walker) hereDoc(n *syntax.Word) {
+	w.hdoc++
+	defer func() { w.hdoc-- }()
 	for _, p := range n.Parts {
 		w.part(p, cHdoc)
 	}
@@ -103,7 +114,8 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	}
 	static, glob := true, shape.glob
 	out.fields = glob
-	var b strings.Builder
+	var b, like strings.Builder
+	likely := true  // nothing but numbers is unknown
 	known := true   // everything so far is known
 	splits := false // fields of unknown beginnings
 	first := func(c byte) {
@@ -114,6 +126,8 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	emit := func(s string) {
 		if known {
 			b.WriteString(s)
+		} else if likely {
+			like.WriteString(s)
 		}
 	}
 	// quoted text inside a pattern means itself
@@ -129,7 +143,16 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		}
 		emit(s)
 	}
-	unknown := func() { static, known = false, false }
+	unknown := func() { static, known, likely = false, false, false }
+	number := func() { // an unknown number
+		if known {
+			like.WriteString(b.String())
+		}
+		static, known = false, false
+		if likely {
+			like.WriteByte('1')
+		}
+	}
 	for i, p := range n.Parts {
 		if !w.part(p, cWord) {
 			unknown()
@@ -154,12 +177,12 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 				default:
 					unknown()
 				}
-			} else if !split && strings.Contains(x.Value, ":~") {
-				unknown() // a tilde after a colon is expanded in an assignment
+			} else if !split && strings.Contains(x.Value, ":~") || split && strings.Contains(x.Value, "=") && (strings.Contains(x.Value, "=~") || strings.Contains(x.Value, ":~")) {
+				unknown() // a tilde is expanded after a colon in an assignment, and in a word that looks like one
 			}
 			if text != "" {
 				if c := text[0]; glob && (c == '*' || c == '?' || c == '[') {
-					first(0)
+					first(leadName)
 				} else if glob && c == '\\' && len(text) > 1 {
 					first(text[1])
 				} else {
@@ -205,8 +228,20 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 						if manyFields(y) {
 							out.fields, splits = true, true
 						}
-						unknown()
+						if v.integer {
+							number()
+						} else {
+							unknown()
+						}
 					}
+				case *syntax.ArithmExp:
+					number()
+				case *syntax.CmdSubst:
+					v := substValue(y)
+					if v.lead != 0 {
+						first(v.lead)
+					}
+					unknown()
 				default:
 					unknown()
 				}
@@ -220,14 +255,18 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			case !split && v.known:
 				emit(v.text)
 			default:
+				if v.integer { // digits do not split
+					number()
+					break
+				}
 				out.fields, splits = out.fields || split, splits || split
-				if v.lead != 0 && (!split || v.integer) {
+				if v.lead != 0 && !split {
 					first(v.lead)
 				}
 				unknown()
 			}
 		case *syntax.ArithmExp:
-			unknown()
+			number()
 		case *syntax.ProcSubst:
 			first('/')
 			out.proc = len(n.Parts) == 1
@@ -235,7 +274,15 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		case *syntax.ExtGlob:
 			glob, out.fields = true, true
 			unknown()
-		default: // command substitution
+		case *syntax.CmdSubst:
+			v := substValue(x)
+			if v.lead != 0 && len(n.Parts) == 1 {
+				first(v.lead)
+			}
+			out.fields = out.fields || split
+			splits = splits || split && v.lead == 0
+			unknown()
+		default:
 			out.fields, splits = out.fields || split, splits || split
 			unknown()
 		}
@@ -255,8 +302,54 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		out.Text = b.String()
 	} else {
 		out.Text = src
+		out.prefix = b.String()
+		if likely && !glob && !shape.brace {
+			out.like = like.String()
+		}
 	}
 	return out
+}
+
+// substValue is what is known about the output of a substitution of one plain
+// command: numbers, object names and absolute paths.
+func substValue(x *syntax.CmdSubst) value {
+	if len(x.Stmts) != 1 {
+		return value{}
+	}
+	c, ok := x.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(c.Assigns) > 0 || len(c.Args) == 0 || x.Stmts[0].Negated || x.Stmts[0].Background {
+		return value{}
+	}
+	input := false
+	for _, r := range x.Stmts[0].Redirs {
+		if r.Op != syntax.RdrIn {
+			return value{}
+		}
+		input = true
+	}
+	var b strings.Builder
+	for i, a := range c.Args {
+		l := a.Lit()
+		if l == "" || strings.ContainsAny(l, "\\*?[{~$") {
+			return value{}
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(l)
+	}
+	switch s := b.String(); {
+	case input && (s == "wc -l" || s == "wc -c" || s == "wc -w"), s == "nproc", s == "date +%s", s == "id -u",
+		s == "git rev-list --count HEAD":
+		return value{lead: '0', integer: true}
+	case s == "pwd", s == "git rev-parse --show-toplevel":
+		return value{lead: '/'}
+	case s == "git rev-parse HEAD", s == "git rev-parse --short HEAD", s == "git rev-parse --abbrev-ref HEAD", s == "git branch --show-current":
+		return value{lead: 'x'} // the name of a branch does not begin with a dash (git-check-ref-format(1))
+	case strings.HasPrefix(s, "git merge-base ") && !strings.Contains(s, " -"):
+		return value{lead: 'x'}
+	}
+	return value{}
 }
 
 // maxBraces bounds the words that one word with braces may become.
@@ -479,13 +572,32 @@ func (w *walker) zshLit(l *syntax.Lit) {
 		return
 	}
 	v := l.Value
-	bad := strings.ContainsAny(v, "()^#<>]!{[") || strings.HasPrefix(v, "=") ||
+	bad := strings.ContainsAny(v, "()^#<>]!{[$") && v != "{}" || strings.HasPrefix(v, "=") ||
 		strings.Contains(strings.TrimPrefix(v, "~/"), "~") && v != "~"
 	if v == "[" || v == "]" || v == "!" {
 		bad = v == "!"
 	}
 	if bad {
 		w.block(CodeDialect, w.nodeSpan(l), "zsh may read %s otherwise than bash", escape(v))
+	}
+}
+
+// zshQuoted refuses in double quotes what zsh expands and bash does not: $=x,
+// $~x and a subscript after a variable without braces ("$x[1]").
+func (w *walker) zshQuoted(l *syntax.Lit) {
+	v := l.Value
+	start := int(l.Pos().Offset())
+	after := start > 0 && start <= len(w.src) && v != "" && v[0] == '[' && w.src[start-1] != '}' && w.src[start-1] != ')' && w.src[start-1] != '"' && w.src[start-1] != '`'
+	for i := 0; i < len(v) && !after; i++ {
+		switch v[i] {
+		case '\\':
+			i++
+		case '$':
+			after = i+1 < len(v)
+		}
+	}
+	if after {
+		w.block(CodeDialect, w.nodeSpan(l), "zsh may expand %s, which bash takes for text", escape(v))
 	}
 }
 
@@ -501,6 +613,8 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 	case *syntax.Lit:
 		if c == cWord {
 			w.zshLit(x)
+		} else if c == cDquot && (w.d == Zsh || w.d == Any) {
+			w.zshQuoted(x)
 		}
 		return w.lit(x, c)
 	case *syntax.SglQuoted:
@@ -547,8 +661,8 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 		if c == cHdoc || c == cParam || c == cParamQuoted {
 			w.find(CodeNestedSubstitution, Notice, false, w.nodeSpan(x), "a command is run inside a here-document or a parameter expansion")
 		}
-		if c == cArith {
-			w.block(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
+		if c == cArith && !substValue(x).integer {
+			w.unproven(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
 		}
 		w.substituted(x.Stmts)
 		return true
@@ -568,6 +682,10 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 		}
 		return w.arithm(x.X)
 	case *syntax.ExtGlob:
+		if w.d == Zsh || w.d == Any {
+			w.block(CodeDialect, w.nodeSpan(x), "for zsh a parenthesis after a pattern may hold code")
+			return false
+		}
 		for i := range len(x.Pattern.Value) {
 			if c := x.Pattern.Value[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.|*?-", c) >= 0) {
 				w.block(CodeHiddenByParser, w.nodeSpan(x), "an extended pattern may hold code that the shell runs")
@@ -637,8 +755,9 @@ func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
 		x.Split != 0 || x.GlobSubst != 0 || x.RcExpand != 0 || len(x.Modifiers) > 0 {
 		return bad(CodeExpansion, "this expansion evaluates or indirects")
 	}
-	if c == cArith && !w.get(x.Param.Value).integer {
-		return bad(CodeArithmetic, "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
+	if c == cArith && !w.param(x).integer {
+		w.unproven(CodeArithmetic, w.nodeSpan(x), "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
+		return false
 	}
 	inner := c
 	switch c {
@@ -702,10 +821,44 @@ func (w *walker) param(x *syntax.ParamExp) value {
 	if x.Length || x.Param.Value == "#" || x.Param.Value == "?" || x.Param.Value == "$" {
 		return value{lead: '0', integer: true}
 	}
+	if w.d == Bash && !w.st.forget && w.numberOfShell(x.Param.Value) && x.Exp == nil && x.Index == nil && x.Slice == nil && x.Repl == nil && !x.Excl {
+		return value{lead: '0', integer: true}
+	}
 	if x.Excl || x.Index != nil || x.Slice != nil || x.Repl != nil || x.Names != 0 || x.Exp != nil || x.Width {
 		return value{}
 	}
 	return w.get(x.Param.Value)
+}
+
+func assigns(op syntax.BinAritOperator) bool {
+	switch op {
+	case syntax.Assgn, syntax.AddAssgn, syntax.SubAssgn, syntax.MulAssgn, syntax.QuoAssgn, syntax.RemAssgn, syntax.AndAssgn, syntax.OrAssgn,
+		syntax.XorAssgn, syntax.ShlAssgn, syntax.ShrAssgn, syntax.AndBoolAssgn, syntax.OrBoolAssgn, syntax.XorBoolAssgn, syntax.PowAssgn:
+		return true
+	}
+	return false
+}
+
+// numberOfShell lists the variables that bash keeps a number whatever the
+// environment holds (bash manual, 5.2).
+func (w *walker) numberOfShell(name string) bool {
+	if _, set := w.st.vars[name]; set {
+		return false
+	}
+	switch name {
+	case "RANDOM", "LINENO", "SECONDS", "UID", "EUID", "PPID":
+		return true
+	}
+	return false
+}
+
+func plainName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // arithm accepts arithmetic over numbers and variables that are numbers.
@@ -720,10 +873,10 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 	switch x := e.(type) {
 	case *syntax.Word:
 		if l := x.Lit(); l != "" {
-			if isInteger(l) || w.get(l).integer {
+			if isInteger(l) || w.get(l).integer || w.d == Bash && !w.st.forget && w.numberOfShell(l) {
 				return true
 			}
-			w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses %s, which is not provably a number; a shell may run code in it", escape(l))
+			w.unproven(CodeArithmetic, w.nodeSpan(x), "arithmetic uses %s, which is not provably a number; a shell may run code in it", escape(l))
 			return false
 		}
 		ok := true
@@ -731,10 +884,6 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 			switch q := p.(type) {
 			case *syntax.ParamExp:
 				ok = w.part(q, cArith) && ok
-				if !w.param(q).integer {
-					w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses a value that is not provably a number; a shell may run code in it")
-					ok = false
-				}
 			case *syntax.ArithmExp:
 				ok = w.part(q, cArith) && ok
 			case *syntax.Lit:
@@ -743,8 +892,7 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 					ok = false
 				}
 			case *syntax.CmdSubst:
-				w.part(q, cArith)
-				ok = false
+				ok = w.part(q, cArith) && ok
 			default:
 				w.part(q, cArith)
 				w.block(CodeArithmetic, w.nodeSpan(x), "quoted text is evaluated as arithmetic, in which a shell may run code")
@@ -753,10 +901,20 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 		}
 		return ok
 	case *syntax.BinaryArithm:
-		assign := x.Op >= syntax.Assgn && x.Op <= syntax.ShrAssgn
+		assign := assigns(x.Op)
 		if assign {
-			w.block(CodeArithmetic, w.nodeSpan(x), "an assignment inside arithmetic is not understood")
-			return false
+			name, ok := x.X.(*syntax.Word)
+			if !ok || !plainName(name.Lit()) {
+				w.block(CodeArithmetic, w.nodeSpan(x), "an assignment inside arithmetic is not understood")
+				return false
+			}
+			if x.Op != syntax.Assgn && !w.arithm(x.X) {
+				return false
+			}
+			ok = w.arithm(x.Y)
+			w.assignName(name.Lit(), w.nodeSpan(x))
+			w.set(name.Lit(), value{integer: ok})
+			return ok
 		}
 		l := w.arithm(x.X)
 		return w.arithm(x.Y) && l
@@ -801,7 +959,7 @@ func (w *walker) test(e syntax.TestExpr) {
 						continue
 					}
 				}
-				w.block(CodeArithmetic, w.nodeSpan(x), "this test evaluates its operands as arithmetic, in which a shell may run code")
+				w.unproven(CodeArithmetic, w.nodeSpan(x), "this test evaluates its operands as arithmetic, in which a shell may run code")
 			}
 			return
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 )
@@ -69,11 +68,14 @@ func (l *lockedServer) matches(s *Server, start string) bool {
 // and those of the file. A lock file that is not exactly understood is an error
 // and never a partial list.
 func ReadLock(path string) (*Lock, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("mcptrust: %w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, &ConfigError{File: path, Code: CodeLockInvalid, Msg: "not a regular file", Fix: "give a plain file"}
+	}
 	var buf bytes.Buffer
 	if _, err := buf.ReadFrom(&limitedFile{f, MaxStoreBytes + 1}); err != nil || buf.Len() > MaxStoreBytes {
 		return nil, &ConfigError{File: path, Code: CodeTooBig, Msg: fmt.Sprintf("cannot read it, or more than %d bytes", MaxStoreBytes), Fix: "lock fewer servers"}

@@ -339,11 +339,14 @@ type ticket struct {
 	Parent  state           `json:"q"` // the server's state, for an item
 	Confirm string          `json:"c,omitempty"`
 	Shown   string          `json:"h"`
+	Entries []string        `json:"e,omitempty"` // of a workspace
 }
 
 const (
 	ticketServer = "server"
 	ticketItem   = "item"
+
+	ticketWorkspace = "workspace"
 )
 
 // state is what a decision looked like when it was checked.
@@ -409,6 +412,12 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 		if err != nil {
 			return err
 		}
+		if k.Kind == ticketWorkspace && r.notKept(k.Path) {
+			r.mu.Lock()
+			r.session[k.Path] = k.Digest
+			r.mu.Unlock()
+			continue
+		}
 		tickets = append(tickets, k)
 	}
 	var files []string
@@ -430,8 +439,8 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 				}
 				if changed {
 					kind, item, _ := strings.Cut(k.Item, ":")
-					if k.Kind == ticketServer {
-						kind = "server"
+					if k.Kind != ticketItem {
+						kind = k.Kind
 					}
 					events = append(events, Event{Op: OpApprove, Kind: kind, Server: k.Server, Name: item, Digest: k.Digest, Before: k.Before.Digest})
 				}
@@ -465,6 +474,20 @@ func (f *fileState) apply(k ticket) (bool, error) {
 		}
 		rec.Status, rec.Digest, rec.Pin = wordTrusted, k.Digest, k.Pin
 		rec.Rev++
+		return true, nil
+	case ticketWorkspace:
+		now := workspaceState(f.Workspace)
+		if now == (state{wordTrusted, k.Before.Rev + 1, k.Digest}) {
+			return false, nil
+		}
+		if now != k.Before {
+			return false, ErrStale
+		}
+		w := &workspaceRecord{Status: wordTrusted, Digest: k.Digest, Rev: k.Before.Rev + 1, Entries: k.Entries}
+		if f.Workspace != nil {
+			w.extra = f.Workspace.extra
+		}
+		f.Workspace = w
 		return true, nil
 	case ticketItem:
 		if rec == nil || rec.Status != wordTrusted || recordState(rec) != k.Parent {

@@ -220,7 +220,7 @@ func (e Evidence) verify(dir string) error {
 }
 
 func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return "", fmt.Errorf("mcptrust: %w", err)
 	}

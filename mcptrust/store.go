@@ -77,7 +77,10 @@ type fileState struct {
 type workspaceRecord struct {
 	Status string `json:"status"`
 	Digest string `json:"digest,omitempty"`
-	extra  map[string]json.RawMessage
+	Rev    uint64 `json:"rev,omitempty"`
+	// Entries are what the digest stands for, for the next diff.
+	Entries []string `json:"entries,omitempty"`
+	extra   map[string]json.RawMessage
 }
 
 type serverRecord struct {

@@ -55,6 +55,12 @@ func (e *UnsetError) Error() string {
 // starts ([Server.Start]); until then it stands for itself. Errors:
 // *[UnsetError].
 func Expand(template string, lookup func(name string) (string, bool)) (Value, error) {
+	return expand(template, lookup, false)
+}
+
+// expand also reads the ${env:NAME} of editors. There, another ${a:b} is an
+// error: it stands for something that only the editor knows.
+func expand(template string, lookup func(name string) (string, bool), editor bool) (Value, error) {
 	var v Value
 	var lit strings.Builder
 	flush := func() {
@@ -81,7 +87,13 @@ func Expand(template string, lookup func(name string) (string, bool)) (Value, er
 			i += end + 1
 			continue
 		}
-		if !isVariable(name) {
+		variable := name
+		if rest, ok := strings.CutPrefix(name, "env:"); ok && editor && isVariable(rest) {
+			variable = rest
+		} else if editor && strings.Contains(name, ":") {
+			return Value{}, fmt.Errorf("${%s} is known to the editor only", Escape(name))
+		}
+		if !isVariable(variable) {
 			lit.WriteString(template[i : i+2])
 			i += 2
 			continue
@@ -90,13 +102,13 @@ func Expand(template string, lookup func(name string) (string, bool)) (Value, er
 		p := part{name: name, fallback: fallback, hasFall: hasFall}
 		var ok bool
 		if lookup != nil {
-			p.value, ok = lookup(name)
+			p.value, ok = lookup(variable)
 		}
 		if hasFall && p.value == "" {
 			p.value, ok = fallback, true
 		}
 		if !ok {
-			return Value{}, &UnsetError{Name: name}
+			return Value{}, &UnsetError{Name: variable}
 		}
 		v.parts = append(v.parts, p)
 		i += end + 1

@@ -360,9 +360,16 @@ func (w *settingsWalker) value(key string, depth int) *SettingsError {
 	if depth > maxJSONDepth {
 		return w.fail(fmt.Sprintf("nested deeper than %d", maxJSONDepth))
 	}
+	start := int(w.dec.InputOffset())
+	for start < len(w.src.Data) && strings.IndexByte(" \t\r\n,:", w.src.Data[start]) >= 0 {
+		start++
+	}
 	tok, err := w.dec.Token()
 	if err != nil {
 		return w.fail(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if depth == 0 && tok != json.Delim('{') {
+		return w.fail("the settings are not a JSON object")
 	}
 	switch t := tok.(type) {
 	case json.Delim:
@@ -404,7 +411,7 @@ func (w *settingsWalker) value(key string, depth int) *SettingsError {
 			return w.fail(err.Error())
 		}
 	case string:
-		w.at[key] = append(w.at[key], w.here(max(int(w.dec.InputOffset())-1, 0)))
+		w.at[key] = append(w.at[key], w.here(start))
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (d *decider) provenance() {
 		r := Reason{Code: CodeSend, Action: i + 1, Span: d.ins.Actions[i].Span, Verdict: Allow,
 			Text: fmt.Sprintf("The session has read untrusted text and sensitive data, and this can send to %s.", describeDestination(to))}
 		if d.st.Provenance == ProvenanceWarn {
-			d.settled = append(d.settled, r)
+			d.settled = append([]Reason{r}, d.settled...)
 			continue
 		}
 		d.ask(askedRule, r)

@@ -38,7 +38,7 @@ func (d *decider) action(i int) {
 		d.use(a, at)
 	default:
 		if a.Origin == Operand {
-			if r := d.ruleOver(a); r != nil {
+			if r := d.ruleOver(a, false); r != nil {
 				d.byRule(at, r)
 				return
 			}
@@ -78,11 +78,11 @@ func (d *decider) run(i int, a *Action, at Reason) {
 		return
 	}
 	if !d.planned() {
-		if r := d.runRule(i); r != nil {
+		if r := d.runRule(i, false); r != nil {
 			d.byRule(at, r)
 			return
 		}
-		if r := d.wrappedBy(i); r != nil {
+		if r := d.wrappedBy(i, false); r != nil {
 			d.byRule(at, r)
 			return
 		}
@@ -122,10 +122,11 @@ func shorten(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// runRule returns an allow rule that speaks of the Run itself.
-func (d *decider) runRule(i int) *Rule {
+// runRule returns an allow rule that speaks of the Run itself; exact wants one
+// that spells the whole command.
+func (d *decider) runRule(i int, exact bool) *Rule {
 	a := &d.ins.Actions[i]
-	if r := d.toolRule(); r != nil && r.family == d.ins.Family && !d.suspended(r, &a.Command) {
+	if r := d.toolRule(); !exact && r != nil && r.family == d.ins.Family && !d.suspended(r, &a.Command) {
 		return r
 	}
 	if a.Command.Opaque {
@@ -136,8 +137,8 @@ func (d *decider) runRule(i int) *Rule {
 		for _, text := range a.Command.Allow {
 			t.eachCommand(text, true, func(n int32) {
 				r := &t.rules[n]
-				if found != nil || r.family != d.ins.Family || a.Command.ExactOnly && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
-					r.bound != nil && a.Command.Digest != "" && !r.bound[a.Command.Digest] || !r.command.matches(text) {
+				if found != nil || r.family != d.ins.Family || (exact || a.Command.ExactOnly) && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
+					r.bound != nil && !r.bound[a.Command.Digest] || !r.command.matches(text) {
 					return
 				}
 				if !d.suspended(r, &a.Command) {
@@ -185,17 +186,15 @@ func (d *decider) toolRule() *Rule {
 // wrappedBy returns the rule that allows a Run which starts this one. A rule
 // with a wildcard for one of the transparent wrappers does not speak of what
 // it starts; only one that spells the whole command does.
-func (d *decider) wrappedBy(i int) *Rule {
+func (d *decider) wrappedBy(i int, exact bool) *Rule {
 	child := i
 	for n := 0; n < len(d.ins.Actions); n++ {
 		parent := d.ins.Actions[child].Of - 1
 		if parent < 0 || parent >= len(d.ins.Actions) || d.ins.Actions[parent].Kind != Run {
 			return nil
 		}
-		if r := d.runRule(parent); r != nil {
-			if d.ins.Actions[child].Command.Opaque || r.command.exact() && r.kind == ruleCommand {
-				return r
-			}
+		if r := d.runRule(parent, exact || !d.ins.Actions[child].Command.Opaque); r != nil {
+			return r
 		}
 		child = parent
 	}
@@ -203,14 +202,14 @@ func (d *decider) wrappedBy(i int) *Rule {
 }
 
 // ruleOver returns the allow rule of the Run that the action belongs to.
-func (d *decider) ruleOver(a *Action) *Rule {
+func (d *decider) ruleOver(a *Action, exact bool) *Rule {
 	if d.planned() || a.Of <= 0 || a.Of > len(d.ins.Actions) || d.ins.Actions[a.Of-1].Kind != Run {
 		return nil
 	}
-	if r := d.runRule(a.Of - 1); r != nil {
+	if r := d.runRule(a.Of-1, exact); r != nil {
 		return r
 	}
-	return d.wrappedBy(a.Of - 1)
+	return d.wrappedBy(a.Of-1, exact)
 }
 
 // pathRule returns an allow rule that names the path. An Edit rule grants
@@ -332,7 +331,7 @@ func (d *decider) read(a *Action, at Reason) {
 		return
 	}
 	if a.Origin == Operand {
-		if r := d.ruleOver(a); r != nil {
+		if r := d.ruleOver(a, false); r != nil {
 			d.byRule(at, r)
 			return
 		}
@@ -364,7 +363,7 @@ func (d *decider) write(a *Action, at Reason) {
 		return
 	}
 	if a.Own && a.Origin == Operand {
-		if r := d.ruleOver(a); r != nil {
+		if r := d.ruleOver(a, false); r != nil {
 			d.byRule(at, r)
 			return
 		}
@@ -397,7 +396,7 @@ func (d *decider) write(a *Action, at Reason) {
 	ordinary := p.known() && p.Class == Ordinary && p.Zone != Outside && !p.ReadOnly
 	if ordinary {
 		if a.Origin == Operand {
-			if r := d.ruleOver(a); r != nil {
+			if r := d.ruleOver(a, false); r != nil {
 				d.byRule(at, r)
 				return
 			}
@@ -460,7 +459,7 @@ func (d *decider) connect(a *Action, at Reason) {
 		return
 	}
 	if a.Origin == Operand {
-		if r := d.ruleOver(a); r != nil {
+		if r := d.ruleOver(a, false); r != nil {
 			d.byRule(at, r)
 			return
 		}
@@ -503,7 +502,9 @@ func (d *decider) use(a *Action, at Reason) {
 		}
 	}
 	if a.Origin != Tool {
-		if r := d.ruleOver(a); r != nil && (a.Origin == Operand && a.Name != "environment" || r.kind == ruleCommand && r.command.exact()) {
+		// The environment outlives the command: only a rule that spells it out
+		// speaks of it, as of what the shell does by itself.
+		if r := d.ruleOver(a, a.Origin != Operand || a.Name == "environment"); r != nil {
 			d.byRule(at, r)
 			return
 		}

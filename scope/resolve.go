@@ -57,6 +57,8 @@ type space struct {
 	// glance, where there is one, looks at a path below a root in one step and
 	// fails where a link, a mount or anything unusual is on the way.
 	glance func(root int, rel string) (node, bool)
+	// own are the paths of the host, as given and resolved.
+	own [][]string
 	// gitDirs are git directories that lie elsewhere.
 	gitDirs [][]string
 	// mounted tells whether a path below a root lies behind a mount point.
@@ -512,6 +514,7 @@ func newSpace(st style, o Options, forms func(path string) ([][]string, error)) 
 		}
 		for _, names := range f {
 			c.protect = append(c.protect, foldComponents(names))
+			s.own = append(s.own, names)
 		}
 	}
 	return s, nil

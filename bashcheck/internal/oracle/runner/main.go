@@ -235,11 +235,11 @@ const (
 
 func (e entry) kind() uint32 { return e.mode & syscall.S_IFMT }
 
-// left says which folders are not looked at: what is read-only, and what the
-// kernel and the runner keep.
+// left says which folders are not looked at: what the kernel and the runner
+// keep. What is mounted from the machine is told by its device.
 func left(path string) bool {
 	switch path {
-	case "/proc", "/sys", "/usr", "/oracle", "/dev/pts", "/dev/fd", "/lib", "/lib64", "/lib32", "/libx32", "/etc/alternatives":
+	case "/proc", "/sys", "/oracle", "/dev/pts", "/dev/fd":
 		return true
 	}
 	return false
@@ -247,6 +247,13 @@ func left(path string) bool {
 
 func scan(withData bool) map[string]entry {
 	out := map[string]entry{}
+	own := map[uint64]bool{}
+	for _, p := range []string{"/", "/dev"} {
+		var st syscall.Stat_t
+		if syscall.Lstat(p, &st) == nil {
+			own[uint64(st.Dev)] = true
+		}
+	}
 	var walk func(dir string)
 	walk = func(dir string) {
 		list, err := os.ReadDir(dir)
@@ -259,7 +266,7 @@ func scan(withData bool) map[string]entry {
 				continue
 			}
 			var st syscall.Stat_t
-			if syscall.Lstat(path, &st) != nil {
+			if syscall.Lstat(path, &st) != nil || !own[uint64(st.Dev)] {
 				continue
 			}
 			e := entry{mode: st.Mode, ino: st.Ino, size: st.Size, mtim: st.Mtim, ctim: st.Ctim, nlink: uint64(st.Nlink)}
@@ -360,7 +367,11 @@ func exists(p string) bool {
 	return err == nil
 }
 
+// put makes a file unless something of that name is there.
 func put(f oracle.File) error {
+	if exists(f.Path) {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return err
 	}
