@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -20,7 +21,7 @@ func parse(t *testing.T, data []byte) map[string]any {
 // FuzzAddAllow: after rules were added, the file says what it said before, and
 // the rules stand at the end of permissions.allow.
 func FuzzAddAllow(f *testing.F) {
-	for _, s := range []string{"", "{}", `{"permissions":{}}`, `{"permissions":{"allow":[]}}`, `{"permissions":{"allow":["a"]},"b":[1]}`, `{"a":{"permissions":{"allow":[]}}}`,
+	for _, s := range []string{"", " ", "{}", `{"permissions":{}}`, `{"permissions":{"allow":[]}}`, `{"permissions":{"allow":["a"]},"b":[1]}`, `{"a":{"permissions":{"allow":[]}}}`,
 		`{"permissions":{"deny":["x"]}}`, "{ \"x\" : null , \"permissions\" : { \"allow\" : [ \"\\u0061\" , \"b\" ] } }", `{"permissions":{"allow":[],"allow":[]}}`, `{"permissions":[]}`, `[]`} {
 		f.Add([]byte(s), "Bash(x *)", `Bash(a "b" \c)`)
 	}
@@ -38,7 +39,7 @@ func FuzzAddAllow(f *testing.F) {
 			t.Fatal("the input was changed")
 		}
 		was := map[string]any{}
-		if len(before) > 0 {
+		if len(bytes.TrimSpace(before)) > 0 {
 			was = parse(t, before)
 		}
 		now := parse(t, out)
