@@ -55,6 +55,7 @@ type walker struct {
 	outer  *Span  // where an inner text stands in the source
 	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
 	flows  []flow
+	stdin  *word // the literal text that the command reads, where it is spelled
 	d      Dialect
 	st     state
 	depth  int
@@ -447,33 +448,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return here
 	case *syntax.BinaryCmd:
 		loose()
-		switch x.Op {
-		case syntax.AndStmt:
-			l := w.stmt(x.X)
-			w.st.dir = l.ok
-			r := w.maybe(func() dirs { return w.stmt(x.Y) })
-			return dirs{r.ok, union(l.fail, r.fail)}
-		case syntax.OrStmt:
-			l := w.stmt(x.X)
-			w.st.dir = l.fail
-			r := w.maybe(func() dirs { return w.stmt(x.Y) })
-			return dirs{union(l.ok, r.ok), r.fail}
-		case syntax.Pipe, syntax.PipeAll:
-			left := len(w.rep.Commands)
-			w.isolated(func() { w.stmt(x.X) })
-			right := len(w.rep.Commands)
-			// The last part may run in the shell itself (zsh, lastpipe).
-			before := w.st
-			d := w.maybe(func() dirs { return w.stmt(x.Y) })
-			w.st.dir = before.dir
-			w.flows = append(w.flows, flow{left, right, right, len(w.rep.Commands), true, w.nodeSpan(x)})
-			if _, ok := x.Y.Cmd.(*syntax.TimeClause); ok {
-				w.block(CodeHiddenByParser, w.nodeSpan(x.Y), "after a pipe, time is a program and not a word of the shell")
-			}
-			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
-		}
-		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
-		return dirs{}
+		return w.list(x)
 	case *syntax.Subshell:
 		loose()
 		w.isolated(func() { w.stmts(x.Stmts) })
@@ -588,6 +563,10 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			outer.Cmd = &inner
 			return w.stmt(&outer)
 		}
+		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Args) > 0 && strings.HasPrefix(c.Args[0].Lit(), "-") {
+			// bash takes -- for itself and runs what follows.
+			w.block(CodeHiddenByParser, w.nodeSpan(x), "what time runs is read otherwise by the parser")
+		}
 		return w.stmt(x.Stmt)
 	case *syntax.CoprocClause:
 		loose()
@@ -624,6 +603,96 @@ func mergeLead(a, b byte) byte {
 		return '/' // no dash, and it may be absolute
 	}
 	return 'x' // neither
+}
+
+// list walks a && b || c and a | b | c. Long lists are deep trees, so they are
+// walked link by link and not by recursion: ten links nest no deeper than one.
+func (w *walker) list(x *syntax.BinaryCmd) dirs {
+	chain := []*syntax.BinaryCmd{x} // the outermost first
+	pipe := x.Op == syntax.Pipe || x.Op == syntax.PipeAll
+	next := func(s *syntax.Stmt) *syntax.BinaryCmd {
+		b, ok := s.Cmd.(*syntax.BinaryCmd)
+		if !ok || s.Negated || s.Background || s.Coprocess || s.Disown || len(s.Redirs) > 0 || pipe != (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+			return nil
+		}
+		return b
+	}
+	link := func(n syntax.Node) bool { // counts the nodes that are not entered
+		w.nodes += 2
+		if w.nodes > w.a.opts.Limits.Nodes {
+			w.enter(n)
+			w.leave()
+			return false
+		}
+		return true
+	}
+	if pipe {
+		// Every part of a pipe starts from the same state. Only the last may
+		// run in the shell itself (zsh, lastpipe).
+		var parts []*syntax.Stmt
+		var collect func(b *syntax.BinaryCmd)
+		collect = func(b *syntax.BinaryCmd) {
+			for b != nil {
+				if in := next(b.X); in != nil {
+					collect(in)
+				} else {
+					parts = append(parts, b.X)
+				}
+				in := next(b.Y)
+				if in == nil {
+					parts = append(parts, b.Y)
+				}
+				b = in
+			}
+		}
+		collect(x)
+		for _, p := range parts[1:] {
+			if _, ok := p.Cmd.(*syntax.TimeClause); ok {
+				w.block(CodeHiddenByParser, w.nodeSpan(p), "after a pipe, time is a program and not a word of the shell")
+			}
+		}
+		first := len(w.rep.Commands)
+		for _, p := range parts[:len(parts)-1] {
+			if !link(x) {
+				return dirs{}
+			}
+			start := len(w.rep.Commands)
+			w.isolated(func() { w.stmt(p) })
+			if start > first {
+				w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+			}
+		}
+		start := len(w.rep.Commands)
+		before := w.st
+		d := w.maybe(func() dirs { return w.stmt(parts[len(parts)-1]) })
+		w.st.dir = before.dir
+		w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+		return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
+	}
+	for b := next(x.X); b != nil; b = next(b.X) {
+		chain = append(chain, b)
+	}
+	out := w.stmt(chain[len(chain)-1].X)
+	for i := len(chain) - 1; i >= 0; i-- {
+		b, l := chain[i], out
+		if !link(b) {
+			return dirs{}
+		}
+		switch b.Op {
+		case syntax.AndStmt:
+			w.st.dir = l.ok
+			r := w.maybe(func() dirs { return w.stmt(b.Y) })
+			out = dirs{r.ok, union(l.fail, r.fail)}
+		case syntax.OrStmt:
+			w.st.dir = l.fail
+			r := w.maybe(func() dirs { return w.stmt(b.Y) })
+			out = dirs{union(l.ok, r.ok), r.fail}
+		default:
+			w.block(CodeUnsupported, w.nodeSpan(b), "this operator is not understood")
+			return dirs{}
+		}
+	}
+	return out
 }
 
 func (w *walker) ifClause(x *syntax.IfClause) dirs {

@@ -32,11 +32,60 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	w.sources(&c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
 	own := len(w.rep.Commands)
+	w.stdin = nil
+	for _, r := range redirs {
+		switch {
+		case r.Op == syntax.WordHdoc:
+			if v := w.inputText(r.Word); v != nil {
+				w.stdin = v
+			}
+		case r.Hdoc != nil:
+			if text := r.Hdoc.Lit(); text != "" && (quotedDelimiter(r.Word) || !strings.ContainsAny(text, "\\$`")) && r.Op == syntax.Hdoc {
+				w.stdin = &word{Word: Word{Text: text, Static: true, Span: w.nodeSpan(r.Hdoc)}}
+			}
+		}
+	}
 	out := w.run(c, argv, effects)
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
 	return out
+}
+
+// inputText is the text of a here-string that the source spells.
+func (w *walker) inputText(n *syntax.Word) *word {
+	v := word{Word: Word{Static: true, Span: w.nodeSpan(n)}}
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	switch x := n.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if v.Text = x.Value; x.Dollar {
+			return nil
+		}
+	case *syntax.DblQuoted:
+		l, ok := oneLit(x.Parts)
+		if !ok {
+			return nil
+		}
+		v.Text = unescapeQuoted(l)
+	default:
+		if v.Text = n.Lit(); !plainLit(v.Text) {
+			return nil
+		}
+	}
+	return &v
+}
+
+func oneLit(parts []syntax.WordPart) (string, bool) {
+	if len(parts) != 1 {
+		return "", false
+	}
+	l, ok := parts[0].(*syntax.Lit)
+	if !ok {
+		return "", false
+	}
+	return l.Value, true
 }
 
 // decl reports export, declare and their like, which the grammar sets apart.
@@ -58,13 +107,24 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		}
 		argv = append(argv, t)
 	}
-	c := Command{Span: w.nodeSpan(x), Text: collapse(w.src[x.Pos().Offset():x.End().Offset()])}
+	text := x.Variant.Value
+	for _, a := range x.Args {
+		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
+	}
+	c := Command{Span: w.nodeSpan(x), Text: text}
 	if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
 	w.fill(&c, argv)
 	c.Effects = append(effects, w.redirects(redirs)...)
-	c.Class, c.Prefix = Plain, ""
+	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
+	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
+		c.Described = len(x.Args) > 0
+		for _, a := range x.Args {
+			// A flag or a word that is not known may do more.
+			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
+		}
+	}
 	w.add(c)
 }
 
@@ -74,19 +134,19 @@ func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Wo
 	var b strings.Builder
 	for i, a := range assigns {
 		if i < len(c.Assignments) && !c.Assignments[i].Inert {
-			b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+			b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 			b.WriteByte(' ')
 		}
 	}
 	if b.Len() == 0 && tight(args) {
-		c.Text = collapse(w.src[first:last])
+		c.Text = w.src[first:last]
 		return
 	}
 	for i, a := range args {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+		b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 	}
 	c.Text = b.String()
 }
@@ -99,14 +159,6 @@ func tight(args []*syntax.Word) bool {
 		}
 	}
 	return true
-}
-
-// collapse removes line continuations outside quotes.
-func collapse(s string) string {
-	if !strings.Contains(s, "\\\n") {
-		return s
-	}
-	return strings.ReplaceAll(s, "\\\n", "")
 }
 
 // fill sets what follows from the words alone.
@@ -161,21 +213,22 @@ func (w *walker) add(c Command) int {
 
 // judged is what a description says about one argument list.
 type judged struct {
-	ok      bool
-	effects []Effect
-	class   Class
-	prefix  int
-	exact   bool
-	edits   bool
-	say     string
-	inner   []word   // a command that is run
-	transp  bool     // the inner command is seen through by allow rules
-	execs   [][]word // commands of find -exec
-	away    bool     // they start in folders that are not known
-	shells  []word   // texts of shell programs
-	assigns []Assignment
-	assume  []Assumption
-	replace string // what xargs replaces in the inner command
+	ok        bool
+	effects   []Effect
+	class     Class
+	prefix    int
+	exact     bool
+	edits     bool
+	say       string
+	inner     []word   // a command that is run
+	transp    bool     // the inner command is seen through by allow rules
+	execs     [][]word // commands of find -exec
+	away      bool     // they start in folders that are not known
+	shells    []word   // texts of shell programs
+	assigns   []Assignment
+	assume    []Assumption
+	globBelow bool   // a pattern may become a flag that makes it act on trees
+	replace   string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -226,10 +279,17 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	}
 	var j judged
 	if p != nil {
-		j = w.judge(p, argv)
+		args, start := argv, w.st.dir
+		if p.names[0] == "git" {
+			args = w.gitDir(&c, argv)
+		}
+		j = w.judge(p, args)
+		w.st.dir = start
+		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
-		c.Effects = j.effects
+		c.Summary = j.say
+		c.Effects = append(c.Effects, j.effects...)
 		c.Prefix = prefixOf(argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
 			c.Prefix = "" // the name of the program alone is too much
@@ -287,6 +347,72 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	return here
 }
 
+// gitDir follows `git -C dir`, which is cd for this one command.
+func (w *walker) gitDir(c *Command, argv []word) []word {
+	if len(argv) < 3 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
+		return argv
+	}
+	d := enterDir(w.st.dir, argv[2].Text)
+	w.st.dir, c.Dir = d, d
+	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: w.st.dir, Span: argv[2].Span})
+	return append([]word{argv[0]}, argv[3:]...)
+}
+
+// enterDir is where a change to the directory leads.
+func enterDir(from Dir, to string) Dir {
+	if strings.HasPrefix(to, "/") {
+		return Dir{Known: true, Paths: []string{path.Clean(to)}}
+	}
+	if !from.Known {
+		return Dir{}
+	}
+	out := Dir{Known: true}
+	for _, p := range from.Paths {
+		if q := path.Join(p, to); !slices.Contains(out.Paths, q) {
+			out.Paths = append(out.Paths, q)
+		}
+	}
+	return out
+}
+
+// special is what descriptions cannot say: what depends on the dialect, on how
+// the words of eval are joined, and on a shell's input.
+func (w *walker) special(p *program, argv []word, j *judged) {
+	switch p.names[0] {
+	case "eval":
+		j.shells = nil
+		var b strings.Builder
+		joined := word{Word: Word{Static: true, Span: spanOf(argv)}}
+		for i, a := range argv[1:] {
+			if i > 0 {
+				b.WriteByte(' ')
+			} else if a.Text == "--" {
+				continue
+			}
+			joined.Static = joined.Static && a.Static && !a.Glob
+			b.WriteString(a.Text)
+		}
+		if len(argv) == 2 {
+			joined.Span = argv[1].Span
+		}
+		joined.Text = strings.TrimPrefix(b.String(), " ")
+		if len(argv) > 1 {
+			j.shells = []word{joined}
+		}
+	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
+		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
+			for _, a := range argv[1:] {
+				if !a.Static || strings.IndexByte(a.Text, '[') >= 0 {
+					j.ok = false
+				}
+			}
+		}
+	}
+	if j.class == Shell && len(j.shells) == 0 && w.stdin != nil && (len(argv) == 1 || argv[len(argv)-1].Text == "-s" || argv[len(argv)-1].Text == "-") {
+		j.shells = append(j.shells, *w.stdin)
+	}
+}
+
 // literalURL is the n-th URL of a plain GET.
 func (w *walker) literalURL(argv []word, n int) string {
 	for _, a := range argv[1:] {
@@ -320,6 +446,7 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		return
 	}
 	parent, transp := w.parent, w.transp
+	w.stdin = nil
 	defer func() { w.parent, w.transp = parent, transp }()
 	w.depth++
 	defer func() { w.depth-- }()
@@ -452,7 +579,13 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix = Plain, argv[0].Text
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "changes the folder"
+	if argv[0].Text != "popd" && len(argv) > 1 {
+		c.Summary = "goes"
+		if argv[1].Text == "-" {
+			c.Summary = "goes back to the folder before"
+		}
+	}
 	args := argv[1:]
 	for len(args) > 0 && args[0].Static && (args[0].Text == "-L" || args[0].Text == "-P" || args[0].Text == "--") {
 		if args[0].Text == "-P" {
@@ -482,15 +615,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
 			w.assume("cdpath-unset")
 		}
-		switch {
-		case strings.HasPrefix(target, "/"):
-			after = Dir{Known: true, Paths: []string{path.Clean(target)}}
-		case before.Known:
-			after.Known = true
-			for _, p := range before.Paths {
-				after.Paths = append(after.Paths, path.Join(p, target))
-			}
-		}
+		after = enterDir(before, target)
 	}
 	c.Effects = append([]Effect{e}, redirected...)
 	if !c.Described {
@@ -584,6 +709,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 	case j.class != Plain && j.class != Runner:
 		j.prefix = 0
 	}
+	if p.say != "" {
+		j.say = p.say
+	}
 	if f.say != "" {
 		j.say = f.say
 	}
@@ -640,7 +768,10 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				ok = w.useValue(s.value, v, j) && ok
 				continue
 			}
-			if a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc {
+			switch {
+			case f.globBelow && a.Static && a.lead == leadName:
+				j.globBelow = true
+			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
 			operands = append(operands, a)
@@ -930,6 +1061,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
+	case vLocalFile:
+		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -1034,7 +1168,7 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		e.Target = o.Text
 		switch {
 		case v.extent == Exact, e.Kind == List:
-			e.Extent = Glob
+			e.Extent, e.Below = Glob, j.globBelow && e.Kind == Delete
 		case e.Kind == Delete || e.Kind == Change:
 			e.Extent, e.Below = Glob, true
 		default:
@@ -1045,6 +1179,9 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		for _, p := range o.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
 				e.Target, e.Extent = globBase(p.Target), Tree
+			}
+			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
+				e.Extent = Within // what find finds below
 			}
 			j.effects = append(j.effects, e)
 		}

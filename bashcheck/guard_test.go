@@ -312,6 +312,9 @@ func TestExplainEscapes(t *testing.T) {
 	s := Analyze("echo 'a\u202eb'\tc").Explain()
 	assert.NotContains(t, s, "\u202e")
 	assert.NotContains(t, s, "\t")
+	assert.Contains(t, s, "U+202E")
+	s = Analyze("cat 'a\u202eb'").Explain()
+	assert.NotContains(t, s, "\u202e")
 	assert.Contains(t, s, "<U+0202E>")
 }
 

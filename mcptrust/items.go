@@ -468,7 +468,7 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 					return nil, err
 				}
 			}
-			if c.Status != Trusted && r.headless {
+			if c.Status != Trusted && c.Status != Revoked && r.headless {
 				c.Status = Blocked
 			}
 			continue

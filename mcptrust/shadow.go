@@ -127,10 +127,17 @@ func newShadows(s *Server, others []neighbour, items []item) *shadows {
 				sh.exact[f.plain] = append(sh.exact[f.plain], len(sh.tools))
 				sh.tools = append(sh.tools, f)
 			}
-			if !same {
-				values(&n, func(text string) {
+			if same {
+				continue
+			}
+			for i := range n.obj {
+				if n.obj[i].key == "name" {
+					continue
+				}
+				values(&n.obj[i].val, func(text string) {
 					for w := range words(text) {
-						if wanted[w] {
+						// A server talks about its own tools.
+						if own := o.rec.Items[itemKey(KindTool, w)]; wanted[w] && (own == nil || own.Status != wordTrusted) {
 							sh.refs[w] = f
 						}
 					}

@@ -98,13 +98,23 @@ var opinionNames = []string{"unknown", "hook", "classifier", "person"}
 
 func (s OpinionSource) String() string { return name(opinionNames, uint8(s)) }
 
+// MarshalText writes the name of the source.
+func (s OpinionSource) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name and refuses an unknown one.
+func (s *OpinionSource) UnmarshalText(b []byte) error {
+	i, err := parseName(opinionNames, b, "source of an opinion")
+	*s = OpinionSource(i)
+	return err
+}
+
 // Opinion is what someone outside the rules said of a call. Deny always
 // counts; Ask adds an ask; Allow settles only the asks that its source may
 // settle.
 type Opinion struct {
-	From    OpinionSource
-	Verdict Verdict
-	Reason  string
+	From    OpinionSource `json:"from"`
+	Verdict Verdict       `json:"verdict"`
+	Reason  string        `json:"reason,omitempty"`
 }
 
 // State is what a decision depends on besides the rules and the call.

@@ -120,6 +120,9 @@ func (v *survey) root(i int) error {
 			switch {
 			case p.anchor == fromHome && len(v.s.class.homes) > 0 && v.s.under(v.s.class.homes[1], r.names):
 				at = v.s.class.homes[1]
+			case rule.Name == shellStart && !v.holdsHome(r.names):
+				// Shells read them from the home directory only.
+				continue
 			case p.anchor != anywhere, p.segs[0][0] != '.' && len(p.segs) > 1:
 				// A bare "hooks" is an ordinary name.
 				continue
@@ -128,6 +131,15 @@ func (v *survey) root(i int) error {
 		}
 	}
 	return nil
+}
+
+// shellStart is the built-in rule for what shells read when they start.
+const shellStart = "shell-start"
+
+// holdsHome tells whether the home directory is a directory or lies in it. An
+// unknown home may be anywhere.
+func (v *survey) holdsHome(dir []string) bool {
+	return len(v.s.class.homes) == 0 || v.s.under(v.s.class.homes[1], dir)
 }
 
 // missing adds the first component of a pattern that does not exist.

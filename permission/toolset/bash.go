@@ -317,7 +317,10 @@ func appendNew(list []string, s string) []string {
 
 // closed says whether every effect of a described command becomes an action.
 func closed(c *bashcheck.Command, hasChild bool) bool {
-	if c.Class == bashcheck.Runner || c.Class == bashcheck.UnknownClass {
+	switch c.Class {
+	case bashcheck.Plain, bashcheck.Wrapper, bashcheck.Interpreter:
+	default:
+		// A shell runs what it reads, a runner what the workspace defines.
 		return false
 	}
 	for _, e := range c.Effects {
