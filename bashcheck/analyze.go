@@ -1,7 +1,9 @@
 package bashcheck
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -15,13 +17,18 @@ import (
 // disk; the time it takes is bounded by the limits.
 func (a *Analyzer) Analyze(src string) Report {
 	w := &walker{a: a, rep: Report{Source: src}}
+	w.rep.Assumptions = make([]Assumption, 0, 6)
+	if n := commandsIn(src); n > 0 {
+		w.rep.Commands = make([]Command, 0, n)
+		w.room = make([]Effect, 0, 3*n)
+	}
 	if a.err != nil {
 		w.block(CodeBadDescription, Span{}, "a program description cannot be loaded: %s", escape(a.err.Error()))
 	}
 	if err := builtin().err; err != nil {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
-	start := Dir{Known: true, Paths: []string{"."}}
+	start := Dir{Known: true, Paths: startPaths}
 	w.st = state{dir: start}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
 	w.suspect()
@@ -33,6 +40,32 @@ func (a *Analyzer) Analyze(src string) Report {
 		}
 	}
 	return w.rep
+}
+
+// startPaths is where every text begins; it is never changed.
+var startPaths = []string{"."}
+
+// take returns an empty slice with room for n words.
+func (w *walker) take(n int) []word {
+	if n <= len(w.argvs)-w.argvn {
+		w.argvn += n
+		return w.argvs[w.argvn-n : w.argvn-n : w.argvn]
+	}
+	return make([]word, 0, n)
+}
+
+// commandsIn guesses how many commands a text holds, to make room for them.
+func commandsIn(src string) int {
+	n := 1
+	for i := 0; i < len(src) && n < 16; i++ {
+		switch src[i] {
+		case '|', '&', ';', '\n', '(':
+			if i == 0 || src[i-1] != src[i] {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func dialectName(d Dialect) string {
@@ -55,6 +88,9 @@ type walker struct {
 	outer  *Span  // where an inner text stands in the source
 	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
 	flows  []flow
+	room   []Effect // space for the effects of commands
+	argvs  [10]word // space for the words of commands
+	argvn  int
 	stdin  *word // the literal text that the command reads, where it is spelled
 	d      Dialect
 	st     state
@@ -148,7 +184,15 @@ var parsers = [...]*sync.Pool{
 }
 
 // parse uses a pooled parser; a panic in the parser is a parse error.
-func parse(src string, posix bool) (f *syntax.File, err error) {
+func parse(src string, posix bool) (*syntax.File, error) {
+	return parseReader(strings.NewReader(src), posix)
+}
+
+func parseBytes(src []byte, posix bool) (*syntax.File, error) {
+	return parseReader(bytes.NewReader(src), posix)
+}
+
+func parseReader(src io.Reader, posix bool) (f *syntax.File, err error) {
 	pool := parsers[0]
 	if posix {
 		pool = parsers[1]
@@ -161,7 +205,7 @@ func parse(src string, posix bool) (f *syntax.File, err error) {
 		}
 		pool.Put(p)
 	}()
-	return p.Parse(strings.NewReader(src), "")
+	return p.Parse(src, "")
 }
 
 // text analyzes a whole program text and says whether it was understood.
@@ -186,7 +230,10 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		if err != nil || shape(g) != shape(f) {
+		sc := scratches.Get().(*scratch)
+		same := err == nil && sc.sameShape(f, g)
+		scratches.Put(sc)
+		if !same {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
@@ -229,16 +276,24 @@ func (w *walker) odd(src string) {
 
 // roundTrip prints the tree, parses the print and compares.
 func (w *walker) roundTrip(f *syntax.File) {
-	var b strings.Builder
+	sc := scratches.Get().(*scratch)
 	ok := false
 	func() {
-		defer func() { _ = recover() }() // a panic in the printer leaves ok false
-		if syntax.NewPrinter().Print(&b, f) != nil {
+		defer func() {
+			if recover() != nil { // a panic in the printer leaves ok false
+				sc = nil
+			}
+		}()
+		sc.text.Reset()
+		if sc.printer.Print(&sc.text, f) != nil {
 			return
 		}
-		g, err := parse(b.String(), false)
-		ok = err == nil && shape(g) == shape(f)
+		g, err := parseBytes(sc.text.Bytes(), false)
+		ok = err == nil && sc.sameShape(f, g)
 	}()
+	if sc != nil && sc.text.Cap() < 1<<16 {
+		scratches.Put(sc)
+	}
 	if !ok {
 		w.block(CodeHiddenByParser, w.span(0, len(w.src)), "the text reads otherwise after printing and parsing it again")
 	}
