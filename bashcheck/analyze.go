@@ -469,6 +469,9 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
 	}
 	run := func() { out = w.command(s) }
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && s.Background && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && (w.d == Zsh || w.d == Any) {
+		w.block(CodeDialect, w.nodeSpan(s), "zsh runs only the last part of a list in the background")
+	}
 	if s.Background {
 		before := w.st.dir
 		w.isolated(run)
@@ -936,6 +939,9 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		w.leave()
 		s := w.nodeSpan(r)
+		if r.N != nil && len(r.N.Value) > 1 && (w.d == POSIX || w.d == Any) {
+			w.block(CodeDialect, s, "a POSIX shell takes a number of two digits before a redirection for a word")
+		}
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
 		}
@@ -985,6 +991,12 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 			}
 			if strings.HasPrefix(t.Text, "-") {
 				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
+				continue
+			}
+			if strings.IndexFunc(t.Text, func(c rune) bool {
+				return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_./,:+@%-", c))
+			}) >= 0 {
+				w.block(CodeHiddenByParser, s, "bash expands what follows >& a second time, after its quotes are removed")
 				continue
 			}
 			if r.Op == syntax.DplIn || !t.Static || r.N != nil {
