@@ -1079,6 +1079,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vPSFormat:
+		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
 	case vLocalFile:
@@ -1316,4 +1318,25 @@ func hostOf(u string) (host string, port int) {
 		return strings.ToLower(h), n
 	}
 	return strings.ToLower(rest), 0
+}
+
+// psColumns says whether the text names only columns of ps that tell of a
+// process without its environment (procps-ng 4, macOS).
+func psColumns(text string) bool {
+	for _, c := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, _, _ := strings.Cut(c, "=")
+		name, _, _ = strings.Cut(name, ":")
+		switch name {
+		case "pid", "ppid", "pgid", "pgrp", "sid", "sess", "tid", "lwp", "spid", "nlwp", "thcount", "tgid", "tpgid",
+			"user", "euser", "ruser", "suser", "uid", "euid", "ruid", "uname", "group", "egroup", "gid", "egid", "rgid", "rgroup",
+			"comm", "ucmd", "ucomm", "cmd", "args", "command", "exe", "fname",
+			"%cpu", "pcpu", "c", "cp", "%mem", "pmem", "rss", "rssize", "rsz", "vsz", "vsize", "size", "sz", "drs", "trs", "pss", "uss",
+			"stat", "state", "s", "pri", "ni", "nice", "cls", "class", "rtprio", "policy", "psr", "wchan", "flags", "f",
+			"start", "lstart", "bsdstart", "start_time", "stime", "etime", "etimes", "time", "bsdtime", "cputime", "cputimes", "times",
+			"tty", "tt", "tname", "maj_flt", "min_flt", "cgroup", "label", "unit", "slice", "numa":
+		default:
+			return false
+		}
+	}
+	return true
 }
