@@ -234,7 +234,7 @@ var starters = map[string]bool{
 func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) permission.Action {
 	out := permission.Command{
 		Closed: c.Described, ExactOnly: c.ExactOnly, Opaque: opaque, Dynamic: c.Dynamic,
-		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner,
+		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner, Digest: b.content(c),
 	}
 	if !opaque {
 		out.Allow = appendNew(out.Allow, c.Text)

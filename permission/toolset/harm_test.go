@@ -204,7 +204,7 @@ func TestOutsideReads(t *testing.T) {
 	assert.Equal(t, permission.Ask, d.Verdict)
 	assert.NotEqual(t, permission.RiskLow, d.Risk, "reading a secret is no low risk")
 	assert.NotZero(t, ins.Brings&permission.SensitiveData)
-	_, ins = m.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": "npm run build"})
+	_, ins = m.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": "make build"})
 	assert.Contains(t, ins.Explanation, "run anything that this workspace contains")
 }
 
@@ -249,4 +249,33 @@ func TestGrantForATreeHoldsNoSecrets(t *testing.T) {
 	require.NoError(t, err)
 	_, err = files.ReadFile(".env")
 	require.ErrorIs(t, err, scope.ErrSensitive)
+}
+
+// TestContentIsPartOfTheCall: a script that changed is not the one that was
+// approved.
+func TestContentIsPartOfTheCall(t *testing.T) {
+	m := newMachine(t, "echo 'echo a' > x.sh; chmod +x x.sh; printf 'all:\n\ttrue\n' > Makefile; mkdir sub; cp x.sh sub", "")
+	digests := func() map[string]string {
+		out := map[string]string{}
+		for _, command := range []string{"./x.sh", "bash x.sh", "make all", "cd sub && ./x.sh", "ls"} {
+			_, ins := m.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": command})
+			for _, a := range ins.Actions {
+				if a.Kind == permission.Run {
+					out[command] = a.Command.Digest
+				}
+			}
+		}
+		return out
+	}
+	before := digests()
+	assert.Empty(t, before["ls"])
+	for _, c := range []string{"./x.sh", "bash x.sh", "make all", "cd sub && ./x.sh"} {
+		assert.NotEmpty(t, before[c], c)
+	}
+	m.bash(t, "echo 'echo evil' > x.sh; echo '\tevil' >> Makefile")
+	after := digests()
+	for _, c := range []string{"./x.sh", "bash x.sh", "make all"} {
+		assert.NotEqual(t, before[c], after[c], c)
+	}
+	assert.Equal(t, before["cd sub && ./x.sh"], after["cd sub && ./x.sh"])
 }
