@@ -17,12 +17,6 @@ import (
 // over something that nobody sent, so this package reads JSON itself and
 // refuses what is ambiguous.
 
-const (
-	maxJSONDepth = 128
-	maxItemBytes = 1 << 20
-	maxFileBytes = 1 << 20
-)
-
 type kind uint8
 
 const (
@@ -181,8 +175,8 @@ func (p *jsonParser) value() (node, error) {
 
 func (p *jsonParser) enter() error {
 	p.pos++
-	if p.depth++; p.depth > maxJSONDepth {
-		return p.fail(fmt.Sprintf("nested deeper than %d", maxJSONDepth))
+	if p.depth++; p.depth > MaxDepth {
+		return p.fail(fmt.Sprintf("nested deeper than %d", MaxDepth))
 	}
 	return nil
 }

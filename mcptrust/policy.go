@@ -21,6 +21,7 @@ type Policy struct {
 	allow      []policyEntry
 	deny       []policyEntry
 	denyBroken *PolicySource
+	ignored    *PolicySource // its allow list does not count
 }
 
 // PolicySource is one settings file that may hold the policy keys.
@@ -85,6 +86,9 @@ func LoadPolicy(sources []PolicySource) (*Policy, error) {
 		}
 	}
 	for _, f := range files {
+		if v := f.root.get("allowedMcpServers"); v != nil && !f.src.Managed && p.managed {
+			p.ignored = f.src
+		}
 		if v := f.root.get("allowedMcpServers"); v != nil && v.kind != kindNull && (f.src.Managed || !p.managed) {
 			p.allowSet = true
 			es, bad := readEntries(f.src, v, "allowedMcpServers", true)

@@ -9,6 +9,10 @@ const maxSuggestions = 5
 // each part that needs approval, or nil where no rule can: only a one-time
 // answer is then possible. Each set is verified by deciding the call again.
 func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
+	return e.suggest(st, call, ins, nil)
+}
+
+func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opinion) []string {
 	if e.policy.locks.managedRulesOnly {
 		return nil
 	}
@@ -25,7 +29,7 @@ func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
 		}
 		rules = append(rules, rule)
 	}
-	d := e.Decide(st, call, ins)
+	d := e.Decide(st, call, ins, opinions...)
 	for _, r := range d.Reasons {
 		if r.Verdict != Ask {
 			continue
@@ -69,7 +73,7 @@ func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
 	if err != nil {
 		return nil
 	}
-	if (&Evaluator{policy: p, inspector: e.inspector}).Decide(st, call, ins).Verdict != Allow {
+	if e.with(p).Decide(st, call, ins, opinions...).Verdict != Allow {
 		return nil
 	}
 	return rules
