@@ -310,7 +310,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			c.Prefix = "" // the name of the program alone is too much
 		}
 		if j.ok && trusted && plainGet(argv) {
-			w.assume("no-proxy")
+			w.assume(AssumeNoProxy)
 			n := 0
 			for i := range c.Effects {
 				if e := &c.Effects[i]; e.Kind == Connect {
@@ -322,7 +322,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
-				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+				if as == AssumeGitConfig && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
 					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 				}
 			}
@@ -632,7 +632,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	if known {
 		e.Target, e.Extent = target, Exact
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
-			w.assume("cdpath-unset")
+			w.assume(AssumeNoCDPATH)
 		}
 		after = enterDir(before, target)
 	}
