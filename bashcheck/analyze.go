@@ -1,7 +1,9 @@
 package bashcheck
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -15,24 +17,55 @@ import (
 // disk; the time it takes is bounded by the limits.
 func (a *Analyzer) Analyze(src string) Report {
 	w := &walker{a: a, rep: Report{Source: src}}
+	w.rep.Assumptions = make([]Assumption, 0, 6)
+	if n := commandsIn(src); n > 0 {
+		w.rep.Commands = make([]Command, 0, n)
+		w.room = make([]Effect, 0, 3*n)
+	}
 	if a.err != nil {
 		w.block(CodeBadDescription, Span{}, "a program description cannot be loaded: %s", escape(a.err.Error()))
 	}
 	if err := builtin().err; err != nil {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
-	start := Dir{Known: true, Paths: []string{"."}}
+	start := Dir{Known: true, Paths: startPaths}
 	w.st = state{dir: start}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
 	w.suspect()
 	if w.rep.Parsed {
 		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
 		if len(w.rep.Commands) > 0 {
-			w.assume("path-trusted")
-			w.assume("no-function-shadowing")
+			w.assume(AssumePath)
+			w.assume(AssumeNoFunctions)
 		}
 	}
 	return w.rep
+}
+
+// startPaths is where every text begins; it is never changed.
+var startPaths = []string{"."}
+
+// take returns an empty slice with room for n words.
+func (w *walker) take(n int) []word {
+	if n <= len(w.argvs)-w.argvn {
+		w.argvn += n
+		return w.argvs[w.argvn-n : w.argvn-n : w.argvn]
+	}
+	return make([]word, 0, n)
+}
+
+// commandsIn guesses how many commands a text holds, to make room for them.
+func commandsIn(src string) int {
+	n := 1
+	for i := 0; i < len(src) && n < 16; i++ {
+		switch src[i] {
+		case '|', '&', ';', '\n', '(':
+			if i == 0 || src[i-1] != src[i] {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func dialectName(d Dialect) string {
@@ -55,6 +88,9 @@ type walker struct {
 	outer  *Span  // where an inner text stands in the source
 	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
 	flows  []flow
+	room   []Effect // space for the effects of commands
+	argvs  [10]word // space for the words of commands
+	argvn  int
 	stdin  *word // the literal text that the command reads, where it is spelled
 	d      Dialect
 	st     state
@@ -148,7 +184,15 @@ var parsers = [...]*sync.Pool{
 }
 
 // parse uses a pooled parser; a panic in the parser is a parse error.
-func parse(src string, posix bool) (f *syntax.File, err error) {
+func parse(src string, posix bool) (*syntax.File, error) {
+	return parseReader(strings.NewReader(src), posix)
+}
+
+func parseBytes(src []byte, posix bool) (*syntax.File, error) {
+	return parseReader(bytes.NewReader(src), posix)
+}
+
+func parseReader(src io.Reader, posix bool) (f *syntax.File, err error) {
 	pool := parsers[0]
 	if posix {
 		pool = parsers[1]
@@ -161,7 +205,7 @@ func parse(src string, posix bool) (f *syntax.File, err error) {
 		}
 		pool.Put(p)
 	}()
-	return p.Parse(strings.NewReader(src), "")
+	return p.Parse(src, "")
 }
 
 // text analyzes a whole program text and says whether it was understood.
@@ -186,7 +230,10 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		if err != nil || shape(g) != shape(f) {
+		sc := scratches.Get().(*scratch)
+		same := err == nil && sc.sameShape(f, g)
+		scratches.Put(sc)
+		if !same {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
@@ -229,16 +276,24 @@ func (w *walker) odd(src string) {
 
 // roundTrip prints the tree, parses the print and compares.
 func (w *walker) roundTrip(f *syntax.File) {
-	var b strings.Builder
+	sc := scratches.Get().(*scratch)
 	ok := false
 	func() {
-		defer func() { _ = recover() }() // a panic in the printer leaves ok false
-		if syntax.NewPrinter().Print(&b, f) != nil {
+		defer func() {
+			if recover() != nil { // a panic in the printer leaves ok false
+				sc = nil
+			}
+		}()
+		sc.text.Reset()
+		if sc.printer.Print(&sc.text, f) != nil {
 			return
 		}
-		g, err := parse(b.String(), false)
-		ok = err == nil && shape(g) == shape(f)
+		g, err := parseBytes(sc.text.Bytes(), false)
+		ok = err == nil && sc.sameShape(f, g)
 	}()
+	if sc != nil && sc.text.Cap() < 1<<16 {
+		scratches.Put(sc)
+	}
 	if !ok {
 		w.block(CodeHiddenByParser, w.span(0, len(w.src)), "the text reads otherwise after printing and parsing it again")
 	}
@@ -414,6 +469,9 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
 	}
 	run := func() { out = w.command(s) }
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && s.Background && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && (w.d == Zsh || w.d == Any) {
+		w.block(CodeDialect, w.nodeSpan(s), "zsh runs only the last part of a list in the background")
+	}
 	if s.Background {
 		before := w.st.dir
 		w.isolated(run)
@@ -881,6 +939,9 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		w.leave()
 		s := w.nodeSpan(r)
+		if r.N != nil && len(r.N.Value) > 1 && (w.d == POSIX || w.d == Any) {
+			w.block(CodeDialect, s, "a POSIX shell takes a number of two digits before a redirection for a word")
+		}
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
 		}
@@ -930,6 +991,12 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 			}
 			if strings.HasPrefix(t.Text, "-") {
 				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
+				continue
+			}
+			if strings.IndexFunc(t.Text, func(c rune) bool {
+				return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_./,:+@%-", c))
+			}) >= 0 {
+				w.block(CodeHiddenByParser, s, "bash expands what follows >& a second time, after its quotes are removed")
 				continue
 			}
 			if r.Op == syntax.DplIn || !t.Static || r.N != nil {

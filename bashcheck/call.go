@@ -20,7 +20,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		return here
 	}
 	first := len(w.rep.Commands)
-	argv := make([]word, 0, len(x.Args))
+	argv := w.take(len(x.Args))
 	for _, a := range x.Args {
 		argv = w.words(a, argv)
 	}
@@ -164,10 +164,18 @@ func tight(args []*syntax.Word) bool {
 // fill sets what follows from the words alone.
 func (w *walker) fill(c *Command, argv []word) {
 	c.Argv = make([]Word, len(argv))
-	n := len(argv)
+	n, at := len(argv), 0
 	for i := range argv {
 		c.Argv[i] = argv[i].Word
 		n += len(argv[i].Text)
+		// at follows c.Text as long as it spells the words as they are.
+		if t := argv[i].Text; at >= 0 && i > 0 && at < len(c.Text) && c.Text[at] == ' ' && strings.HasPrefix(c.Text[at+1:], t) {
+			at += 1 + len(t)
+		} else if i == 0 && strings.HasPrefix(c.Text, t) {
+			at = len(t)
+		} else {
+			at = -1
+		}
 		if !argv[i].Static || argv[i].Glob {
 			c.Dynamic = true
 		}
@@ -175,15 +183,18 @@ func (w *walker) fill(c *Command, argv []word) {
 	c.Dir = w.st.dir
 	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
 	c.Substituted = w.subst > 0
-	var b strings.Builder
-	b.Grow(n)
-	for i := range argv {
-		if i > 0 {
-			b.WriteByte(' ')
+	plain := c.Text
+	if at != len(c.Text) || at == 0 {
+		var b strings.Builder
+		b.Grow(n)
+		for i := range argv {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(argv[i].Text)
 		}
-		b.WriteString(argv[i].Text)
+		plain = b.String()
 	}
-	plain := b.String()
 	if c.Text == "" {
 		c.Text = plain
 	}
@@ -289,13 +300,17 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
 		c.Summary = j.say
-		c.Effects = append(c.Effects, j.effects...)
-		c.Prefix = prefixOf(argv, j.prefix)
+		if c.Effects == nil {
+			c.Effects = j.effects
+		} else {
+			c.Effects = append(c.Effects, j.effects...)
+		}
+		c.Prefix = prefixOf(c.Plain[0], argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
 			c.Prefix = "" // the name of the program alone is too much
 		}
 		if j.ok && trusted && plainGet(argv) {
-			w.assume("no-proxy")
+			w.assume(AssumeNoProxy)
 			n := 0
 			for i := range c.Effects {
 				if e := &c.Effects[i]; e.Kind == Connect {
@@ -307,7 +322,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
-				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+				if as == AssumeGitConfig && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
 					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 				}
 			}
@@ -332,6 +347,10 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if (name.Text != "printf" && name.Text != "read") || !c.Described {
 			w.st.forget, w.st.vars = true, nil
 		}
+	}
+	if n := len(c.Effects); n > 0 && n <= cap(w.room)-len(w.room) && &c.Effects[0] == &w.room[:len(w.room)+1][len(w.room)] {
+		w.room = w.room[:len(w.room)+n]
+		c.Effects = c.Effects[:n:n]
 	}
 	index := w.add(c)
 	inside := w.follow(index, j)
@@ -515,21 +534,21 @@ func spanOf(ws []word) Span {
 	return Span{ws[0].Span.Start, max(ws[len(ws)-1].Span.End, ws[0].Span.End)}
 }
 
-func prefixOf(argv []word, n int) string {
-	if n <= 0 {
-		return ""
-	}
-	var b strings.Builder
+// prefixOf is the beginning of plain that holds the first n words, as far as
+// they are literal and no flags.
+func prefixOf(plain string, argv []word, n int) string {
+	end := 0
 	for i := 0; i < n && i < len(argv); i++ {
-		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(argv[i].Text, "-") || strings.ContainsAny(argv[i].Text, " \t\n*\"'$`\\") {
+		t := argv[i].Text
+		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || strings.ContainsAny(t, " \t\n*\"'$`\\") {
 			break
 		}
 		if i > 0 {
-			b.WriteByte(' ')
+			end++
 		}
-		b.WriteString(argv[i].Text)
+		end += len(t)
 	}
-	return b.String()
+	return plain[:end]
 }
 
 // rebinding reports builtins that change what later names mean.
@@ -613,7 +632,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	if known {
 		e.Target, e.Extent = target, Exact
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
-			w.assume("cdpath-unset")
+			w.assume(AssumeNoCDPATH)
 		}
 		after = enterDir(before, target)
 	}
@@ -633,7 +652,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say}
+	j := judged{ok: true, class: p.class, say: p.say, effects: w.room[len(w.room):]}
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -732,6 +751,7 @@ func (w *walker) judge(p *program, argv []word) judged {
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
+	operands = w.take(len(args))
 	f := &p.form
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
@@ -1059,6 +1079,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vPSFormat:
+		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
 	case vLocalFile:
@@ -1296,4 +1318,25 @@ func hostOf(u string) (host string, port int) {
 		return strings.ToLower(h), n
 	}
 	return strings.ToLower(rest), 0
+}
+
+// psColumns says whether the text names only columns of ps that tell of a
+// process without its environment (procps-ng 4, macOS).
+func psColumns(text string) bool {
+	for _, c := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, _, _ := strings.Cut(c, "=")
+		name, _, _ = strings.Cut(name, ":")
+		switch name {
+		case "pid", "ppid", "pgid", "pgrp", "sid", "sess", "tid", "lwp", "spid", "nlwp", "thcount", "tgid", "tpgid",
+			"user", "euser", "ruser", "suser", "uid", "euid", "ruid", "uname", "group", "egroup", "gid", "egid", "rgid", "rgroup",
+			"comm", "ucmd", "ucomm", "cmd", "args", "command", "exe", "fname",
+			"%cpu", "pcpu", "c", "cp", "%mem", "pmem", "rss", "rssize", "rsz", "vsz", "vsize", "size", "sz", "drs", "trs", "pss", "uss",
+			"stat", "state", "s", "pri", "ni", "nice", "cls", "class", "rtprio", "policy", "psr", "wchan", "flags", "f",
+			"start", "lstart", "bsdstart", "start_time", "stime", "etime", "etimes", "time", "bsdtime", "cputime", "cputimes", "times",
+			"tty", "tt", "tname", "maj_flt", "min_flt", "cgroup", "label", "unit", "slice", "numa":
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -26,6 +26,7 @@ var differentials = []struct{ name, src string }{
 	{"P9 quoted arithmetic", "echo $(( 'a[$(touch HIT)]' ))"},
 	{"P11 closed descriptor before a word", ">&-touch HIT"},
 	{"P12 here-document in a here-document", "cat <<E\n$(cat <<F\nE\ntouch HIT\nF\n)\nE\n"},
+	{"P13 quoted file after >&", "echo a >&'x$(touch HIT)'"},
 	{"P10 NUL", "to\x00uch HIT"},
 }
 

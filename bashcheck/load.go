@@ -47,6 +47,7 @@ const (
 	vFormat     // a git format without signature checks
 	vRevision   // the name of a revision, not of a sub-command
 	vPSLetters  // the old flags of ps
+	vPSFormat   // columns of ps
 	vSysctlName // a name of dots and letters
 	vSetOption  // a shell option that makes the shell stricter
 	vUpload     // a text that is sent, or @FILE, which is read and sent
@@ -131,7 +132,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {

@@ -66,7 +66,7 @@ type oracleCase struct {
 var oracleArgs = map[string][]string{"bash": {"--norc", "--noprofile"}, "dash": nil, "zsh": {"-f"}}
 
 func (c oracleCase) request(shell, src string) oracle.Request {
-	req := oracle.Request{Argv: append([]string{oracle.RealDir + "/" + shell}, oracleArgs[shell]...), Name: shell, Env: oracleEnv(), Timeout: 700 * time.Millisecond, Output: c.output, FailMod: c.fail}
+	req := oracle.Request{Argv: append([]string{oracle.RealDir + "/" + shell}, oracleArgs[shell]...), Name: shell, Env: oracleEnv(), Timeout: 500 * time.Millisecond, Output: c.output, FailMod: c.fail}
 	if c.stdin || strings.Contains(src, "\x00") {
 		req.Argv = append(req.Argv, "-s")
 		req.Stdin = []byte(src)

@@ -35,6 +35,9 @@ var writerExceptions = []straceException{
 	{"go", "change", "/home/u/.cache/go-build/**", "the build cache"},
 	{"go", "mkdir", "/home/u/.cache/**", "the build cache"},
 	{"go", "created", "/home/u/.cache/**", "the build cache"},
+	{"go", "mkdir", "/home/u/go/**", "the module cache"},
+	{"go", "open", "/home/u/go/**", "the module cache"},
+	{"go", "created", "/home/u/go/**", "the module cache"},
 	{"git", "exec", "/bin/sh", "a remote that is a path is served by git-upload-pack, which git starts through sh; under the assumption git-config-trusted"},
 }
 

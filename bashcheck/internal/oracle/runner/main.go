@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +25,8 @@ func main() {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	// Not dumpable: what runs here cannot reach the pipes through /proc/1/fd.
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0)
+	// Caught and dropped, so that a kill from inside does not end the sandbox.
+	signal.Notify(make(chan os.Signal, 1))
 	in, out := gob.NewDecoder(os.Stdin), gob.NewEncoder(os.Stdout)
 	tree := scan(true)
 	for {
