@@ -32,7 +32,7 @@ func BenchmarkInspectAndDecide(b *testing.B) {
 				var allow, deny []string
 				for i := range n / 2 {
 					allow = append(allow, fmt.Sprintf("Bash(tool%d run *)", i))
-					deny = append(deny, fmt.Sprintf("Read(/dir%d/**)", i))
+					deny = append(deny, fmt.Sprintf("Bash(evil%d *)", i))
 				}
 				data, err := json.Marshal(map[string]any{"permissions": map[string]any{"allow": allow, "deny": deny}})
 				require.NoError(b, err)
