@@ -747,12 +747,33 @@ func (w *walker) judge(p *program, argv []word) judged {
 	return j
 }
 
+// cluster says whether the word is nothing but described flags of one letter
+// without values.
+func (p *program) cluster(t string) bool {
+	if len(t) < 2 || t[0] != '-' {
+		return false
+	}
+	for i := 1; i < len(t); i++ {
+		if s := p.flags["-"+t[i:i+1]]; s == nil || s.value.kind != vNone {
+			return false
+		}
+	}
+	return true
+}
+
 // flags separates flags from operands. subs: stop at the first operand, which
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
 	operands = w.take(len(args))
 	f := &p.form
+	if f.words {
+		n := 0
+		for n < len(args) && args[n].Static && p.cluster(args[n].Text) {
+			n++
+		}
+		return append(operands, args[n:]...), "", nil, true
+	}
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
 		if o.kind == vCommand {
@@ -777,10 +798,8 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
-			if f.operands[at].repeat || true {
-				// NAME=VALUE operands before the command are matched by count.
-				return operands, mode, args[i:], ok
-			}
+			// NAME=VALUE operands before the command are matched by count.
+			return operands, mode, args[i:], ok
 		}
 		if !a.Static || a.Glob {
 			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {

@@ -41,3 +41,21 @@ func TestGlobOK(t *testing.T) {
 		}
 	}
 }
+
+// TestBareInterpreters: a program that runs text, given none, runs its input.
+func TestBareInterpreters(t *testing.T) {
+	table := builtin()
+	require.NoError(t, table.err)
+	// These do something of their own without a command: a report, and echo.
+	own := map[string]bool{"time": true, "xargs": true}
+	for name, p := range table.programs {
+		if p.class == Plain || own[name] {
+			continue
+		}
+		for _, text := range []string{name, "ls | " + name} {
+			if r := Analyze(text); r.ReadOnly() {
+				t.Errorf("%s:%d: %q is called read-only", p.file, p.line, text)
+			}
+		}
+	}
+}
