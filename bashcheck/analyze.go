@@ -121,6 +121,25 @@ type value struct {
 	known   bool
 	lead    byte // of a value not known: its first byte, 0 not known
 	integer bool
+	one     *[]Word // of a value not known: it is one of these literals, or matches one of these patterns
+}
+
+// maxChoices is how many items of a loop are followed one by one.
+const maxChoices = 16
+
+// choices are the items of a loop where each is a literal or a pattern.
+func choices(items []word) *[]Word {
+	if len(items) == 0 || len(items) > maxChoices {
+		return nil
+	}
+	var out []Word
+	for _, o := range items {
+		if !o.Static || o.Text == "" {
+			return nil
+		}
+		out = append(out, o.Word)
+	}
+	return &out
 }
 
 func (w *walker) set(name string, v value) {
@@ -547,6 +566,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 					v.integer = v.integer && integer
 				}
 			}
+			v.one = choices(items)
 			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
 			return w.loop(x, func() dirs {
 				w.set(l.Name.Value, v)

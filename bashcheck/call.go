@@ -1216,6 +1216,14 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			// Everything below the folder in which the pattern begins.
 			e.Target, e.Extent = globBase(o.Text), Tree
 		}
+	case len(o.one) > 0:
+		for _, item := range o.one {
+			item.Span = o.Span
+			if !w.usePath(v, word{Word: item}, j) {
+				return false
+			}
+		}
+		return true
 	case len(o.below) > 0:
 		for _, p := range o.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
