@@ -49,7 +49,45 @@ var (
 	ErrNotRegular = errors.New("not a regular file")
 	// ErrLocked: another process held the lock until the context ended.
 	ErrLocked = errors.New("the store is locked")
-	// ErrSave: the change could not be made durable; the previous generation still stands.
+	// ErrKeyChanged: another process rotated the data key, and no source opens the store under the new one.
+	ErrKeyChanged = errors.New("the store's key was changed by another process")
+	// ErrLastSlot: the last way to open a store cannot be removed.
+	ErrLastSlot = errors.New("the last slot cannot be removed")
+	// ErrSlotLocked: Rotate found slots that no source opens.
+	ErrSlotLocked = errors.New("no key source opens a slot")
+	// ErrNotFIPS: the feature rests on algorithms that are not approved, and Go runs with GODEBUG=fips140=only.
+	ErrNotFIPS = errors.New("not available under fips140=only")
+
+	// ErrExpired: the value has expired and could not be renewed.
+	ErrExpired = errors.New("the credential has expired")
+	// ErrRefresh: the issuer or helper did not give a new value. The stored one was not touched.
+	ErrRefresh = errors.New("the credential could not be refreshed")
+	// ErrNoRefresher: nothing renews this entry.
+	ErrNoRefresher = errors.New("no refresher for this credential")
+	// ErrRefused: the issuer refused a value that was refreshed a moment ago; a new login is needed.
+	ErrRefused = errors.New("the credential was refused again after a refresh")
+	// ErrHelper: a refresh command failed or printed something else than one value.
+	ErrHelper = errors.New("the credential helper failed")
+	// ErrHelperTimeout: a refresh command took too long and was ended. It is ErrHelper as well.
+	ErrHelperTimeout = fmt.Errorf("%w: timeout", ErrHelper)
+	// ErrUntrusted: nobody has trusted this exact command.
+	ErrUntrusted = errors.New("the command is not trusted")
+	// ErrBadValue: the value cannot be used in this place, such as a line break in a header.
+	ErrBadValue = errors.New("the value does not fit this place")
+	// ErrBadPlaceholder: a ${cred:name} is malformed or stands where no secret may go.
+	ErrBadPlaceholder = errors.New("bad credential placeholder")
+	// ErrHost: the credential may not be sent to this host, or not over this scheme.
+	ErrHost = errors.New("the credential is not for this host")
+	// ErrCommand: the program may not get the credential, or the variable is one that no secret may set.
+	ErrCommand = errors.New("the credential is not for this command")
+	// ErrAudit: the operation could not be recorded, and Options.RequireAudit is set.
+	ErrAudit = errors.New("the audit log could not be written")
+	// ErrAuditChain: a record of the audit log was changed, removed, reordered or cut off.
+	ErrAuditChain = errors.New("the audit log was changed")
+	// ErrImport: the text is not of the format that it was said to be.
+	ErrImport = errors.New("cannot be imported")
+
+	// ErrSave: the change could not be made durable. The previous generation stands, unless SaveError.Visible.
 	ErrSave = errors.New("the store could not be saved")
 
 	// ErrRollback: the file is older than the anchor remembers.
@@ -123,3 +161,28 @@ func (e *LockedError) Error() string {
 
 // Unwrap returns ErrLocked and the error of the context.
 func (e *LockedError) Unwrap() []error { return []error{ErrLocked, e.cause} }
+
+// SaveError says how far a failed save came. It is ErrSave and the cause.
+type SaveError struct {
+	// Visible: every reader sees the change, but the disk did not confirm it: a power cut may take it back. Otherwise the
+	// previous generation stands.
+	Visible bool
+	cause   error
+}
+
+// Error names the cause and what stands now.
+func (e *SaveError) Error() string {
+	if e.Visible {
+		return fmt.Sprintf("credstore: %v for certain, the change is in place but may not survive a power cut; save again: %v", ErrSave, e.cause)
+	}
+	return fmt.Sprintf("credstore: %v, the previous generation stands: %v", ErrSave, e.cause)
+}
+
+// Unwrap returns ErrSave and the cause.
+func (e *SaveError) Unwrap() []error { return []error{ErrSave, e.cause} }
+
+// visible reports whether a failed save left the new generation in place.
+func visible(err error) bool {
+	var save *SaveError
+	return errors.As(err, &save) && save.Visible
+}

@@ -57,26 +57,11 @@ func readPrivateInfo(path string, limit int) ([]byte, fs.FileInfo, error) {
 }
 
 // createPrivate makes a new file, mode 0600 whatever the umask, durably; it refuses an existing one.
-func createPrivate(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+func createPrivate(d disk, path string, data []byte) error {
+	if err := writePrivate(d, path, data); err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if e := f.Chmod(0o600); err == nil && runtime.GOOS != "windows" {
-		err = e
-	}
-	if e := f.Sync(); err == nil {
-		err = e
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		_ = os.Remove(path)
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return d.SyncDir(filepath.Dir(path))
 }
 
 // makeDir makes a directory with mode 0700 and checks that nobody else can write into it.
@@ -110,9 +95,12 @@ func defaultStateDir() (string, error) {
 }
 
 // FileAnchor is an Anchor in a file of this path.
-func FileAnchor(path string) Anchor { return fileAnchor{path} }
+func FileAnchor(path string) Anchor { return fileAnchor{path, osDisk{}} }
 
-type fileAnchor struct{ path string }
+type fileAnchor struct {
+	path string
+	disk disk
+}
 
 func (f fileAnchor) Describe() string { return "file " + f.path }
 
@@ -137,12 +125,17 @@ func (f fileAnchor) Save(_ context.Context, record *AnchorRecord) error {
 		return err
 	}
 	temp := fmt.Sprintf("%s.%x.tmp", f.path, format.Random(8))
-	if err := createPrivate(temp, raw); err != nil {
+	if err := writePrivate(f.disk, temp, raw); err != nil {
 		return err
 	}
-	if err := os.Rename(temp, f.path); err != nil {
-		_ = os.Remove(temp)
+	if err := f.disk.Rename(temp, f.path); err != nil {
+		_ = f.disk.Remove(temp)
 		return err
 	}
-	return syncDir(filepath.Dir(f.path))
+	return f.disk.SyncDir(filepath.Dir(f.path))
 }
+
+// ReadPrivateFile reads a regular file that belongs to this user and that nobody else may read, up to limit bytes, and
+// follows no link. It is for key sources that live outside this package. Errors: ErrPermissions, ErrNotRegular,
+// ErrTooLarge, and those of the file system. The caller clears the bytes.
+func ReadPrivateFile(path string, limit int) ([]byte, error) { return readPrivate(path, limit) }

@@ -8,6 +8,11 @@ import (
 	"os"
 )
 
+const (
+	noFollow = 0
+	canChmod = false
+)
+
 // openNoFollow refuses a link or device by name first: there is no flag for it here.
 func openNoFollow(path string) (*os.File, error) {
 	info, err := os.Lstat(path)

@@ -10,9 +10,14 @@ import (
 	"syscall"
 )
 
+const (
+	noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	canChmod = true
+)
+
 // openNoFollow opens for reading without following a final link and without waiting for the other end of a pipe.
 func openNoFollow(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
 	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) || errors.Is(err, syscall.ENXIO) {
 		return nil, fmt.Errorf("credstore: %s: %w", path, ErrNotRegular)
 	}

@@ -1,12 +1,14 @@
 package credstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,6 +95,12 @@ type SourceInfo struct {
 	Kind       KeyKind
 	Protection Protection
 	Files      []string // absolute paths of key files, for Store.Files
+}
+
+// Forgetter is what a KeySource that makes its own keys implements as well. Rotate gives such a source a new key, and the
+// key of a slot that is gone is removed.
+type Forgetter interface {
+	Forget(context.Context, SlotInfo) error
 }
 
 // SlotInfo tells a source which slot is to be opened or made.
@@ -215,13 +223,13 @@ func (f fileSource) Enroll(ctx context.Context, slot SlotInfo) ([]byte, []byte, 
 func Environment(name string) KeySource { return &environmentSource{name: name} }
 
 // AutoKeyFile is the source of the zero Options: a file of 32 random bytes, mode 0600, in the state directory, made when
-// the store is made and named after the store's ID. Protection: obfuscation.
+// the slot is made and named after the store and the slot. Protection: obfuscation.
 func AutoKeyFile() KeySource { return autoSource{} }
 
 type autoSource struct{}
 
 func (autoSource) path(slot SlotInfo) string {
-	return filepath.Join(slot.StateDir, slot.StoreID+".key")
+	return filepath.Join(slot.StateDir, slot.StoreID+"-"+slot.SlotID+".key")
 }
 
 func (a autoSource) Info(slot SlotInfo) SourceInfo {
@@ -243,10 +251,110 @@ func (a autoSource) Unlock(_ context.Context, slot SlotInfo) ([]byte, error) {
 func (a autoSource) Enroll(_ context.Context, slot SlotInfo) ([]byte, []byte, error) {
 	key := make([]byte, keySize)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
-	if err := createPrivate(a.path(slot), key); err != nil {
+	if err := createPrivate(osDisk{}, a.path(slot), key); err != nil {
 		return nil, nil, fmt.Errorf("credstore: automatic key file: %w", err)
 	}
 	return key, nil, nil
+}
+
+// Forget removes the key file of a slot that is gone.
+func (a autoSource) Forget(_ context.Context, slot SlotInfo) error {
+	err := os.Remove(a.path(slot))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// PassphraseFile is a source that reads a passphrase (the first line) from a file that only its owner can read, as
+// container secrets are given. A missing file is an error. Protection: obfuscation, because the passphrase lies there in
+// the clear.
+func PassphraseFile(path string) KeySource { return passphraseFile{path} }
+
+type passphraseFile struct{ path string }
+
+func (p passphraseFile) Info(slot SlotInfo) SourceInfo {
+	info := fileSource(p).Info(slot)
+	info.Name, info.Kind = "passphrase file "+info.Files[0], PassphraseKey
+	return info
+}
+
+func (p passphraseFile) Unlock(context.Context, SlotInfo) ([]byte, error) {
+	raw, err := readPrivate(p.path, maxKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("credstore: passphrase file: %w", err)
+	}
+	line := bytes.TrimSuffix(bytes.TrimSuffix(raw, []byte("\n")), []byte("\r"))
+	if len(line) == 0 {
+		return nil, fmt.Errorf("credstore: passphrase file: %w", ErrEmptyPassphrase)
+	}
+	if bytes.ContainsAny(line, "\r\n\x00") {
+		clear(raw)
+		return nil, fmt.Errorf("credstore: passphrase file: %w: more than one line", ErrBadKey)
+	}
+	return line, nil
+}
+
+func (p passphraseFile) Enroll(ctx context.Context, slot SlotInfo) ([]byte, []byte, error) {
+	key, err := p.Unlock(ctx, slot)
+	return key, nil, err
+}
+
+// SystemdCredential is a source that reads the key that the service manager decrypted for this service
+// ($CREDENTIALS_DIRECTORY/name; systemd.exec(5), LoadCredentialEncrypted=). Forms as for KeyFile. Without
+// $CREDENTIALS_DIRECTORY the next source may try; a directory without the file is an error. Protection: environment, or
+// what the caller knows better: with a credential sealed to the TPM pass HardwareProtection.
+func SystemdCredential(name string, protection Protection) KeySource {
+	if protection == NoProtection {
+		protection = EnvironmentProtection
+	}
+	return systemdSource{name, protection}
+}
+
+type systemdSource struct {
+	name       string
+	protection Protection
+}
+
+func (s systemdSource) Info(SlotInfo) SourceInfo {
+	return SourceInfo{Name: "systemd credential " + s.name, Kind: RawKey, Protection: s.protection}
+}
+
+func (s systemdSource) Unlock(context.Context, SlotInfo) ([]byte, error) {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return nil, fmt.Errorf("$CREDENTIALS_DIRECTORY is not set: %w", ErrSourceAbsent)
+	}
+	if !filepath.IsAbs(dir) || s.name == "" || strings.ContainsAny(s.name, "/\\\x00") || s.name == "." || s.name == ".." {
+		return nil, fmt.Errorf("credstore: systemd credential %+q: %w: not a file name in an absolute directory", s.name, ErrBadKey)
+	}
+	f, err := openNoFollow(filepath.Join(dir, s.name))
+	if err != nil {
+		return nil, fmt.Errorf("credstore: systemd credential: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	// The manager may own the file and let the service read it by an access list, which shows as the group's bit.
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o037 != 0 {
+		return nil, &PermissionError{Path: f.Name(), Mode: info.Mode(), Reason: "a credential is a file that only the service reads"}
+	}
+	raw := make([]byte, maxKeyFile)
+	n, err := io.ReadFull(f, raw)
+	if err == nil {
+		return nil, fmt.Errorf("credstore: systemd credential: %w: over %d bytes", ErrBadKey, maxKeyFile-1)
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return parseKey(raw[:n], "systemd credential "+s.name)
+}
+
+func (s systemdSource) Enroll(ctx context.Context, slot SlotInfo) ([]byte, []byte, error) {
+	key, err := s.Unlock(ctx, slot)
+	return key, nil, err
 }
 
 const (

@@ -24,16 +24,38 @@ type Options struct {
 	ReadOnly bool
 	// InsecureFastKDF makes and accepts passphrase slots with a derivation so cheap that guessing is cheap too. For tests.
 	InsecureFastKDF bool
+	// Recover puts the kept previous generation in place of a store file that is missing or damaged, once, and accepts it
+	// as Reanchor does. The damaged file is kept as credentials.store.damaged. The last change is lost, so it is for a
+	// person to choose; Status tells of it.
+	Recover bool
+	// Audit says what the audit log records. The zero value records changes and exports.
+	Audit AuditPolicy
+	// RequireAudit refuses what cannot be recorded (ErrAudit). Without it the operation goes on and Status counts.
+	RequireAudit bool
+	// AuditNames writes the names of entries into the audit log in the clear. Without it a keyed hash stands there, because
+	// the store encrypts names: the same hash for the same name, see Store.HiddenName.
+	AuditNames bool
+	// Refresher returns what renews an entry, or nil if nothing does. It must be quick and do no I/O. See Get.
+	Refresher func(name string, meta Meta) Refresher
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+
+	disk    disk                 // nil: the real one
+	elapsed func() time.Duration // nil: the monotonic clock since Open
 }
 
 // Meta describes an entry. It is sealed with the entry: nobody can change it without the store's key.
 type Meta struct {
-	Label   string    `json:"label,omitempty"`
-	Hosts   []string  `json:"hosts,omitempty"`  // exact host names that the value may be sent to
-	Env     string    `json:"env,omitempty"`    // the variable that programs expect the value in
-	Expires time.Time `json:"expires,omitzero"` // zero: not known
+	Label string `json:"label,omitempty"`
+	// Hosts are the exact hosts that Transport may send the value to: "api.example.com" (the default port of its scheme)
+	// or "127.0.0.1:8080". Empty: none.
+	Hosts []string `json:"hosts,omitempty"`
+	// Env is the variable that programs expect the value in.
+	Env string `json:"env,omitempty"`
+	// Commands are the absolute paths of the programs that Command may give the value to. Empty: any that the caller names.
+	Commands []string `json:"commands,omitempty"`
+	// Expires is when the value ends for good. Zero: not known.
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // Entry describes an entry without its value.
@@ -63,4 +85,6 @@ type Status struct {
 	Rollback    string // "anchored (place)", or "unverified: why"
 	Slots       []SlotStatus
 	Warnings    []string
+	// AuditFailures counts the operations since Open that could not be recorded.
+	AuditFailures uint64
 }

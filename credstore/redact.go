@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -21,12 +22,19 @@ const minRedact = 8
 // unreadable replaces a whole text when the values to look for are not known.
 const unreadable = "[redacted: the credential store could not be read]"
 
-// Redactor replaces the values of a store by "[redacted]" wherever they appear raw, in base64 (standard and URL alphabet,
-// at each of the three alignments, so also inside a longer encoded text), hex, URL-escaped or JSON-escaped. Values that were
-// replaced or deleted since the Redactor was made stay redacted. If the store was never readable the whole text is replaced.
+// Redactor replaces by "[redacted]"
 //
-// It is a net, not a wall: a program that saw a value can spell it in a way that no list has (reversed, split, wrapped
-// base64). Values under 8 bytes or with fewer than 4 distinct bytes are skipped; Skipped names them.
+//   - the values and refresh tokens of a store wherever they appear raw, in base64 (standard and URL alphabet, at each of the
+//     three alignments, so also inside a longer encoded text, and wrapped into lines), hex (also wrapped), URL-escaped or
+//     JSON-escaped;
+//   - what looks like a credential of a known vendor, a private key in PEM, or NAME=value where the name says that it is a
+//     secret, whether the store knows it or not.
+//
+// Values that were replaced or deleted since the Redactor was made stay redacted. If the store was never readable the whole
+// text is replaced.
+//
+// It is a net, not a wall: a program that saw a value can spell it in a way that no list has (reversed, split, encrypted).
+// Values under 8 bytes or with fewer than 4 distinct bytes are skipped; Skipped names them.
 //
 // A Redactor is safe for concurrent use; each Writer is not.
 type Redactor struct {
@@ -35,7 +43,8 @@ type Redactor struct {
 	mu      sync.Mutex
 	seen    any // what load returned for the values in m
 	m       *matcher
-	known   map[string]struct{}
+	vendors []*vendorPattern
+	known   map[string]bool // form → whether it may be wrapped
 	skipped []string
 }
 
@@ -58,7 +67,12 @@ func (r *Redactor) current() *matcher {
 		return r.m
 	}
 	if r.known == nil {
-		r.known = map[string]struct{}{}
+		r.known = map[string]bool{}
+	}
+	if r.vendors == nil {
+		if r.vendors, err = loadPatterns(patternFile); err != nil {
+			return r.m // the embedded file is broken: everything is redacted
+		}
 	}
 	r.skipped = nil
 	for name, value := range values {
@@ -67,14 +81,16 @@ func (r *Redactor) current() *matcher {
 				r.skipped = append(r.skipped, name)
 				return nil
 			}
-			for _, form := range forms(b) {
-				r.known[form] = struct{}{}
-			}
+			forms(b, func(form string, wrapped bool) {
+				if len(form) >= minRedact {
+					r.known[form] = r.known[form] || wrapped
+				}
+			})
 			return nil
 		})
 	}
 	slices.Sort(r.skipped)
-	r.m, r.seen = newMatcher(r.known), version
+	r.m, r.seen = newMatcher(r.known, r.vendors), version
 	return r.m
 }
 
@@ -84,22 +100,40 @@ func (r *Redactor) Bytes(text []byte) []byte {
 	if m == nil {
 		return []byte(unreadable)
 	}
-	out, _, _ := m.scan(nil, text, 0, true)
+	out, _ := m.scan(make([]byte, 0, len(text)+len(text)/16), text, &scanState{}, true)
 	return out
 }
 
 // String returns text redacted.
 func (r *Redactor) String(text string) string { return string(r.Bytes([]byte(text))) }
 
+// Error returns an error with the same chain whose text is redacted, nil for nil. errors.Is and As still find what is
+// inside, unredacted.
+func (r *Redactor) Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &redactedError{text: r.String(err.Error()), err: err}
+}
+
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.err }
+
 // Writer returns a writer that redacts what it passes on to w, also where a value is split over several writes. It holds
-// back as many bytes as the longest form of a value; Close writes them and does not close w.
+// back only what may be the beginning of a value (or an unfinished line that begins like a variable); Close writes that and
+// does not close w.
 func (r *Redactor) Writer(w io.Writer) io.WriteCloser { return &redactingWriter{r: r, w: w} }
 
 type redactingWriter struct {
 	r      *Redactor
 	w      io.Writer
 	held   []byte
-	cover  int // how many bytes of held belong to a value that was already replaced
+	state  scanState
 	closed bool
 	said   bool
 }
@@ -132,10 +166,10 @@ func (w *redactingWriter) flush(final bool) error {
 		if len(w.held) > 0 && !w.said {
 			out, w.said = []byte(unreadable), true
 		}
-		w.held, w.cover = w.held[:0], 0
+		w.held, w.state = w.held[:0], scanState{}
 	} else {
 		var used int
-		out, used, w.cover = m.scan(nil, w.held, w.cover, final)
+		out, used = m.scan(nil, w.held, &w.state, final)
 		w.held = append(w.held[:0], w.held[used:]...)
 	}
 	if len(out) == 0 {
@@ -157,31 +191,33 @@ func distinct(b []byte) int {
 	return n
 }
 
-// forms returns the spellings of value that are searched for.
-func forms(value []byte) []string {
-	out := []string{string(value), hex.EncodeToString(value), strings.ToUpper(hex.EncodeToString(value))}
+// forms calls add for the spellings of value that are searched for, and whether line breaks may stand inside.
+func forms(value []byte, add func(form string, wrapped bool)) {
+	add(string(value), false)
+	add(hex.EncodeToString(value), true)
+	add(strings.ToUpper(hex.EncodeToString(value)), true)
 	for _, escaped := range []string{url.QueryEscape(string(value)), url.PathEscape(string(value))} {
-		out = append(out, escaped, lowerPercent(escaped))
+		add(escaped, false)
+		add(lowerPercent(escaped), false)
 	}
 	if quoted, err := json.Marshal(string(value)); err == nil {
-		out = append(out, string(quoted[1:len(quoted)-1]))
+		add(string(quoted[1:len(quoted)-1]), false)
 	}
 	var plain bytes.Buffer
 	e := json.NewEncoder(&plain)
 	e.SetEscapeHTML(false)
 	if e.Encode(string(value)) == nil {
 		quoted := bytes.TrimSuffix(plain.Bytes(), []byte("\n"))
-		out = append(out, string(quoted[1:len(quoted)-1]))
+		add(string(quoted[1:len(quoted)-1]), false)
 	}
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift := range 3 {
 			padded := append(make([]byte, shift), value...)
 			text := enc.EncodeToString(padded)
 			// Only the characters that the value alone decides: the first ones share bits with what stands before it.
-			out = append(out, text[(shift*8+5)/6:len(padded)*8/6])
+			add(text[(shift*8+5)/6:len(padded)*8/6], true)
 		}
 	}
-	return slices.DeleteFunc(out, func(f string) bool { return len(f) < minRedact })
 }
 
 func lowerPercent(s string) string {
@@ -194,72 +230,302 @@ func lowerPercent(s string) string {
 	return string(b)
 }
 
-// matcher finds the longest of many patterns at a position. A bit set over the first two bytes rejects almost every
-// position; the first four bytes select the candidates.
-type matcher struct {
-	first   [1 << 10]uint64
-	by4     map[[4]byte][]string // longest first
-	longest int
+// form is one spelling of a value.
+type form struct {
+	text    string
+	wrapped bool // line breaks and indentation may stand inside
 }
 
-func newMatcher(patterns map[string]struct{}) *matcher {
-	m := &matcher{by4: map[[4]byte][]string{}}
-	for p := range patterns {
-		pair := uint(p[0]) | uint(p[1])<<8
-		m.first[pair>>6] |= 1 << (pair & 63)
-		key := [4]byte([]byte(p[:4]))
-		m.by4[key] = append(m.by4[key], p)
-		m.longest = max(m.longest, len(p))
+// vendorPrefix is one prefix of a row.
+type vendorPrefix struct {
+	row    *vendorPattern
+	prefix string
+}
+
+// matcher finds the longest of many forms at a position, or a vendor's pattern. A bit set over a hash of four bytes rejects
+// almost every position; the four bytes select the candidates.
+type matcher struct {
+	filter  []uint64
+	shift   uint
+	forms   map[uint32][]form         // by their first four bytes, longest first
+	vendors map[uint32][]vendorPrefix // by their first four bytes
+	inLine  map[uint32][]form         // tails of wrapped forms, for a line break within their first four bytes
+	starts  map[string]struct{}       // the first one, two and three bytes of everything
+	env     bool
+}
+
+func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+
+func (m *matcher) bit(key uint32) uint32 { return key * 0x9E3779B1 >> m.shift }
+
+func newMatcher(known map[string]bool, rows []*vendorPattern) *matcher {
+	m := &matcher{forms: map[uint32][]form{}, vendors: map[uint32][]vendorPrefix{}, inLine: map[uint32][]form{}, starts: map[string]struct{}{}}
+	start := func(text string) {
+		for n := 1; n <= 3; n++ {
+			m.starts[text[:n]] = struct{}{}
+		}
 	}
-	for _, list := range m.by4 {
-		slices.SortFunc(list, func(a, b string) int { return len(b) - len(a) })
+	for text, wrapped := range known {
+		start(text)
+		f := form{text, wrapped}
+		key := le32([]byte(text[:4]))
+		m.forms[key] = append(m.forms[key], f)
+		for skip := 1; wrapped && skip < 4 && len(text)-skip >= minRedact; skip++ {
+			tail := form{text[skip:], true}
+			key := le32([]byte(tail.text[:4]))
+			m.inLine[key] = append(m.inLine[key], tail)
+		}
+	}
+	for _, group := range []map[uint32][]form{m.forms, m.inLine} {
+		for _, list := range group {
+			slices.SortFunc(list, func(a, b form) int { return len(b.text) - len(a.text) })
+		}
+	}
+	for _, row := range rows {
+		if row.Rest == restEnv {
+			m.env = true
+			continue
+		}
+		for _, prefix := range row.Prefixes {
+			if len(prefix) > 3 {
+				start(prefix)
+				key := le32([]byte(prefix[:4]))
+				m.vendors[key] = append(m.vendors[key], vendorPrefix{row, prefix})
+				continue
+			}
+			start(prefix)
+			for c := range 256 { // the byte after a short prefix
+				if wordByte(byte(c)) || row.ID == "url-password" && tokenByte(byte(c)) {
+					key := le32([]byte{prefix[0], prefix[1], prefix[2], byte(c)})
+					m.vendors[key] = append(m.vendors[key], vendorPrefix{row, prefix})
+				}
+			}
+		}
+	}
+	// 64 bits for each key keep the filter sparse: one position in 64 gets further by chance.
+	size := uint(16)
+	for 1<<size < 64*(len(m.forms)+len(m.vendors)) && size < 26 {
+		size++
+	}
+	m.shift, m.filter = 32-size, make([]uint64, 1<<size/64)
+	set := func(key uint32) { b := m.bit(key); m.filter[b>>6] |= 1 << (b & 63) }
+	for key := range m.forms {
+		set(key)
+	}
+	for key := range m.vendors {
+		set(key)
 	}
 	return m
 }
 
-// at returns the length of the longest pattern that starts text, or 0.
-func (m *matcher) at(text []byte) int {
-	if len(text) < minRedact {
-		return 0
+// match returns how much of text the form covers, 0 if it does not. more: text ends inside the form.
+func (f form) match(text []byte) (n int, more bool) {
+	if !f.wrapped {
+		if len(text) < len(f.text) {
+			return 0, string(text) == f.text[:len(text)]
+		}
+		if string(text[:len(f.text)]) == f.text {
+			return len(f.text), false
+		}
+		return 0, false
 	}
-	pair := uint(text[0]) | uint(text[1])<<8
-	if m.first[pair>>6]&(1<<(pair&63)) == 0 {
-		return 0
-	}
-	for _, p := range m.by4[[4]byte(text[:4])] {
-		if len(p) <= len(text) && string(text[:len(p)]) == p {
-			return len(p)
+	i, breaks := 0, false
+	for j := 0; j < len(f.text); {
+		if i == len(text) {
+			return 0, true
+		}
+		switch c := text[i]; {
+		case c == f.text[j]:
+			i, j, breaks = i+1, j+1, false
+		case j > 0 && (c == '\n' || c == '\r'):
+			i, breaks = i+1, true
+		case breaks && (c == ' ' || c == '\t'):
+			i++
+		default:
+			return 0, false
+		}
+		if i > 8*len(f.text)+64 { // mostly blanks: not a wrapped text
+			return 0, false
 		}
 	}
-	return 0
+	return i, false
 }
 
-// scan appends src to dst with each value replaced. The first cover bytes of src belong to a value already replaced.
-// Unless final, it stops where a pattern could reach beyond src. It returns how many bytes of src were used and the cover
-// of what is left. Values that overlap are covered together, so no piece of the second stays.
-func (m *matcher) scan(dst, src []byte, cover int, final bool) ([]byte, int, int) {
-	end := len(src)
-	if !final && m.longest > 0 {
-		end = max(0, len(src)-m.longest+1)
+// longestOf tries the forms, longest first.
+func longestOf(list []form, text []byte, final bool) (n int, more bool) {
+	for _, f := range list {
+		k, cut := f.match(text)
+		if cut && !final {
+			return 0, true
+		}
+		if k > 0 {
+			return k, false
+		}
 	}
-	dst = slices.Grow(dst, end)
-	from := min(cover, end)
-	for i := 0; i < end; i++ {
-		n := m.at(src[i:])
-		if n == 0 || i+n <= cover {
-			continue
+	return 0, false
+}
+
+// at returns which part of text, which begins after before, is a secret: what follows skip, up to n. more: that is not known
+// before text goes on.
+func (m *matcher) at(text []byte, before byte, final bool) (skip, n int, more bool) {
+	if len(text) < 4 {
+		_, more = m.starts[string(text)]
+		return 0, 0, more && !final
+	}
+	key := le32(text)
+	if n, more = longestOf(m.forms[key], text, final); more {
+		return 0, 0, true
+	}
+	known := n > 0
+	for _, v := range m.vendors[key] {
+		k, cut := v.row.match(text, v.prefix, before, final)
+		if cut {
+			return 0, 0, true
 		}
-		if i >= cover {
-			if i > from {
-				dst = append(dst, src[from:i]...)
+		if k > n {
+			n = k
+			if v.row.Keep && !known {
+				skip = len(v.prefix)
+			} else {
+				skip = 0
 			}
-			dst = append(dst, redacted...)
 		}
-		cover = i + n
-		from = min(cover, end)
+	}
+	return skip, n, false
+}
+
+// line looks at a line as a whole: a variable with a secret's name, or the rest of a form that was wrapped. It returns the
+// place of the secret, -1 if there is none.
+func (m *matcher) line(text []byte, variables, final bool) (at, n int, more bool) {
+	if m.env && variables {
+		from, to, more := matchVariable(text, final)
+		if more {
+			return -1, 0, true
+		}
+		if to > from {
+			return from, to - from, false
+		}
+	}
+	k := 0
+	for k < len(text) && (text[k] == ' ' || text[k] == '\t') {
+		k++
+	}
+	if k+4 > len(text) {
+		return -1, 0, !final && len(m.inLine) > 0 && len(text) < 64
+	}
+	if n, more = longestOf(m.inLine[le32(text[k:])], text[k:], final); more || n > 0 {
+		return k, n, more
+	}
+	return -1, 0, false
+}
+
+// scanState is what a scan leaves for the next piece of the same text.
+type scanState struct {
+	before byte // the last byte of the piece before; 0 at the start of the text
+	cover  int  // how many bytes of the next piece belong to a secret that was already replaced
+	pem    bool // inside a private key that was longer than what is held back
+}
+
+// scan appends src to dst with each secret replaced and returns how many bytes of src were used: unless final, it stops
+// where a secret could reach beyond src. Secrets that overlap are covered together, so no piece of the second stays.
+func (m *matcher) scan(dst, src []byte, st *scanState, final bool) ([]byte, int) {
+	cover := st.cover
+	if st.pem {
+		end := bytes.Index(src, pemEnd)
+		if end < 0 {
+			keep := 0
+			if !final {
+				keep = min(len(src), len(pemEnd)-1)
+			}
+			return dst, len(src) - keep
+		}
+		last := end + len(pemEnd)
+		tail := src[last:min(len(src), last+64)]
+		dashes := bytes.Index(tail, []byte("-----"))
+		if dashes < 0 && len(tail) < 64 && !final {
+			return dst, end
+		}
+		st.pem = false
+		if dashes >= 0 {
+			last += dashes + 5
+		}
+		cover = max(cover, last)
+	}
+	from, end, i := min(cover, len(src)), len(src), 0
+	hide := func(at, n int) {
+		if at+n <= cover {
+			return
+		}
+		if at >= cover {
+			dst = append(append(dst, src[min(from, at):at]...), redacted...)
+		}
+		cover = at + n
+		from = min(cover, len(src))
+	}
+	filter, shift := m.filter, m.shift
+	looked := -1             // the start of the line that was looked at as a whole
+	laterAt, laterN := -1, 0 // a secret further on in that line
+scan:
+	for i < len(src) {
+		if i == laterAt {
+			hide(laterAt, laterN)
+			laterAt = -1
+		}
+		before := st.before
+		if i > 0 {
+			before = src[i-1]
+		}
+		if (before == 0 || before == '\n') && looked != i {
+			looked, laterAt = i, -1
+			var more bool
+			if laterAt, laterN, more = m.line(src[i:], i >= cover, final); more {
+				end = i
+				break scan
+			}
+			if laterAt >= 0 {
+				laterAt += i
+				continue
+			}
+		}
+		// To the end of the line or the secret further on.
+		stop := bytes.IndexByte(src[i:], '\n')
+		if stop < 0 {
+			stop = len(src)
+		} else {
+			stop += i + 1
+		}
+		if laterAt > i {
+			stop = min(stop, laterAt)
+		}
+		for ; i < stop; i++ {
+			if i+4 <= len(src) {
+				b := le32(src[i:]) * 0x9E3779B1 >> shift
+				if filter[b>>6]&(1<<(b&63)) == 0 {
+					continue
+				}
+			}
+			if i > 0 {
+				before = src[i-1]
+			}
+			skip, n, more := m.at(src[i:], before, final)
+			if more {
+				end = i
+				break scan
+			}
+			if n > 0 {
+				if !final && i+n == len(src) && bytes.HasPrefix(src[i:], []byte("-----BEGIN ")) && !bytes.Contains(src[i:], pemEnd) {
+					st.pem = true
+				}
+				hide(i+skip, n-skip)
+			}
+		}
 	}
 	if end > from {
 		dst = append(dst, src[from:end]...)
 	}
-	return dst, end, max(0, cover-end)
+	if end > 0 {
+		st.before = src[end-1]
+	}
+	st.cover = max(0, cover-end)
+	return dst, end
 }

@@ -3,11 +3,16 @@ package credstore
 import (
 	"bytes"
 	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
+	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // redacted is what a Secret prints as.
@@ -27,19 +32,50 @@ type Secret struct {
 }
 
 // NewSecret returns a Secret that holds a copy of value. The caller still owns value and should clear it.
-func NewSecret(value []byte) Secret {
-	held := bytes.Clone(value)
-	return Secret{with: func(f func([]byte) error) error { return f(held) }}
+func NewSecret(value []byte) Secret { return ownSecret(bytes.Clone(value)) }
+
+// held is what a Secret's closure points to.
+type held struct {
+	mu    sync.RWMutex
+	bytes []byte
+}
+
+// ownSecret takes value over. Its bytes are cleared by Clear, or when the garbage collector finds the Secret gone.
+func ownSecret(value []byte) Secret {
+	h := &held{bytes: value}
+	runtime.AddCleanup(h, func(b []byte) { clear(b) }, value)
+	return Secret{with: h.with}
+}
+
+func (h *held) with(f func([]byte) error) error {
+	if f == nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		clear(h.bytes)
+		h.bytes = nil
+		return nil
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	defer runtime.KeepAlive(h)
+	return f(h.bytes)
+}
+
+// Clear overwrites the bytes of this Secret and of all its copies, which are empty from then on. Without Clear they are
+// overwritten some time after the last copy is gone.
+func (s Secret) Clear() {
+	if s.with == nil {
+		return
+	}
+	_ = s.with(nil)
 }
 
 // Use calls f with a copy of the bytes and clears the copy when f returns or panics. f must not keep the slice.
 // Use returns what f returns. An empty Secret gives f an empty slice.
 func (s Secret) Use(f func([]byte) error) error {
-	return s.view(func(held []byte) error {
-		private := bytes.Clone(held)
-		defer clear(private)
-		return f(private)
-	})
+	private := s.bytes()
+	defer clear(private)
+	return wiped(func() error { return f(private) })
 }
 
 // view gives f the held bytes themselves; f neither keeps nor changes them.
@@ -60,11 +96,11 @@ func (s Secret) Len() int {
 // Equal reports whether both secrets hold the same bytes, in time that depends only on their lengths.
 func (s Secret) Equal(other Secret) bool {
 	equal := false
-	_ = s.view(func(a []byte) error {
-		return other.view(func(b []byte) error {
-			equal = subtle.ConstantTimeCompare(a, b) == 1
-			return nil
-		})
+	mine := s.bytes() // a copy: two read locks of one Secret could wait for a Clear between them
+	defer clear(mine)
+	_ = other.view(func(b []byte) error {
+		equal = subtle.ConstantTimeCompare(mine, b) == 1
+		return nil
 	})
 	return equal
 }
@@ -88,13 +124,74 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // UnmarshalJSON takes a JSON string. It returns ErrRedactedValue for "[redacted]", so that a configuration which was
-// written with the secret hidden cannot be read back over the real key. The decoder's own copies are not cleared.
+// written with the secret hidden cannot be read back over the real key. It makes no copy that is not cleared; the decoder
+// may.
 func (s *Secret) UnmarshalJSON(data []byte) error {
-	var text string
-	if json.Unmarshal(data, &text) != nil {
+	text, ok := unquote(data)
+	if !ok {
 		return errors.New("credstore: a secret in JSON must be a string")
 	}
-	return s.UnmarshalText([]byte(text))
+	defer clear(text)
+	return s.UnmarshalText(text)
+}
+
+// unquote decodes a JSON string without the immutable copy that a Go string would be.
+func unquote(data []byte) ([]byte, bool) {
+	data = bytes.TrimSpace(data)
+	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' || !json.Valid(data) {
+		return nil, false
+	}
+	data = data[1 : len(data)-1]
+	out := make([]byte, 0, len(data))
+	for i := 0; i < len(data); i++ {
+		if data[i] != '\\' {
+			out = append(out, data[i])
+			continue
+		}
+		i++
+		switch data[i] { // json.Valid has seen that something stands here
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r := hexRune(data[i+1:])
+			i += 4
+			if utf16.IsSurrogate(r) {
+				low := rune(-1)
+				if i+6 < len(data) && data[i+1] == '\\' && data[i+2] == 'u' {
+					low = hexRune(data[i+3:])
+				}
+				if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+					r = pair
+					i += 6
+				} else {
+					r = utf8.RuneError
+				}
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			out = append(out, data[i])
+		}
+	}
+	return out, true
+}
+
+func hexRune(digits []byte) rune {
+	var b [2]byte
+	if len(digits) < 4 {
+		return -1
+	}
+	if _, err := hex.Decode(b[:], digits[:4]); err != nil {
+		return -1
+	}
+	return rune(b[0])<<8 | rune(b[1])
 }
 
 // UnmarshalText takes the bytes of text. It returns ErrRedactedValue for "[redacted]".

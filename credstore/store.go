@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ const (
 	dataFile   = "credentials.store"
 	backupFile = "credentials.store.bak"
 	lockFile   = "credentials.lock"
+	lockDir    = "credentials.locks" // one lock for each entry that is being refreshed
 	tempMark   = ".credentials-"
 )
 
@@ -41,21 +43,28 @@ var kdfTurn = make(chan struct{}, 1)
 // Store is an open credential store. It is safe for concurrent use by goroutines and by processes.
 type Store struct {
 	dir      string
+	file     string // the store file
 	options  Options
 	policy   format.KDFPolicy
 	stateDir string
 	anchor   Anchor
 	redactor func() *Redactor
 
+	start time.Time
+
 	mu       sync.Mutex
 	closed   bool
-	dek      []byte
+	page     *keyPage
+	dek      []byte // lies in page; nil until unlocked
 	kid      []byte
 	source   SourceInfo
+	slot     string // the ID of the slot that opened the store
 	now      *snapshot
 	high     uint64 // the newest generation this process has seen
 	rollback string
 	warnings []string
+	log      auditState
+	renewal  renewalState
 }
 
 // snapshot is one generation of the file; it never changes.
@@ -64,6 +73,7 @@ type snapshot struct {
 	header *format.Header
 	body   *format.Body
 	hash   [32]byte
+	metas  map[string]*storedMeta // those that were asked for
 }
 
 // Open opens the store in dir and makes it if there is none. It makes dir (mode 0700) and the state directory as needed.
@@ -81,7 +91,13 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("credstore: empty directory name")
 	}
-	s := &Store{options: options, policy: format.DefaultPolicy(), stateDir: options.StateDir, anchor: options.Anchor}
+	if options.disk == nil {
+		options.disk = osDisk{}
+	}
+	s := &Store{options: options, policy: format.DefaultPolicy(), stateDir: options.StateDir, anchor: options.Anchor, start: time.Now()}
+	if s.options.elapsed == nil {
+		s.options.elapsed = func() time.Duration { return time.Since(s.start) }
+	}
 	if options.InsecureFastKDF {
 		s.policy = format.FastPolicy()
 		s.warnings = append(s.warnings, "InsecureFastKDF is set: passphrase slots are cheap to guess")
@@ -111,10 +127,10 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 		}
 		*d = absolute
 	}
-	s.dir = dir
+	s.dir, s.file = dir, filepath.Join(dir, dataFile)
 	if s.anchor == nil {
 		place := format.Hash([]byte(dir))
-		s.anchor = FileAnchor(filepath.Join(s.stateDir, hex.EncodeToString(place[:16])+".anchor"))
+		s.anchor = fileAnchor{filepath.Join(s.stateDir, hex.EncodeToString(place[:16])+".anchor"), options.disk}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,11 +138,31 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	if errors.Is(err, fs.ErrNotExist) && !options.ReadOnly {
 		err = s.create(ctx)
 	}
+	if err != nil && options.Recover && !options.ReadOnly {
+		err = s.recover(ctx, err)
+	}
 	if err != nil {
-		clear(s.dek)
+		s.forgetKey()
 		return nil, err
 	}
+	s.checkAudit()
 	return s, nil
+}
+
+// holdKey keeps a copy of dek in the key page and clears dek.
+func (s *Store) holdKey(dek, kid []byte) {
+	if s.page == nil {
+		s.page = newKeyPage()
+		runtime.AddCleanup(s, func(p *keyPage) { p.release() }, s.page)
+	}
+	s.dek, s.kid = s.page.hold(dek), kid
+}
+
+func (s *Store) forgetKey() {
+	s.dek, s.now = nil, nil
+	if s.page != nil {
+		s.page.release()
+	}
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
@@ -146,51 +182,49 @@ func (s *Store) create(ctx context.Context) error {
 		return fmt.Errorf("credstore: %w: %s: %w", ErrAnchor, s.anchor.Describe(), err)
 	}
 	if record != nil && record.Committed != nil && !s.options.Reanchor {
-		return fmt.Errorf("credstore: %s: %w: restore it (%s holds the generation before), or open with Options.Reanchor to start anew", s.path(dataFile), ErrStoreMissing, backupFile)
+		return fmt.Errorf("credstore: %s: %w: restore it (%s holds the generation before), or open with Options.Reanchor to start anew", s.file, ErrStoreMissing, backupFile)
 	}
 	h, dek := format.NewHeader()
-	source, err := s.enroll(ctx, h, dek)
+	forget, err := s.enroll(ctx, h, dek)
 	if err != nil {
 		clear(dek)
 		return err
 	}
-	s.dek, s.kid, s.source = dek, h.KID, source
 	body := &format.Body{Created: s.options.Now().UTC(), AnchorKey: format.Random(format.KeySize), Entries: map[string]*format.Entry{}}
+	tx := &Tx{store: s, header: *h, body: body, dek: dek}
+	tx.record("create", "", nil)
 	s.rollback = "anchored (" + s.anchor.Describe() + ")"
-	return s.save(ctx, &snapshot{header: h, body: body}, body, nil)
+	if err = s.save(ctx, &snapshot{header: h, body: body}, tx, nil); err != nil && !visible(err) {
+		forget()
+	}
+	return err
 }
 
-// enroll puts the first slot into h, from the first source that is not absent.
-func (s *Store) enroll(ctx context.Context, h *format.Header, dek []byte) (SourceInfo, error) {
+// enroll puts the first slot into h, from the first source that is not absent. forget takes a key that was made back.
+func (s *Store) enroll(ctx context.Context, h *format.Header, dek []byte) (forget func(), err error) {
+	var absent []error
 	for _, source := range s.options.Keys {
-		about := SlotInfo{StoreID: hex.EncodeToString(h.ID), StateDir: s.stateDir}
-		info := source.Info(about)
-		typ, ok := slotType(info.Kind)
-		if !ok {
-			return info, fmt.Errorf("credstore: %s: %w: unknown kind", info.Name, ErrBadKey)
-		}
-		if info.Protection < s.options.RequireProtection {
-			return info, fmt.Errorf("credstore: %s gives %s: %w %s", info.Name, info.Protection, ErrProtection, s.options.RequireProtection)
-		}
-		slot := s.policy.NewSlot(info.Kind == PassphraseKey, typ)
-		about.SlotID = hex.EncodeToString(slot.ID)
-		key, data, err := source.Enroll(ctx, about)
+		slot, key, err := s.newSlot(ctx, hex.EncodeToString(h.ID), source)
 		if errors.Is(err, ErrSourceAbsent) {
+			absent = append(absent, err)
+			s.warn("a key source was absent when the store was made: " + err.Error())
 			continue
 		}
 		if err != nil {
-			return info, err
+			return nil, err
 		}
-		slot.Data = data
-		err = s.slow(ctx, info.Kind, func() error { return s.policy.Wrap(h, slot, key, dek) })
+		about := s.about(hex.EncodeToString(h.ID), slot)
+		err = s.wrap(ctx, h, slot, source, key, dek)
 		clear(key)
 		if err != nil {
-			return info, keyError(info, err)
+			s.forgetSlot(ctx, source, about)
+			return nil, err
 		}
 		h.Slots = append(h.Slots, *slot)
-		return info, nil
+		s.source, s.slot = source.Info(about), about.SlotID
+		return func() { s.forgetSlot(ctx, source, about) }, nil
 	}
-	return SourceInfo{}, fmt.Errorf("credstore: %w", ErrNoKey)
+	return nil, fmt.Errorf("credstore: %w", errors.Join(append([]error{ErrNoKey}, absent...)...))
 }
 
 // keyError says which source was wrong.
@@ -232,29 +266,30 @@ func (s *Store) slow(ctx context.Context, k KeyKind, f func() error) error {
 // unlock finds the data key of h with the sources in order.
 func (s *Store) unlock(ctx context.Context, h *format.Header) error {
 	tried := false
+	absent := []error{ErrNoKey}
 	for _, source := range s.options.Keys {
-		about := SlotInfo{StoreID: hex.EncodeToString(h.ID), StateDir: s.stateDir}
-		info := source.Info(about)
-		typ, ok := slotType(info.Kind)
+		typ, ok := slotType(source.Info(s.about(hex.EncodeToString(h.ID), nil)).Kind)
 		if !ok {
-			return fmt.Errorf("credstore: %s: %w: unknown kind", info.Name, ErrBadKey)
+			return fmt.Errorf("credstore: %w: a source of unknown kind", ErrBadKey)
 		}
 		var key []byte // asked for once, unless the slot has a say in it
 		for i := range h.Slots {
 			slot := &h.Slots[i]
-			if slot.Type != typ && !(info.Kind == PassphraseKey && slot.Type == format.PBKDF2) {
+			if slot.Type != typ && !(typ == format.Argon2id && slot.Type == format.PBKDF2) {
 				continue
 			}
+			about := s.about(hex.EncodeToString(h.ID), slot)
+			info := source.Info(about)
 			if info.Protection < s.options.RequireProtection {
 				return fmt.Errorf("credstore: %s gives %s: %w %s", info.Name, info.Protection, ErrProtection, s.options.RequireProtection)
 			}
-			if key == nil || slot.Data != nil {
+			if key == nil || ownKey(source) || slot.Data != nil {
 				clear(key)
 				var err error
-				about.SlotID, about.Data = hex.EncodeToString(slot.ID), slot.Data
 				key, err = source.Unlock(ctx, about)
 				if errors.Is(err, ErrSourceAbsent) {
-					break
+					absent = append(absent, fmt.Errorf("%s: %w", info.Name, err))
+					continue
 				}
 				if err != nil {
 					return err
@@ -264,8 +299,11 @@ func (s *Store) unlock(ctx context.Context, h *format.Header) error {
 			err := s.slow(ctx, info.Kind, func() (err error) { dek, err = s.policy.Unwrap(h, slot, key); return err })
 			if err == nil {
 				clear(key)
-				clear(s.dek)
-				s.dek, s.kid, s.source = dek, h.KID, info
+				for _, err := range absent[1:] {
+					s.warn("a key source before " + info.Name + " was absent: " + err.Error())
+				}
+				s.holdKey(dek, h.KID)
+				s.source, s.slot = info, about.SlotID
 				return nil
 			}
 			tried = true
@@ -277,24 +315,31 @@ func (s *Store) unlock(ctx context.Context, h *format.Header) error {
 		clear(key)
 	}
 	if tried {
-		return fmt.Errorf("credstore: %s: %w", s.path(dataFile), ErrWrongKey)
+		return fmt.Errorf("credstore: %s: %w", s.file, ErrWrongKey)
 	}
-	return fmt.Errorf("credstore: %s: %w (offered: %s)", s.path(dataFile), ErrNoKey, s.sourceNames(h))
+	return fmt.Errorf("credstore: %s: %w (offered: %s)", s.file, errors.Join(absent...), s.sourceNames(h))
 }
 
 func (s *Store) sourceNames(h *format.Header) string {
 	names := make([]string, 0, len(s.options.Keys))
 	for _, source := range s.options.Keys {
-		names = append(names, source.Info(SlotInfo{StoreID: hex.EncodeToString(h.ID), StateDir: s.stateDir}).Name)
+		names = append(names, source.Info(s.about(hex.EncodeToString(h.ID), nil)).Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// warn keeps a sentence for Status.
+func (s *Store) warn(text string) {
+	if len(s.warnings) < 32 && !slices.Contains(s.warnings, text) {
+		s.warnings = append(s.warnings, text)
+	}
 }
 
 // load returns the present generation without the lock: a rename replaces the file at once, so what is read is whole.
 // Only when the anchor disagrees, which may be a save in progress, it looks again under the lock.
 func (s *Store) load(ctx context.Context) (*snapshot, error) {
 	if s.now != nil {
-		if info, err := os.Lstat(s.path(dataFile)); err == nil && sameFile(info, s.now.info) {
+		if info, err := os.Lstat(s.file); err == nil && sameFile(info, s.now.info) {
 			return s.now, nil
 		}
 	}
@@ -330,7 +375,7 @@ func (s *Store) loadLocked(ctx context.Context) (*snapshot, error) {
 	verdict, settle := s.judge(ctx, snap)
 	if verdict != nil && (settle || s.options.Reanchor) {
 		if !settle {
-			s.warnings = append(s.warnings, "accepted by Options.Reanchor: "+verdict.Error())
+			s.warn("accepted by Options.Reanchor: " + verdict.Error())
 			s.options.Reanchor = false
 		} else if !errors.Is(verdict, errUnsettled) {
 			s.rollback = "unverified: " + verdict.Error()
@@ -362,7 +407,7 @@ func (s *Store) adopt(snap *snapshot) *snapshot {
 
 // read reads, checks and decrypts the file.
 func (s *Store) read(ctx context.Context) (*snapshot, error) {
-	path := s.path(dataFile)
+	path := s.file
 	raw, info, err := readPrivateInfo(path, format.MaxFile)
 	if err != nil {
 		return nil, err
@@ -378,7 +423,10 @@ func (s *Store) read(ctx context.Context) (*snapshot, error) {
 		return nil, fmt.Errorf("credstore: %s: %w: its ID is not the one that %s remembers; restore the file, or open with Options.Reanchor", path, ErrStoreReplaced, s.anchor.Describe())
 	}
 	if s.dek == nil || !slices.Equal(s.kid, h.KID) {
-		if err := s.unlock(ctx, h); err != nil {
+		had := s.dek != nil
+		if err := s.unlock(ctx, h); err != nil && had {
+			return nil, fmt.Errorf("%w: %w", ErrKeyChanged, err)
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -397,13 +445,16 @@ var errUnsettled = errors.New("a save was not committed")
 
 // judge compares a generation with the anchor. settle: under the lock the difference may be put right.
 func (s *Store) judge(ctx context.Context, snap *snapshot) (verdict error, settle bool) {
-	path := s.path(dataFile)
+	path := s.file
 	if snap.body.Generation < s.high {
 		return &RollbackError{Have: snap.body.Generation, Want: s.high}, false
 	}
 	record, err := s.anchor.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("credstore: %w: %s: %w; remove it, or open with Options.Reanchor", ErrAnchor, s.anchor.Describe(), err), false
+	}
+	if record == nil && s.source.Kind == AgeKey {
+		return fmt.Errorf("credstore: %w: %s has no record, and anybody can make a store that an age identity opens; if this one is yours, open it once with Options.Reanchor", ErrAnchor, s.anchor.Describe()), false
 	}
 	if record == nil {
 		return fmt.Errorf("credstore: %w: %s did not exist when the store was opened", ErrAnchor, s.anchor.Describe()), !s.options.StrictAnchor
@@ -443,66 +494,80 @@ func (s *Store) saveAnchor(ctx context.Context, snap *snapshot, record *AnchorRe
 	return nil
 }
 
-// save makes body the next generation, under the lock. Order: anchor prepared, temporary file written and flushed, the old
-// file kept as backup, rename, directory flushed, anchor committed. A crash at any point leaves the old or the new file, and
-// the anchor accepts both. Once it begins it does not stop for ctx.
-func (s *Store) save(ctx context.Context, base *snapshot, body *format.Body, old *Point) error {
+// save makes tx the next generation, under the lock. Order: audit record appended and flushed, anchor prepared, temporary
+// file written and flushed, the old file kept as backup, rename, directory flushed, anchor committed. A crash at any point
+// leaves the old or the new file, and the anchor accepts both. Once it begins it does not stop for ctx.
+func (s *Store) save(ctx context.Context, base *snapshot, tx *Tx, old *Point) error {
 	ctx = context.WithoutCancel(ctx)
+	d, body, h := s.options.disk, tx.body, tx.header
 	body.Generation = base.body.Generation + 1
-	h := *base.header
-	raw, err := format.Encode(&h, body, s.dek)
+	if err := s.auditSave(tx); err != nil {
+		return err
+	}
+	fail := func(err error) error {
+		s.auditFailure(tx)
+		return &SaveError{cause: err}
+	}
+	raw, err := format.Encode(&h, body, tx.dek)
 	if err != nil {
-		return fmt.Errorf("credstore: %w: %w", ErrSave, err)
+		return fail(err)
 	}
 	next := &snapshot{header: &h, body: body, hash: format.Hash(raw)}
 	point := &Point{Generation: body.Generation, Hash: next.hash[:]}
 	if err := s.saveAnchor(ctx, next, &AnchorRecord{Committed: old, Prepared: point}); err != nil {
-		return err
+		return fail(err)
 	}
 	temp := s.path(fmt.Sprintf("%s%x.tmp", tempMark, format.Random(8)))
-	if err := createPrivate(temp, raw); err != nil {
-		return fmt.Errorf("credstore: %w: %w", ErrSave, err)
+	if err := writePrivate(d, temp, raw); err != nil {
+		return fail(err)
 	}
 	err = s.keepBackup()
 	if err == nil {
-		err = os.Rename(temp, s.path(dataFile))
+		err = d.Rename(temp, s.file)
 	}
 	if err != nil {
-		_ = os.Remove(temp)
-		return fmt.Errorf("credstore: %w: %w", ErrSave, err)
+		_ = d.Remove(temp)
+		return fail(err)
 	}
-	if err := syncDir(s.dir); err != nil {
-		return fmt.Errorf("credstore: %w for certain: %w", ErrSave, err)
+	// From here on every reader sees the new generation, whatever fails.
+	synced := d.SyncDir(s.dir)
+	next.info, err = os.Lstat(s.file)
+	if err != nil {
+		return &SaveError{Visible: true, cause: err}
 	}
-	if next.info, err = os.Lstat(s.path(dataFile)); err != nil {
-		return fmt.Errorf("credstore: %w: %w", ErrSave, err)
+	if !slices.Equal(s.kid, h.KID) {
+		s.holdKey(tx.dek, h.KID)
 	}
 	s.adopt(next)
+	if synced != nil { // the anchor stays prepared, so it accepts both generations after a power cut
+		return &SaveError{Visible: true, cause: synced}
+	}
 	// The file is durable and the anchor has it as prepared: the next open settles a failure here.
-	if err := s.saveAnchor(ctx, next, &AnchorRecord{Committed: point}); err != nil && len(s.warnings) < 16 {
-		s.warnings = append(s.warnings, err.Error())
+	if err := s.saveAnchor(ctx, next, &AnchorRecord{Committed: point}); err != nil {
+		s.warn(err.Error())
 	}
 	return nil
 }
 
 // keepBackup gives the present file a second name, by rename so that there is always a backup.
 func (s *Store) keepBackup() error {
+	d := s.options.disk
 	temp := s.path(fmt.Sprintf("%s%x.tmp", tempMark, format.Random(8)))
-	err := os.Link(s.path(dataFile), temp)
+	err := d.Link(s.file, temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil { // a file system without hard links
-		raw, e := readPrivate(s.path(dataFile), format.MaxFile)
+		raw, e := readPrivate(s.file, format.MaxFile)
 		if e != nil {
 			return e
 		}
-		if err = createPrivate(temp, raw); err != nil {
+		if err = writePrivate(d, temp, raw); err != nil {
 			return err
 		}
 	}
-	if err = os.Rename(temp, s.path(backupFile)); err != nil {
-		_ = os.Remove(temp)
+	if err = d.Rename(temp, s.path(backupFile)); err != nil {
+		_ = d.Remove(temp)
 	}
 	return err
 }
@@ -528,46 +593,62 @@ func globQuote(dir string) string {
 func (s *Store) Update(ctx context.Context, change func(*Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	if s.options.ReadOnly {
-		return fmt.Errorf("credstore: the store was opened read-only: %w", fs.ErrPermission)
-	}
-	release, err := acquire(ctx, s.path(lockFile))
+	release, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
+	_, err = s.update(ctx, change)
+	return err
+}
+
+// begin takes the lock for a change; s.mu is held.
+func (s *Store) begin(ctx context.Context) (func(), error) {
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.options.ReadOnly {
+		return nil, fmt.Errorf("credstore: the store was opened read-only: %w", fs.ErrPermission)
+	}
+	return acquire(ctx, s.path(lockFile))
+}
+
+// update is Update under both locks; it reports whether a new generation is in the file.
+func (s *Store) update(ctx context.Context, change func(*Tx) error) (saved bool, err error) {
 	s.sweep()
 	base := s.now
-	if info, err := os.Lstat(s.path(dataFile)); err != nil || !sameFile(info, base.info) {
+	if info, err := os.Lstat(s.file); err != nil || !sameFile(info, base.info) {
 		if base, err = s.loadLocked(ctx); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("credstore: %s: %w", s.path(dataFile), ErrStoreMissing)
+			return false, fmt.Errorf("credstore: %s: %w", s.file, ErrStoreMissing)
 		} else if err != nil {
-			return err
+			return false, err
 		}
 	}
 	body := *base.body
 	body.Entries = maps.Clone(base.body.Entries)
 	body.Previous = base.hash[:]
-	tx := &Tx{store: s, body: &body}
+	tx := &Tx{store: s, header: *base.header, body: &body, dek: s.dek}
+	tx.header.Slots = slices.Clone(base.header.Slots)
 	err = change(tx)
 	tx.store = nil
 	if err != nil || !tx.changed {
-		return err
+		return false, err
 	}
 	if len(body.Entries) > MaxEntries {
-		return fmt.Errorf("credstore: %w: at most %d entries", ErrTooLarge, MaxEntries)
+		return false, fmt.Errorf("credstore: %w: at most %d entries", ErrTooLarge, MaxEntries)
 	}
-	return s.save(ctx, base, &body, &Point{Generation: base.body.Generation, Hash: base.hash[:]})
+	err = s.save(ctx, base, tx, &Point{Generation: base.body.Generation, Hash: base.hash[:]})
+	return err == nil || visible(err), err
 }
 
 // Tx is the state inside Update. It is not safe for concurrent use and ends with the function it was given to.
 type Tx struct {
 	store   *Store
+	header  format.Header
 	body    *format.Body
+	dek     []byte
 	changed bool
+	records []auditRecord
 }
 
 // Get returns the value of an entry; errors as for Store.Get.
@@ -575,20 +656,30 @@ func (tx *Tx) Get(name string) (Secret, error) {
 	if tx.store == nil {
 		return Secret{}, ErrClosed
 	}
-	return tx.store.open(tx.body, name)
+	return tx.store.open(tx.body, tx.dek, name)
 }
 
 // Set stores a value; errors as for Store.Set.
 func (tx *Tx) Set(name string, value Secret, meta Meta) error {
+	return tx.SetToken(name, Token{Value: value, Expires: meta.Expires}, meta)
+}
+
+// SetToken stores a value with its refresh token; errors as for Store.Set.
+func (tx *Tx) SetToken(name string, token Token, meta Meta) error {
+	return tx.put("set", name, token, meta)
+}
+
+func (tx *Tx) put(op, name string, token Token, meta Meta) error {
 	if tx.store == nil {
 		return ErrClosed
 	}
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if err := checkValue(value); err != nil {
+	if err := checkToken(token); err != nil {
 		return fmt.Errorf("credstore: %q: %w", name, err)
 	}
+	meta.Expires = token.Expires
 	raw, err := sealedMeta(meta, tx.store.options.Now())
 	if err != nil {
 		return fmt.Errorf("credstore: %q: %w", name, err)
@@ -597,14 +688,28 @@ func (tx *Tx) Set(name string, value Secret, meta Meta) error {
 	if old := tx.body.Entries[name]; old != nil {
 		ver = old.Version + 1
 	}
-	return value.view(func(b []byte) error {
-		e, err := format.SealValue(tx.store.dek, name, ver, raw, b)
-		if err == nil {
-			tx.body.Entries[name] = e
-			tx.changed = true
-		}
-		return err
-	})
+	value, refresh := token.Value.bytes(), token.Refresh.bytes()
+	defer clear(value)
+	defer clear(refresh)
+	e, err := format.SealValue(tx.dek, name, ver, raw, value, refresh)
+	if err == nil {
+		tx.body.Entries[name] = e
+		tx.record(op, name, value)
+	}
+	return err
+}
+
+// record marks the state as changed and says so in the audit log.
+func (tx *Tx) record(op, name string, value []byte) {
+	tx.changed = true
+	if tx.store.options.Audit == AuditOff {
+		return
+	}
+	r := auditRecord{Op: op, Name: name}
+	if value != nil {
+		r.Fingerprint = hex.EncodeToString(format.Fingerprint(tx.body.AnchorKey, value))
+	}
+	tx.records = append(tx.records, r)
 }
 
 // Delete removes an entry, or returns ErrNotFound.
@@ -619,7 +724,7 @@ func (tx *Tx) Delete(name string) error {
 		return fmt.Errorf("credstore: %q: %w", name, ErrNotFound)
 	}
 	delete(tx.body.Entries, name)
-	tx.changed = true
+	tx.record("delete", name, nil)
 	return nil
 }
 
@@ -637,18 +742,16 @@ func (s *Store) Set(ctx context.Context, name string, value Secret, meta Meta) e
 	return s.Update(ctx, func(tx *Tx) error { return tx.Set(name, value, meta) })
 }
 
+// SetToken is Set for a value with a refresh token: what a Refresher needs to buy the next one. token.Expires stands in
+// place of meta.Expires.
+func (s *Store) SetToken(ctx context.Context, name string, token Token, meta Meta) error {
+	return s.Update(ctx, func(tx *Tx) error { return tx.SetToken(name, token, meta) })
+}
+
 // Delete removes an entry. ErrNotFound if there is none. Copies in backups of the disk, and the kept previous generation
 // until the next save, still hold it: revoke the credential where it was issued.
 func (s *Store) Delete(ctx context.Context, name string) error {
 	return s.Update(ctx, func(tx *Tx) error { return tx.Delete(name) })
-}
-
-// Get returns the value of an entry. Errors: ErrBadName, ErrNotFound, ErrTampered, and those of Open when another process
-// has changed the file.
-func (s *Store) Get(ctx context.Context, name string) (Secret, error) {
-	var value Secret
-	err := s.see(ctx, func(snap *snapshot) (err error) { value, err = s.open(snap.body, name); return err })
-	return value, err
 }
 
 // List returns the entries without their values, sorted by name. No value is decrypted.
@@ -670,7 +773,7 @@ func (s *Store) see(ctx context.Context, f func(*snapshot) error) error {
 	}
 	snap, err := s.load(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("credstore: %s: %w", s.path(dataFile), ErrStoreMissing)
+		return fmt.Errorf("credstore: %s: %w", s.file, ErrStoreMissing)
 	}
 	if err != nil {
 		return err
@@ -678,7 +781,7 @@ func (s *Store) see(ctx context.Context, f func(*snapshot) error) error {
 	return f(snap)
 }
 
-func (s *Store) open(body *format.Body, name string) (Secret, error) {
+func (s *Store) open(body *format.Body, dek []byte, name string) (Secret, error) {
 	if err := checkName(name); err != nil {
 		return Secret{}, err
 	}
@@ -686,26 +789,39 @@ func (s *Store) open(body *format.Body, name string) (Secret, error) {
 	if e == nil {
 		return Secret{}, fmt.Errorf("credstore: %q: %w", name, ErrNotFound)
 	}
-	value, err := format.OpenValue(s.dek, name, e)
+	value, err := format.OpenValue(dek, name, e)
 	if err != nil {
 		return Secret{}, fmt.Errorf("credstore: %q: %w", name, err)
 	}
-	defer clear(value)
-	return NewSecret(value), nil
+	return ownSecret(value), nil
 }
 
-// values is what the Redactor looks for, and a token that changes with it.
+func (s *Store) openRefresh(body *format.Body, name string) (Secret, error) {
+	token, err := format.OpenRefresh(s.dek, name, body.Entries[name])
+	if err != nil {
+		return Secret{}, fmt.Errorf("credstore: %q: %w", name, err)
+	}
+	return ownSecret(token), nil
+}
+
+// values is what the Redactor looks for (values and refresh tokens), and a token that changes with it.
 func (s *Store) values(ctx context.Context) (any, map[string]Secret, error) {
 	var out map[string]Secret
 	var at *snapshot
 	err := s.see(ctx, func(snap *snapshot) error {
 		at, out = snap, make(map[string]Secret, len(snap.body.Entries))
-		for name := range snap.body.Entries {
-			value, err := s.open(snap.body, name)
+		for name, e := range snap.body.Entries {
+			value, err := s.open(snap.body, s.dek, name)
 			if err != nil {
 				return err
 			}
 			out[name] = value
+			if len(e.Refresh) == 0 {
+				continue
+			}
+			if out[name+" (refresh token)"], err = s.openRefresh(snap.body, name); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -719,11 +835,12 @@ func (s *Store) Redactor() *Redactor { return s.redactor() }
 func (s *Store) Status(ctx context.Context) (Status, error) {
 	var st Status
 	err := s.see(ctx, func(snap *snapshot) error {
-		st = Status{Path: s.path(dataFile), StoreID: hex.EncodeToString(snap.header.ID), Generation: snap.body.Generation,
+		st = Status{Path: s.file, StoreID: hex.EncodeToString(snap.header.ID), Generation: snap.body.Generation,
 			Entries: len(snap.body.Entries), Source: s.source.Name, Protection: s.source.Protection,
-			Explanation: s.source.Protection.Explain(), Rollback: s.rollback, Warnings: slices.Clone(s.warnings)}
+			Explanation: s.source.Protection.Explain(), Rollback: s.rollback, Warnings: slices.Clone(s.warnings),
+			AuditFailures: s.log.failures}
 		for _, slot := range snap.header.Slots {
-			st.Slots = append(st.Slots, SlotStatus{ID: hex.EncodeToString(slot.ID), Type: slot.Type, Label: slot.Label})
+			st.Slots = append(st.Slots, slotStatus(&slot))
 		}
 		for _, path := range s.source.Files {
 			if within(s.dir, path) {
@@ -731,9 +848,10 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 				st.Warnings = append(st.Warnings, "the key file lies in the directory of the store: whoever copies the directory has both")
 			}
 		}
-		if info, err := os.Lstat(s.path(dataFile)); err == nil && links(info) > 1 {
+		if info, err := os.Lstat(s.file); err == nil && links(info) > 1 {
 			st.Warnings = append(st.Warnings, "the store file has a second hard link")
 		}
+		s.addClockWarnings(&st, snap)
 		return nil
 	})
 	return st, err
@@ -749,16 +867,18 @@ func within(dir, path string) bool {
 func (s *Store) Files() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := []string{s.dir, s.path(dataFile), s.path(backupFile), s.path(lockFile), s.stateDir}
+	out := []string{s.dir, s.file, s.path(backupFile), s.path(lockFile), s.path(lockDir), s.path(auditFile),
+		s.path(auditFile + auditOld), s.path(auditLock), s.stateDir}
 	if f, ok := s.anchor.(fileAnchor); ok {
 		out = append(out, f.path)
 	}
-	about := SlotInfo{StateDir: s.stateDir}
 	if s.now != nil {
-		about.StoreID = hex.EncodeToString(s.now.header.ID)
-	}
-	for _, source := range s.options.Keys {
-		out = append(out, source.Info(about).Files...)
+		for i := range s.now.header.Slots {
+			about := s.about(hex.EncodeToString(s.now.header.ID), &s.now.header.Slots[i])
+			for _, source := range s.options.Keys {
+				out = append(out, source.Info(about).Files...)
+			}
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -769,8 +889,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	clear(s.dek)
-	s.dek = nil
+	s.forgetKey()
 	return nil
 }
 
@@ -793,9 +912,12 @@ func sealedMeta(meta Meta, now time.Time) ([]byte, error) {
 			return nil, fmt.Errorf("%w: host %+q is not a plain lower-case host name", ErrBadMeta, host)
 		}
 	}
-	for i, r := range meta.Env {
-		if !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '_' || i > 0 && r >= '0' && r <= '9') {
-			return nil, fmt.Errorf("%w: %+q is not a variable name", ErrBadMeta, meta.Env)
+	if meta.Env != "" && (!variableName(meta.Env) || dangerousVariable(meta.Env)) {
+		return nil, fmt.Errorf("%w: %+q is not the name of a variable for a secret", ErrBadMeta, meta.Env)
+	}
+	for _, path := range meta.Commands {
+		if !filepath.IsAbs(path) || !printable(path) {
+			return nil, fmt.Errorf("%w: command %+q is not an absolute path", ErrBadMeta, path)
 		}
 	}
 	raw, err := json.Marshal(storedMeta{Meta: meta, Updated: now.UTC()})
@@ -832,6 +954,15 @@ func checkValue(value Secret) error {
 		return ErrRedactedValue
 	}
 	return nil
+}
+
+func checkToken(token Token) error {
+	if token.Refresh.Len() > 0 {
+		if err := checkValue(token.Refresh); err != nil {
+			return fmt.Errorf("refresh token: %w", err)
+		}
+	}
+	return checkValue(token.Value)
 }
 
 // checkName accepts names that mean the same in a path, a line protocol, a terminal and an argument list.

@@ -41,9 +41,20 @@ func play(t *testing.T, text string, person *person) (scratch, output string, ok
 		person = newPerson(nil, &out, "")
 	}
 	person.out = &out
-	ok, err = agent(context.Background(), scratch, steps, person, &out)
+	ok, err = agent(context.Background(), scratch, buildCache(t), steps, person, &out)
 	require.NoError(t, err, out.String())
 	return scratch, out.String(), ok
+}
+
+// buildCache is the cache of the go command that runs the tests, so that the
+// inner go command need not build the standard library once more.
+func buildCache(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 func TestRecordedRun(t *testing.T) {
@@ -98,7 +109,7 @@ func TestAttacksWorkWithoutTheGate(t *testing.T) {
 		}
 		t.Skip("bash is not installed: the commands of the attacks cannot be run")
 	}
-	w, err := newWorkspace(context.Background(), t.TempDir())
+	w, err := newWorkspace(context.Background(), t.TempDir(), buildCache(t))
 	require.NoError(t, err)
 	for _, command := range []string{
 		"go test ./...; touch " + w.outside + "/injected",

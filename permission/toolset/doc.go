@@ -34,6 +34,10 @@ type Options struct {
 	// Meta returns the _meta["anthropic/requiresUserInteraction"] value of an
 	// MCP tool, nil where it has none. Anything but false asks on every call.
 	Meta func(tool string) json.RawMessage
+	// Home is the user's home directory, absolute: "~" in an input and the
+	// homes of others are told by it. Empty: the usual place of home
+	// directories that holds the project.
+	Home string
 	// Offline says that Files answers for another machine: nothing is looked
 	// up on this one.
 	Offline bool
@@ -44,6 +48,7 @@ type Options struct {
 type Tools struct {
 	o      Options
 	assume map[bashcheck.Assumption]bool
+	home   string
 }
 
 var _ permission.Inspector = (*Tools)(nil)
@@ -68,6 +73,10 @@ func NewWith(o Options) (*Tools, error) {
 		return nil, errors.New("toolset: Options.Analyzer is missing: use bashcheck.New")
 	}
 	t := &Tools{o: o, assume: map[bashcheck.Assumption]bool{}}
+	t.home = o.Home
+	if r, ok := o.Files.(interface{ Root() string }); ok && t.home == "" {
+		t.home = homeOf(r.Root())
+	}
 	for _, a := range o.Assume {
 		t.assume[a] = true
 	}
@@ -80,12 +89,27 @@ func NewWith(o Options) (*Tools, error) {
 func Files(guard *scope.Guard, grant *permission.Grant) *scope.Guard {
 	return guard.With(func(op scope.Op, real string) bool {
 		for _, kind := range kindsOf(op) {
-			if grant.Permits(kind, real) {
+			if grant.Permits(kind, real) && (exactly(grant, real) || ordinary(guard, real, op)) {
 				return true
 			}
 		}
 		return false
 	})
+}
+
+// exactly says whether an action of the grant names the path itself. A grant
+// for a tree is none for the secrets and the protected files in it.
+func exactly(grant *permission.Grant, real string) bool {
+	for _, a := range grant.Inspection().Actions {
+		if a.Path.Extent == permission.Exact && (a.Path.Real == real || a.Path.Real == "" && a.Path.Clean == real) {
+			return true
+		}
+	}
+	return false
+}
+
+func ordinary(guard *scope.Guard, real string, op scope.Op) bool {
+	return guard.Check(real, op).Class == scope.Ordinary
 }
 
 func kindsOf(op scope.Op) []permission.Kind {

@@ -4,6 +4,7 @@ package format
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -75,16 +76,27 @@ type Body struct {
 	Previous   []byte            `json:"prev"` // SHA-256 of the file before, empty in the first
 	Created    time.Time         `json:"created"`
 	AnchorKey  []byte            `json:"anchorKey"` // MAC key of the anchor; survives rotation of the data key
-	AuditHead  []byte            `json:"auditHead,omitempty"`
+	Audit      AuditHead         `json:"audit,omitzero"`
 	Entries    map[string]*Entry `json:"entries"`
 }
 
-// Entry is one credential; its value is sealed apart, under a key of its own.
+// AuditHead is where the audit log stood when the store was saved.
+type AuditHead struct {
+	First    uint64 `json:"first"`    // the number of the oldest record that must be there
+	Sequence uint64 `json:"sequence"` // the number of the newest record
+	MAC      []byte `json:"mac"`      // its MAC
+}
+
+// Entry is one credential; its value and its refresh token are sealed apart, under keys of their own. OpenValue keeps
+// the cipher of an entry that was opened, so calls for one Entry must not overlap.
 type Entry struct {
 	ID      []byte `json:"id"` // 16 bytes, fresh for each write
 	Version uint64 `json:"ver"`
 	Meta    []byte `json:"meta"` // exact JSON bytes: they are additional data
 	Value   []byte `json:"val"`
+	Refresh []byte `json:"ref,omitempty"` // the token that buys the next value, where there is one
+
+	opener cipher.AEAD
 }
 
 func bad(why string, args ...any) error {
@@ -242,7 +254,7 @@ func DecodeBody(h *Header, additional, sealed, dek []byte) (*Body, error) {
 		return nil, bad("body fields")
 	}
 	for _, e := range b.Entries {
-		if e == nil || len(e.ID) != 16 {
+		if e == nil || len(e.ID) != 16 || len(e.Value) < sealOverhead || e.Refresh != nil && len(e.Refresh) < sealOverhead {
 			return nil, bad("body fields")
 		}
 	}
@@ -287,31 +299,75 @@ func Encode(h *Header, b *Body, dek []byte) ([]byte, error) {
 
 // NewHeader makes the header of a new store and its data key; the caller adds a slot.
 func NewHeader() (*Header, []byte) {
-	h := &Header{V: version, ID: Random(16), KID: Random(8)}
-	dek := Random(KeySize)
-	h.Commit = derive(dek, h.ID, "commit v1")
-	return h, dek
+	h := &Header{V: version, ID: Random(16)}
+	return h, h.NewKey()
 }
 
-// SealValue seals value into a new entry.
-func SealValue(dek []byte, name string, ver uint64, meta, value []byte) (*Entry, error) {
+// SealValue seals value, and refresh if it is not empty, into a new entry.
+func SealValue(dek []byte, name string, ver uint64, meta, value, refresh []byte) (*Entry, error) {
 	e := &Entry{ID: Random(16), Version: ver, Meta: meta}
 	var err error
 	e.Value, err = seal(derive(dek, e.ID, "entry v1"), value, entryAdditional(name, e))
+	if err == nil && len(refresh) > 0 {
+		e.Refresh, err = seal(derive(dek, e.ID, "refresh v1"), refresh, entryAdditional(name, e))
+	}
 	return e, err
 }
 
 // OpenValue returns the value of an entry, or ErrTampered when name, version, metadata or value are not what was sealed.
 func OpenValue(dek []byte, name string, e *Entry) ([]byte, error) {
-	value, ok := open(derive(dek, e.ID, "entry v1"), e.Value, entryAdditional(name, e))
-	if !ok {
+	if e.opener == nil {
+		key := derive(dek, e.ID, "entry v1")
+		defer clear(key)
+		var err error
+		if e.opener, err = aead(key); err != nil {
+			return nil, err
+		}
+	}
+	value, err := e.opener.Open(nil, nil, e.Value, entryAdditional(name, e))
+	if err != nil {
 		return nil, ErrTampered
 	}
 	return value, nil
 }
 
+// OpenRefresh returns the refresh token of an entry, nil if it has none, or ErrTampered.
+func OpenRefresh(dek []byte, name string, e *Entry) ([]byte, error) {
+	if len(e.Refresh) == 0 {
+		return nil, nil
+	}
+	token, ok := open(derive(dek, e.ID, "refresh v1"), e.Refresh, entryAdditional(name, e))
+	if !ok {
+		return nil, ErrTampered
+	}
+	return token, nil
+}
+
+// Reseal makes the entry anew under another data key, with the same version and metadata.
+func Reseal(from, to []byte, name string, e *Entry) (*Entry, error) {
+	value, err := OpenValue(from, name, e)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(value)
+	refresh, err := OpenRefresh(from, name, e)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(refresh)
+	return SealValue(to, name, e.Version, e.Meta, value, refresh)
+}
+
+// NewKey gives h a new data key and key ID and returns the key. The slots still wrap the old one.
+func (h *Header) NewKey() []byte {
+	dek := Random(KeySize)
+	h.KID, h.Commit = Random(8), derive(dek, h.ID, "commit v1")
+	return dek
+}
+
 func entryAdditional(name string, e *Entry) []byte {
-	out := binary.BigEndian.AppendUint32(nil, uint32(len(name)))
+	out := make([]byte, 0, 12+len(name)+len(e.Meta))
+	out = binary.BigEndian.AppendUint32(out, uint32(len(name)))
 	out = append(out, name...)
 	out = binary.BigEndian.AppendUint64(out, e.Version)
 	return append(out, e.Meta...)
@@ -320,6 +376,21 @@ func entryAdditional(name string, e *Entry) []byte {
 // AnchorMAC authenticates an anchor record.
 func AnchorMAC(anchorKey, record []byte) []byte {
 	return mac(derive(anchorKey, nil, "anchor v1"), record)
+}
+
+// AuditMAC authenticates a line of the audit log.
+func AuditMAC(anchorKey, line []byte) []byte {
+	return mac(derive(anchorKey, nil, "audit v1"), line)
+}
+
+// Fingerprint is 8 bytes that tell values apart and that nobody without the store's key can compute.
+func Fingerprint(anchorKey, value []byte) []byte {
+	return mac(derive(anchorKey, nil, "fingerprint v1"), value)[:8]
+}
+
+// HiddenName is what stands for a name outside the store.
+func HiddenName(anchorKey []byte, name string) []byte {
+	return mac(derive(anchorKey, nil, "name v1"), []byte(name))[:16]
 }
 
 // SameMAC compares in constant time.
