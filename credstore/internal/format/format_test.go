@@ -2,8 +2,11 @@ package format
 
 import (
 	"bytes"
+	"crypto/fips140"
 	"encoding/base64"
 	"errors"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -98,4 +101,15 @@ func TestKnownAnswer(t *testing.T) {
 	refresh, err := OpenRefresh(dek, "a", body.Entries["a"])
 	require.NoError(t, err)
 	assert.Equal(t, "refresh", string(refresh))
+}
+
+// TestFIPSOnly runs the other tests where Go refuses every algorithm that is not approved.
+func TestFIPSOnly(t *testing.T) {
+	if fips140.Enforced() {
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
