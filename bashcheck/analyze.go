@@ -1,7 +1,9 @@
 package bashcheck
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -15,24 +17,55 @@ import (
 // disk; the time it takes is bounded by the limits.
 func (a *Analyzer) Analyze(src string) Report {
 	w := &walker{a: a, rep: Report{Source: src}}
+	w.rep.Assumptions = make([]Assumption, 0, 6)
+	if n := commandsIn(src); n > 0 {
+		w.rep.Commands = make([]Command, 0, n)
+		w.room = make([]Effect, 0, 3*n)
+	}
 	if a.err != nil {
 		w.block(CodeBadDescription, Span{}, "a program description cannot be loaded: %s", escape(a.err.Error()))
 	}
 	if err := builtin().err; err != nil {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
-	start := Dir{Known: true, Paths: []string{"."}}
+	start := Dir{Known: true, Paths: startPaths}
 	w.st = state{dir: start}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
 	w.suspect()
 	if w.rep.Parsed {
 		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
 		if len(w.rep.Commands) > 0 {
-			w.assume("path-trusted")
-			w.assume("no-function-shadowing")
+			w.assume(AssumePath)
+			w.assume(AssumeNoFunctions)
 		}
 	}
 	return w.rep
+}
+
+// startPaths is where every text begins; it is never changed.
+var startPaths = []string{"."}
+
+// take returns an empty slice with room for n words.
+func (w *walker) take(n int) []word {
+	if n <= len(w.argvs)-w.argvn {
+		w.argvn += n
+		return w.argvs[w.argvn-n : w.argvn-n : w.argvn]
+	}
+	return make([]word, 0, n)
+}
+
+// commandsIn guesses how many commands a text holds, to make room for them.
+func commandsIn(src string) int {
+	n := 1
+	for i := 0; i < len(src) && n < 16; i++ {
+		switch src[i] {
+		case '|', '&', ';', '\n', '(':
+			if i == 0 || src[i-1] != src[i] {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func dialectName(d Dialect) string {
@@ -55,6 +88,10 @@ type walker struct {
 	outer  *Span  // where an inner text stands in the source
 	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
 	flows  []flow
+	room   []Effect // space for the effects of commands
+	argvs  [10]word // space for the words of commands
+	argvn  int
+	stdin  *word // the literal text that the command reads, where it is spelled
 	d      Dialect
 	st     state
 	depth  int
@@ -147,7 +184,15 @@ var parsers = [...]*sync.Pool{
 }
 
 // parse uses a pooled parser; a panic in the parser is a parse error.
-func parse(src string, posix bool) (f *syntax.File, err error) {
+func parse(src string, posix bool) (*syntax.File, error) {
+	return parseReader(strings.NewReader(src), posix)
+}
+
+func parseBytes(src []byte, posix bool) (*syntax.File, error) {
+	return parseReader(bytes.NewReader(src), posix)
+}
+
+func parseReader(src io.Reader, posix bool) (f *syntax.File, err error) {
 	pool := parsers[0]
 	if posix {
 		pool = parsers[1]
@@ -160,7 +205,7 @@ func parse(src string, posix bool) (f *syntax.File, err error) {
 		}
 		pool.Put(p)
 	}()
-	return p.Parse(strings.NewReader(src), "")
+	return p.Parse(src, "")
 }
 
 // text analyzes a whole program text and says whether it was understood.
@@ -185,7 +230,10 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		if err != nil || shape(g) != shape(f) {
+		sc := scratches.Get().(*scratch)
+		same := err == nil && sc.sameShape(f, g)
+		scratches.Put(sc)
+		if !same {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
@@ -228,16 +276,24 @@ func (w *walker) odd(src string) {
 
 // roundTrip prints the tree, parses the print and compares.
 func (w *walker) roundTrip(f *syntax.File) {
-	var b strings.Builder
+	sc := scratches.Get().(*scratch)
 	ok := false
 	func() {
-		defer func() { _ = recover() }() // a panic in the printer leaves ok false
-		if syntax.NewPrinter().Print(&b, f) != nil {
+		defer func() {
+			if recover() != nil { // a panic in the printer leaves ok false
+				sc = nil
+			}
+		}()
+		sc.text.Reset()
+		if sc.printer.Print(&sc.text, f) != nil {
 			return
 		}
-		g, err := parse(b.String(), false)
-		ok = err == nil && shape(g) == shape(f)
+		g, err := parseBytes(sc.text.Bytes(), false)
+		ok = err == nil && sc.sameShape(f, g)
 	}()
+	if sc != nil && sc.text.Cap() < 1<<16 {
+		scratches.Put(sc)
+	}
 	if !ok {
 		w.block(CodeHiddenByParser, w.span(0, len(w.src)), "the text reads otherwise after printing and parsing it again")
 	}
@@ -413,6 +469,9 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
 	}
 	run := func() { out = w.command(s) }
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && s.Background && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && (w.d == Zsh || w.d == Any) {
+		w.block(CodeDialect, w.nodeSpan(s), "zsh runs only the last part of a list in the background")
+	}
 	if s.Background {
 		before := w.st.dir
 		w.isolated(run)
@@ -444,33 +503,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return here
 	case *syntax.BinaryCmd:
 		loose()
-		switch x.Op {
-		case syntax.AndStmt:
-			l := w.stmt(x.X)
-			w.st.dir = l.ok
-			r := w.maybe(func() dirs { return w.stmt(x.Y) })
-			return dirs{r.ok, union(l.fail, r.fail)}
-		case syntax.OrStmt:
-			l := w.stmt(x.X)
-			w.st.dir = l.fail
-			r := w.maybe(func() dirs { return w.stmt(x.Y) })
-			return dirs{union(l.ok, r.ok), r.fail}
-		case syntax.Pipe, syntax.PipeAll:
-			left := len(w.rep.Commands)
-			w.isolated(func() { w.stmt(x.X) })
-			right := len(w.rep.Commands)
-			// The last part may run in the shell itself (zsh, lastpipe).
-			before := w.st
-			d := w.maybe(func() dirs { return w.stmt(x.Y) })
-			w.st.dir = before.dir
-			w.flows = append(w.flows, flow{left, right, right, len(w.rep.Commands), true, w.nodeSpan(x)})
-			if _, ok := x.Y.Cmd.(*syntax.TimeClause); ok {
-				w.block(CodeHiddenByParser, w.nodeSpan(x.Y), "after a pipe, time is a program and not a word of the shell")
-			}
-			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
-		}
-		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
-		return dirs{}
+		return w.list(x)
 	case *syntax.Subshell:
 		loose()
 		w.isolated(func() { w.stmts(x.Stmts) })
@@ -577,6 +610,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		}
 		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Assigns) == 0 && len(c.Args) > 1 && c.Args[0].Lit() == "--" {
 			// For bash the dashes end the options of time.
+			if w.d == Zsh || w.d == Any {
+				w.block(CodeDialect, w.nodeSpan(x), "zsh runs a program called -- here")
+			}
 			inner, outer := *c, *x.Stmt
 			inner.Args = c.Args[1:]
 			outer.Cmd = &inner
@@ -622,6 +658,96 @@ func mergeLead(a, b byte) byte {
 		return '/' // no dash, and it may be absolute
 	}
 	return 'x' // neither
+}
+
+// list walks a && b || c and a | b | c. Long lists are deep trees, so they are
+// walked link by link and not by recursion: ten links nest no deeper than one.
+func (w *walker) list(x *syntax.BinaryCmd) dirs {
+	chain := []*syntax.BinaryCmd{x} // the outermost first
+	pipe := x.Op == syntax.Pipe || x.Op == syntax.PipeAll
+	next := func(s *syntax.Stmt) *syntax.BinaryCmd {
+		b, ok := s.Cmd.(*syntax.BinaryCmd)
+		if !ok || s.Negated || s.Background || s.Coprocess || s.Disown || len(s.Redirs) > 0 || pipe != (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+			return nil
+		}
+		return b
+	}
+	link := func(n syntax.Node) bool { // counts the nodes that are not entered
+		w.nodes += 2
+		if w.nodes > w.a.opts.Limits.Nodes {
+			w.enter(n)
+			w.leave()
+			return false
+		}
+		return true
+	}
+	if pipe {
+		// Every part of a pipe starts from the same state. Only the last may
+		// run in the shell itself (zsh, lastpipe).
+		var parts []*syntax.Stmt
+		var collect func(b *syntax.BinaryCmd)
+		collect = func(b *syntax.BinaryCmd) {
+			for b != nil {
+				if in := next(b.X); in != nil {
+					collect(in)
+				} else {
+					parts = append(parts, b.X)
+				}
+				in := next(b.Y)
+				if in == nil {
+					parts = append(parts, b.Y)
+				}
+				b = in
+			}
+		}
+		collect(x)
+		for _, p := range parts[1:] {
+			if _, ok := p.Cmd.(*syntax.TimeClause); ok {
+				w.block(CodeHiddenByParser, w.nodeSpan(p), "after a pipe, time is a program and not a word of the shell")
+			}
+		}
+		first := len(w.rep.Commands)
+		for _, p := range parts[:len(parts)-1] {
+			if !link(x) {
+				return dirs{}
+			}
+			start := len(w.rep.Commands)
+			w.isolated(func() { w.stmt(p) })
+			if start > first {
+				w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+			}
+		}
+		start := len(w.rep.Commands)
+		before := w.st
+		d := w.maybe(func() dirs { return w.stmt(parts[len(parts)-1]) })
+		w.st.dir = before.dir
+		w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+		return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
+	}
+	for b := next(x.X); b != nil; b = next(b.X) {
+		chain = append(chain, b)
+	}
+	out := w.stmt(chain[len(chain)-1].X)
+	for i := len(chain) - 1; i >= 0; i-- {
+		b, l := chain[i], out
+		if !link(b) {
+			return dirs{}
+		}
+		switch b.Op {
+		case syntax.AndStmt:
+			w.st.dir = l.ok
+			r := w.maybe(func() dirs { return w.stmt(b.Y) })
+			out = dirs{r.ok, union(l.fail, r.fail)}
+		case syntax.OrStmt:
+			w.st.dir = l.fail
+			r := w.maybe(func() dirs { return w.stmt(b.Y) })
+			out = dirs{union(l.ok, r.ok), r.fail}
+		default:
+			w.block(CodeUnsupported, w.nodeSpan(b), "this operator is not understood")
+			return dirs{}
+		}
+	}
+	return out
 }
 
 func (w *walker) ifClause(x *syntax.IfClause) dirs {
@@ -813,6 +939,9 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		w.leave()
 		s := w.nodeSpan(r)
+		if r.N != nil && len(r.N.Value) > 1 && (w.d == POSIX || w.d == Any) {
+			w.block(CodeDialect, s, "a POSIX shell takes a number of two digits before a redirection for a word")
+		}
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
 		}
@@ -824,6 +953,9 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 			if w.hdoc > 0 {
 				// The outer one ends at the first line with its mark, wherever that stands.
 				w.block(CodeHiddenByParser, s, "a here-document stands inside another one")
+			}
+			if w.subst > 0 && !w.nothingAfter(r) {
+				w.block(CodeHiddenByParser, s, "bash joins what follows a here-document in a substitution with the command before")
 			}
 			for _, p := range r.Word.Parts {
 				switch q := p.(type) {
@@ -859,6 +991,12 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 			}
 			if strings.HasPrefix(t.Text, "-") {
 				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
+				continue
+			}
+			if strings.IndexFunc(t.Text, func(c rune) bool {
+				return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_./,:+@%-", c))
+			}) >= 0 {
+				w.block(CodeHiddenByParser, s, "bash expands what follows >& a second time, after its quotes are removed")
 				continue
 			}
 			if r.Op == syntax.DplIn || !t.Static || r.N != nil {
@@ -902,6 +1040,26 @@ func quotedDelimiter(n *syntax.Word) bool {
 		l, ok := p.(*syntax.Lit)
 		if !ok || strings.IndexByte(l.Value, '\\') >= 0 {
 			return true
+		}
+	}
+	return false
+}
+
+// nothingAfter says that neither on the line of a here-document nor after its
+// end another command follows in the same substitution. bash 5.2 loses the
+// separator there: $(cat <<E … E, newline, uniq a;b) runs uniq a b.
+func (w *walker) nothingAfter(r *syntax.Redirect) bool {
+	mark := strings.NewReplacer("'", "", `"`, "", `\`, "").Replace(w.src[r.Word.Pos().Offset():r.Word.End().Offset()])
+	line, rest, ok := strings.Cut(w.src[r.Word.End().Offset():], "\n")
+	plain := strings.NewReplacer("&&", "", ">&", "").Replace(line)
+	if !ok || strings.ContainsAny(plain, ";&") {
+		return false
+	}
+	for ok {
+		line, rest, ok = strings.Cut(rest, "\n")
+		if strings.TrimLeft(line, "\t") == mark {
+			after := strings.TrimLeft(rest, " \t\n")
+			return after != "" && (after[0] == ')' || after[0] == '`')
 		}
 	}
 	return false

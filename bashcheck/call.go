@@ -20,7 +20,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		return here
 	}
 	first := len(w.rep.Commands)
-	argv := make([]word, 0, len(x.Args))
+	argv := w.take(len(x.Args))
 	for _, a := range x.Args {
 		argv = w.words(a, argv)
 	}
@@ -32,11 +32,60 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	w.sources(&c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
 	own := len(w.rep.Commands)
+	w.stdin = nil
+	for _, r := range redirs {
+		switch {
+		case r.Op == syntax.WordHdoc:
+			if v := w.inputText(r.Word); v != nil {
+				w.stdin = v
+			}
+		case r.Hdoc != nil:
+			if text := r.Hdoc.Lit(); text != "" && (quotedDelimiter(r.Word) || !strings.ContainsAny(text, "\\$`")) && r.Op == syntax.Hdoc {
+				w.stdin = &word{Word: Word{Text: text, Static: true, Span: w.nodeSpan(r.Hdoc)}}
+			}
+		}
+	}
 	out := w.run(c, argv, effects)
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
 	return out
+}
+
+// inputText is the text of a here-string that the source spells.
+func (w *walker) inputText(n *syntax.Word) *word {
+	v := word{Word: Word{Static: true, Span: w.nodeSpan(n)}}
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	switch x := n.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if v.Text = x.Value; x.Dollar {
+			return nil
+		}
+	case *syntax.DblQuoted:
+		l, ok := oneLit(x.Parts)
+		if !ok {
+			return nil
+		}
+		v.Text = unescapeQuoted(l)
+	default:
+		if v.Text = n.Lit(); !plainLit(v.Text) {
+			return nil
+		}
+	}
+	return &v
+}
+
+func oneLit(parts []syntax.WordPart) (string, bool) {
+	if len(parts) != 1 {
+		return "", false
+	}
+	l, ok := parts[0].(*syntax.Lit)
+	if !ok {
+		return "", false
+	}
+	return l.Value, true
 }
 
 // decl reports export, declare and their like, which the grammar sets apart.
@@ -58,13 +107,24 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		}
 		argv = append(argv, t)
 	}
-	c := Command{Span: w.nodeSpan(x), Text: collapse(w.src[x.Pos().Offset():x.End().Offset()])}
+	text := x.Variant.Value
+	for _, a := range x.Args {
+		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
+	}
+	c := Command{Span: w.nodeSpan(x), Text: text}
 	if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
 	w.fill(&c, argv)
 	c.Effects = append(effects, w.redirects(redirs)...)
-	c.Class, c.Prefix = Plain, ""
+	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
+	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
+		c.Described = len(x.Args) > 0
+		for _, a := range x.Args {
+			// A flag or a word that is not known may do more.
+			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
+		}
+	}
 	w.add(c)
 }
 
@@ -74,19 +134,19 @@ func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Wo
 	var b strings.Builder
 	for i, a := range assigns {
 		if i < len(c.Assignments) && !c.Assignments[i].Inert {
-			b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+			b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 			b.WriteByte(' ')
 		}
 	}
 	if b.Len() == 0 && tight(args) {
-		c.Text = collapse(w.src[first:last])
+		c.Text = w.src[first:last]
 		return
 	}
 	for i, a := range args {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+		b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 	}
 	c.Text = b.String()
 }
@@ -101,21 +161,21 @@ func tight(args []*syntax.Word) bool {
 	return true
 }
 
-// collapse removes line continuations outside quotes.
-func collapse(s string) string {
-	if !strings.Contains(s, "\\\n") {
-		return s
-	}
-	return strings.ReplaceAll(s, "\\\n", "")
-}
-
 // fill sets what follows from the words alone.
 func (w *walker) fill(c *Command, argv []word) {
 	c.Argv = make([]Word, len(argv))
-	n := len(argv)
+	n, at := len(argv), 0
 	for i := range argv {
 		c.Argv[i] = argv[i].Word
 		n += len(argv[i].Text)
+		// at follows c.Text as long as it spells the words as they are.
+		if t := argv[i].Text; at >= 0 && i > 0 && at < len(c.Text) && c.Text[at] == ' ' && strings.HasPrefix(c.Text[at+1:], t) {
+			at += 1 + len(t)
+		} else if i == 0 && strings.HasPrefix(c.Text, t) {
+			at = len(t)
+		} else {
+			at = -1
+		}
 		if !argv[i].Static || argv[i].Glob {
 			c.Dynamic = true
 		}
@@ -123,15 +183,18 @@ func (w *walker) fill(c *Command, argv []word) {
 	c.Dir = w.st.dir
 	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
 	c.Substituted = w.subst > 0
-	var b strings.Builder
-	b.Grow(n)
-	for i := range argv {
-		if i > 0 {
-			b.WriteByte(' ')
+	plain := c.Text
+	if at != len(c.Text) || at == 0 {
+		var b strings.Builder
+		b.Grow(n)
+		for i := range argv {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(argv[i].Text)
 		}
-		b.WriteString(argv[i].Text)
+		plain = b.String()
 	}
-	plain := b.String()
 	if c.Text == "" {
 		c.Text = plain
 	}
@@ -161,21 +224,22 @@ func (w *walker) add(c Command) int {
 
 // judged is what a description says about one argument list.
 type judged struct {
-	ok      bool
-	effects []Effect
-	class   Class
-	prefix  int
-	exact   bool
-	edits   bool
-	say     string
-	inner   []word   // a command that is run
-	transp  bool     // the inner command is seen through by allow rules
-	execs   [][]word // commands of find -exec
-	away    bool     // they start in folders that are not known
-	shells  []word   // texts of shell programs
-	assigns []Assignment
-	assume  []Assumption
-	replace string // what xargs replaces in the inner command
+	ok        bool
+	effects   []Effect
+	class     Class
+	prefix    int
+	exact     bool
+	edits     bool
+	say       string
+	inner     []word   // a command that is run
+	transp    bool     // the inner command is seen through by allow rules
+	execs     [][]word // commands of find -exec
+	away      bool     // they start in folders that are not known
+	shells    []word   // texts of shell programs
+	assigns   []Assignment
+	assume    []Assumption
+	globBelow bool   // a pattern may become a flag that makes it act on trees
+	replace   string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -226,16 +290,27 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	}
 	var j judged
 	if p != nil {
-		j = w.judge(p, argv)
+		args, start := argv, w.st.dir
+		if p.names[0] == "git" {
+			args = w.gitDir(&c, argv)
+		}
+		j = w.judge(p, args)
+		w.st.dir = start
+		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
-		c.Effects = j.effects
-		c.Prefix = prefixOf(argv, j.prefix)
+		c.Summary = j.say
+		if c.Effects == nil {
+			c.Effects = j.effects
+		} else {
+			c.Effects = append(c.Effects, j.effects...)
+		}
+		c.Prefix = prefixOf(c.Plain[0], argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
 			c.Prefix = "" // the name of the program alone is too much
 		}
 		if j.ok && trusted && plainGet(argv) {
-			w.assume("no-proxy")
+			w.assume(AssumeNoProxy)
 			n := 0
 			for i := range c.Effects {
 				if e := &c.Effects[i]; e.Kind == Connect {
@@ -247,7 +322,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
-				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+				if as == AssumeGitConfig && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
 					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 				}
 			}
@@ -273,6 +348,10 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
+	if n := len(c.Effects); n > 0 && n <= cap(w.room)-len(w.room) && &c.Effects[0] == &w.room[:len(w.room)+1][len(w.room)] {
+		w.room = w.room[:len(w.room)+n]
+		c.Effects = c.Effects[:n:n]
+	}
 	index := w.add(c)
 	inside := w.follow(index, j)
 	switch name.Text {
@@ -285,6 +364,72 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		return dirs{}
 	}
 	return here
+}
+
+// gitDir follows `git -C dir`, which is cd for this one command.
+func (w *walker) gitDir(c *Command, argv []word) []word {
+	if len(argv) < 3 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
+		return argv
+	}
+	d := enterDir(w.st.dir, argv[2].Text)
+	w.st.dir, c.Dir = d, d
+	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: w.st.dir, Span: argv[2].Span})
+	return append([]word{argv[0]}, argv[3:]...)
+}
+
+// enterDir is where a change to the directory leads.
+func enterDir(from Dir, to string) Dir {
+	if strings.HasPrefix(to, "/") {
+		return Dir{Known: true, Paths: []string{path.Clean(to)}}
+	}
+	if !from.Known {
+		return Dir{}
+	}
+	out := Dir{Known: true}
+	for _, p := range from.Paths {
+		if q := path.Join(p, to); !slices.Contains(out.Paths, q) {
+			out.Paths = append(out.Paths, q)
+		}
+	}
+	return out
+}
+
+// special is what descriptions cannot say: what depends on the dialect, on how
+// the words of eval are joined, and on a shell's input.
+func (w *walker) special(p *program, argv []word, j *judged) {
+	switch p.names[0] {
+	case "eval":
+		j.shells = nil
+		var b strings.Builder
+		joined := word{Word: Word{Static: true, Span: spanOf(argv)}}
+		for i, a := range argv[1:] {
+			if i > 0 {
+				b.WriteByte(' ')
+			} else if a.Text == "--" {
+				continue
+			}
+			joined.Static = joined.Static && a.Static && !a.Glob
+			b.WriteString(a.Text)
+		}
+		if len(argv) == 2 {
+			joined.Span = argv[1].Span
+		}
+		joined.Text = strings.TrimPrefix(b.String(), " ")
+		if len(argv) > 1 {
+			j.shells = []word{joined}
+		}
+	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
+		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
+			for _, a := range argv[1:] {
+				if !a.Static || strings.IndexByte(a.Text, '[') >= 0 {
+					j.ok = false
+				}
+			}
+		}
+	}
+	if j.class == Shell && len(j.shells) == 0 && w.stdin != nil && (len(argv) == 1 || argv[len(argv)-1].Text == "-s" || argv[len(argv)-1].Text == "-") {
+		j.shells = append(j.shells, *w.stdin)
+	}
 }
 
 // literalURL is the n-th URL of a plain GET.
@@ -320,6 +465,7 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		return
 	}
 	parent, transp := w.parent, w.transp
+	w.stdin = nil
 	defer func() { w.parent, w.transp = parent, transp }()
 	w.depth++
 	defer func() { w.depth-- }()
@@ -388,21 +534,21 @@ func spanOf(ws []word) Span {
 	return Span{ws[0].Span.Start, max(ws[len(ws)-1].Span.End, ws[0].Span.End)}
 }
 
-func prefixOf(argv []word, n int) string {
-	if n <= 0 {
-		return ""
-	}
-	var b strings.Builder
+// prefixOf is the beginning of plain that holds the first n words, as far as
+// they are literal and no flags.
+func prefixOf(plain string, argv []word, n int) string {
+	end := 0
 	for i := 0; i < n && i < len(argv); i++ {
-		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(argv[i].Text, "-") || strings.ContainsAny(argv[i].Text, " \t\n*\"'$`\\") {
+		t := argv[i].Text
+		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || strings.ContainsAny(t, " \t\n*\"'$`\\") {
 			break
 		}
 		if i > 0 {
-			b.WriteByte(' ')
+			end++
 		}
-		b.WriteString(argv[i].Text)
+		end += len(t)
 	}
-	return b.String()
+	return plain[:end]
 }
 
 // rebinding reports builtins that change what later names mean.
@@ -452,7 +598,13 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix = Plain, argv[0].Text
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "changes the folder"
+	if argv[0].Text != "popd" && len(argv) > 1 {
+		c.Summary = "goes"
+		if argv[1].Text == "-" {
+			c.Summary = "goes back to the folder before"
+		}
+	}
 	args := argv[1:]
 	for len(args) > 0 && args[0].Static && (args[0].Text == "-L" || args[0].Text == "-P" || args[0].Text == "--") {
 		if args[0].Text == "-P" {
@@ -480,17 +632,9 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	if known {
 		e.Target, e.Extent = target, Exact
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
-			w.assume("cdpath-unset")
+			w.assume(AssumeNoCDPATH)
 		}
-		switch {
-		case strings.HasPrefix(target, "/"):
-			after = Dir{Known: true, Paths: []string{path.Clean(target)}}
-		case before.Known:
-			after.Known = true
-			for _, p := range before.Paths {
-				after.Paths = append(after.Paths, path.Join(p, target))
-			}
-		}
+		after = enterDir(before, target)
 	}
 	c.Effects = append([]Effect{e}, redirected...)
 	if !c.Described {
@@ -508,7 +652,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say}
+	j := judged{ok: true, class: p.class, say: p.say, effects: w.room[len(w.room):]}
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -584,6 +728,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 	case j.class != Plain && j.class != Runner:
 		j.prefix = 0
 	}
+	if p.say != "" {
+		j.say = p.say
+	}
 	if f.say != "" {
 		j.say = f.say
 	}
@@ -600,11 +747,33 @@ func (w *walker) judge(p *program, argv []word) judged {
 	return j
 }
 
+// cluster says whether the word is nothing but described flags of one letter
+// without values.
+func (p *program) cluster(t string) bool {
+	if len(t) < 2 || t[0] != '-' {
+		return false
+	}
+	for i := 1; i < len(t); i++ {
+		if s := p.flags["-"+t[i:i+1]]; s == nil || s.value.kind != vNone {
+			return false
+		}
+	}
+	return true
+}
+
 // flags separates flags from operands. subs: stop at the first operand, which
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
+	operands = w.take(len(args))
 	f := &p.form
+	if f.words {
+		n := 0
+		for n < len(args) && args[n].Static && p.cluster(args[n].Text) {
+			n++
+		}
+		return append(operands, args[n:]...), "", nil, true
+	}
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
 		if o.kind == vCommand {
@@ -629,10 +798,8 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
-			if f.operands[at].repeat || true {
-				// NAME=VALUE operands before the command are matched by count.
-				return operands, mode, args[i:], ok
-			}
+			// NAME=VALUE operands before the command are matched by count.
+			return operands, mode, args[i:], ok
 		}
 		if !a.Static || a.Glob {
 			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
@@ -640,7 +807,10 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				ok = w.useValue(s.value, v, j) && ok
 				continue
 			}
-			if a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc {
+			switch {
+			case f.globBelow && a.Static && a.lead == leadName:
+				j.globBelow = true
+			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
 			operands = append(operands, a)
@@ -928,8 +1098,13 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vPSFormat:
+		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
+	case vLocalFile:
+		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -1034,7 +1209,7 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		e.Target = o.Text
 		switch {
 		case v.extent == Exact, e.Kind == List:
-			e.Extent = Glob
+			e.Extent, e.Below = Glob, j.globBelow && e.Kind == Delete
 		case e.Kind == Delete || e.Kind == Change:
 			e.Extent, e.Below = Glob, true
 		default:
@@ -1045,6 +1220,9 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		for _, p := range o.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
 				e.Target, e.Extent = globBase(p.Target), Tree
+			}
+			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
+				e.Extent = Within // what find finds below
 			}
 			j.effects = append(j.effects, e)
 		}
@@ -1159,4 +1337,25 @@ func hostOf(u string) (host string, port int) {
 		return strings.ToLower(h), n
 	}
 	return strings.ToLower(rest), 0
+}
+
+// psColumns says whether the text names only columns of ps that tell of a
+// process without its environment (procps-ng 4, macOS).
+func psColumns(text string) bool {
+	for _, c := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, _, _ := strings.Cut(c, "=")
+		name, _, _ = strings.Cut(name, ":")
+		switch name {
+		case "pid", "ppid", "pgid", "pgrp", "sid", "sess", "tid", "lwp", "spid", "nlwp", "thcount", "tgid", "tpgid",
+			"user", "euser", "ruser", "suser", "uid", "euid", "ruid", "uname", "group", "egroup", "gid", "egid", "rgid", "rgroup",
+			"comm", "ucmd", "ucomm", "cmd", "args", "command", "exe", "fname",
+			"%cpu", "pcpu", "c", "cp", "%mem", "pmem", "rss", "rssize", "rsz", "vsz", "vsize", "size", "sz", "drs", "trs", "pss", "uss",
+			"stat", "state", "s", "pri", "ni", "nice", "cls", "class", "rtprio", "policy", "psr", "wchan", "flags", "f",
+			"start", "lstart", "bsdstart", "start_time", "stime", "etime", "etimes", "time", "bsdtime", "cputime", "cputimes", "times",
+			"tty", "tt", "tname", "maj_flt", "min_flt", "cgroup", "label", "unit", "slice", "numa":
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -24,6 +24,9 @@ var differentials = []struct{ name, src string }{
 	{"P7 continuation inside a dollar", "echo \"$\\\n(touch HIT)\""},
 	{"P8 continuation before a string", "printf '' ; $\\\n'\\x74ouch' HIT"},
 	{"P9 quoted arithmetic", "echo $(( 'a[$(touch HIT)]' ))"},
+	{"P11 closed descriptor before a word", ">&-touch HIT"},
+	{"P12 here-document in a here-document", "cat <<E\n$(cat <<F\nE\ntouch HIT\nF\n)\nE\n"},
+	{"P13 quoted file after >&", "echo a >&'x$(touch HIT)'"},
 	{"P10 NUL", "to\x00uch HIT"},
 }
 
@@ -254,7 +257,7 @@ func TestCommandFacts(t *testing.T) {
 	assert.True(t, last("ls | xargs grep x").Transparent)
 	assert.False(t, last("ls | xargs -n 1 grep x").Transparent)
 	assert.False(t, last("sudo ls").Transparent)
-	assert.False(t, Analyze("xargs").Commands[0].Described)
+	assert.True(t, Analyze("xargs").Commands[0].Described) // it prints its input
 	assert.Equal(t, 1, last("sudo ls").Parent)
 	assert.Equal(t, []string{"/bin/rm -r x", "rm -r x"}, last("/bin/rm  -r 'x'").Plain)
 }
@@ -309,6 +312,9 @@ func TestExplainEscapes(t *testing.T) {
 	s := Analyze("echo 'a\u202eb'\tc").Explain()
 	assert.NotContains(t, s, "\u202e")
 	assert.NotContains(t, s, "\t")
+	assert.Contains(t, s, "U+202E")
+	s = Analyze("cat 'a\u202eb'").Explain()
+	assert.NotContains(t, s, "\u202e")
 	assert.Contains(t, s, "<U+0202E>")
 }
 

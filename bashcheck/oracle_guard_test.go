@@ -3,6 +3,7 @@
 package bashcheck
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestOracleSeesTheGuard(t *testing.T) {
 			}
 			req := oracleCase{output: "w1\n"}.request(shell, src)
 			req.Timeout = 10 * time.Second
-			req.Env = []string{"PATH=/usr/bin", "HOME=" + oracle.Home} // no variable x
+			req.Env = oracleEnv()[:2] // no variable x
 			res, err := box.Run(req)
 			require.NoError(t, err)
 			off := judgeRun(AnalyzeUnguarded(src), res)
@@ -45,6 +46,26 @@ func TestOracleSeesTheGuard(t *testing.T) {
 			t.Logf("guard off: %s", off)
 			assert.Empty(t, judgeRun(a.Analyze(src), res))
 		})
+	}
+}
+
+// TestOracleHereDocumentInSubstitution: bash 5.2 loses the separator between the
+// commands that follow a here-document in a substitution, so that uniq gets a
+// second operand, which it writes.
+func TestOracleHereDocumentInSubstitution(t *testing.T) {
+	oracleNeeds(t, "bash")
+	box := oracleBox(t, oracle.Options{Stubs: []string{"ls", "hit"}, Real: oracleReal})
+	const src = "echo $(cat <<E\nE\nuniq /dev/null;hit)"
+	res, err := box.Run(oracleCase{}.request("bash", src))
+	require.NoError(t, err)
+	if slices.ContainsFunc(res.Execs, func(e oracle.Exec) bool { return e.File == "hit" }) {
+		t.Skip("this bash does not have the error of bash 5.2")
+	}
+	assert.Contains(t, res.Changes, oracle.Change{Path: "/w/hit", Op: "created"}, "uniq wrote the file")
+	assert.NotEmpty(t, judgeRun(AnalyzeUnguarded(src), res), "the oracle notices it")
+	assert.False(t, provable(Analyze(src)))
+	for _, fine := range []string{"git log --grep=\"$(cat <<'E'\nx; y & z\nE\n)\"", "echo $(cat <<E | sort 2>&1\nE\n)", "echo $(ls; cat <<E\nx\nE\n)"} {
+		assert.True(t, Analyze(fine).ReadOnly(), "%s: %s", fine, Analyze(fine).Explain())
 	}
 }
 

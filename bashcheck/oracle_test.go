@@ -98,7 +98,7 @@ func TestOracleSandbox(t *testing.T) {
 	res = bash("while :; do :; done & kill -STOP $$; ls")
 	assert.True(t, res.TimedOut)
 	assert.Empty(t, res.Execs)
-	res = bash("echo x > /proc/1/fd/1; echo x > /usr/lib/x; echo x > /oracle/bin/x; : > /dev/tcp/127.0.0.1/22; kill -9 1; echo $? > done")
+	res = bash("echo x > /proc/1/fd/1; echo x > /usr/lib/x; echo x > /oracle/bin/x; : > /dev/tcp/127.0.0.1/22; kill -9 1; kill 1; kill -HUP 1; kill -SEGV 1; echo $? > done")
 	assert.Equal(t, []oracle.Change{{Path: "/w/done", Op: "created"}}, res.Changes)
 	assert.NoFileExists(t, "/usr/lib/x")
 	res = bash("printf '%s ' /*")

@@ -158,12 +158,12 @@ func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
 	}
 	to := ""
 	for _, x := range c.Effects {
-		if x.Kind == Connect && x.Target != "" {
+		if x.Kind == Connect && len(x.Target) > 1 {
 			to = " to " + escape(x.Target)
 			break
 		}
 	}
-	w.findAt(CodeExfiltration, sev, s, 0, "%s sends %s%s", escape(short(*c)), what, to)
+	w.findAt(CodeExfiltration, sev, s, 0, "%s is sent over the network by %s%s", what, escape(short(*c)), to)
 }
 
 // secretName says that a variable is one that holds credentials, by its words.

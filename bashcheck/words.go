@@ -572,13 +572,32 @@ func (w *walker) zshLit(l *syntax.Lit) {
 		return
 	}
 	v := l.Value
-	bad := strings.ContainsAny(v, "()^#<>]!{[") || strings.HasPrefix(v, "=") ||
+	bad := strings.ContainsAny(v, "()^#<>]!{[$") && v != "{}" || strings.HasPrefix(v, "=") ||
 		strings.Contains(strings.TrimPrefix(v, "~/"), "~") && v != "~"
 	if v == "[" || v == "]" || v == "!" {
 		bad = v == "!"
 	}
 	if bad {
 		w.block(CodeDialect, w.nodeSpan(l), "zsh may read %s otherwise than bash", escape(v))
+	}
+}
+
+// zshQuoted refuses in double quotes what zsh expands and bash does not: $=x,
+// $~x and a subscript after a variable without braces ("$x[1]").
+func (w *walker) zshQuoted(l *syntax.Lit) {
+	v := l.Value
+	start := int(l.Pos().Offset())
+	after := start > 0 && start <= len(w.src) && v != "" && v[0] == '[' && w.src[start-1] != '}' && w.src[start-1] != ')' && w.src[start-1] != '"' && w.src[start-1] != '`'
+	for i := 0; i < len(v) && !after; i++ {
+		switch v[i] {
+		case '\\':
+			i++
+		case '$':
+			after = i+1 < len(v)
+		}
+	}
+	if after {
+		w.block(CodeDialect, w.nodeSpan(l), "zsh may expand %s, which bash takes for text", escape(v))
 	}
 }
 
@@ -594,6 +613,8 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 	case *syntax.Lit:
 		if c == cWord {
 			w.zshLit(x)
+		} else if c == cDquot && (w.d == Zsh || w.d == Any) {
+			w.zshQuoted(x)
 		}
 		return w.lit(x, c)
 	case *syntax.SglQuoted:
@@ -661,6 +682,10 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 		}
 		return w.arithm(x.X)
 	case *syntax.ExtGlob:
+		if w.d == Zsh || w.d == Any {
+			w.block(CodeDialect, w.nodeSpan(x), "for zsh a parenthesis after a pattern may hold code")
+			return false
+		}
 		for i := range len(x.Pattern.Value) {
 			if c := x.Pattern.Value[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.|*?-", c) >= 0) {
 				w.block(CodeHiddenByParser, w.nodeSpan(x), "an extended pattern may hold code that the shell runs")

@@ -2,6 +2,7 @@ package scope
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -270,6 +271,52 @@ func (d fdDir) sub(name string) (dir, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return fdDir(fd), nil
+}
+
+func (d fdDir) here(name string) (dir, error) {
+	fd, err := beneath(int(d), name, unix.O_PATH|unix.O_DIRECTORY, inRoot)
+	switch {
+	case err == nil:
+		return fdDir(fd), nil
+	case errors.Is(err, errNoHandle):
+		// Without openat2 nothing tells a bind mount of the same device.
+		return nil, fmt.Errorf("%w: this kernel does not tell about mount points", ErrUnresolved)
+	case errors.Is(err, errMoved):
+		return nil, fmt.Errorf("%w: %s is a mount point or has become a link", ErrOutside, name)
+	}
+	return nil, err
+}
+
+func (d fdDir) renameNew(name, toName string) error {
+	err := unix.Renameat2(int(d), name, int(d), toName, unix.RENAME_NOREPLACE)
+	if err == unix.EINVAL || err == unix.ENOSYS {
+		// A file system that cannot: two names for a moment.
+		if err = unix.Linkat(int(d), name, int(d), toName, 0); err == nil {
+			err = unix.Unlinkat(int(d), name, 0)
+		}
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: name, New: toName, Err: err}
+	}
+	return nil
+}
+
+func (d fdDir) link(name string, to dir, toName string) error {
+	t, ok := to.(fdDir)
+	if !ok {
+		return errNoHandle
+	}
+	if err := unix.Linkat(int(d), name, int(t), toName, 0); err != nil {
+		return &os.LinkError{Op: "link", Old: name, New: toName, Err: err}
+	}
+	return nil
+}
+
+func (d fdDir) symlink(target, name string) error {
+	if err := unix.Symlinkat(target, int(d), name); err != nil {
+		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
+	}
+	return nil
 }
 
 func (d fdDir) close() error { return unix.Close(int(d)) }

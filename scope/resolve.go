@@ -120,6 +120,15 @@ func (s *space) join(names []string) string {
 	return "/" + strings.Join(names, "/")
 }
 
+// namesOf returns the components of an absolute clean path.
+func (s *space) namesOf(path string) []string {
+	start, rest, err := s.split(path, nil)
+	if err != nil {
+		return nil
+	}
+	return s.cleanNames(start, rest)
+}
+
 // floor is how many components ".." cannot remove.
 func (s *space) floor() int {
 	if s.style == windows {

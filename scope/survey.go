@@ -103,7 +103,7 @@ func (v *survey) root(i int) error {
 		return err
 	}
 	defer d.close()
-	if err := v.walk(d, ".", r.names, len(r.names)); err != nil {
+	if err := v.walk(d, ".", r.names); err != nil {
 		return err
 	}
 	if r.readOnly {
@@ -120,6 +120,9 @@ func (v *survey) root(i int) error {
 			switch {
 			case p.anchor == fromHome && len(v.s.class.homes) > 0 && v.s.under(v.s.class.homes[1], r.names):
 				at = v.s.class.homes[1]
+			case rule.Name == shellStart && !v.holdsHome(r.names):
+				// Shells read them from the home directory only.
+				continue
 			case p.anchor != anywhere, p.segs[0][0] != '.' && len(p.segs) > 1:
 				// A bare "hooks" is an ordinary name.
 				continue
@@ -128,6 +131,15 @@ func (v *survey) root(i int) error {
 		}
 	}
 	return nil
+}
+
+// shellStart is the built-in rule for what shells read when they start.
+const shellStart = "shell-start"
+
+// holdsHome tells whether the home directory is a directory or lies in it. An
+// unknown home may be anywhere.
+func (v *survey) holdsHome(dir []string) bool {
+	return len(v.s.class.homes) == 0 || v.s.under(v.s.class.homes[1], dir)
 }
 
 // missing adds the first component of a pattern that does not exist.
@@ -167,7 +179,7 @@ func originalCase(rule *compiledRule, segs []string) []string {
 	return segs
 }
 
-func (v *survey) walk(d dir, name string, names []string, base int) error {
+func (v *survey) walk(d dir, name string, names []string) error {
 	f, err := d.open(name, os.O_RDONLY, 0)
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved) {
@@ -192,9 +204,10 @@ func (v *survey) walk(d dir, name string, names []string, base int) error {
 		return nil
 	}
 	var sub dir
+	judge := v.s.judge(names)
 	for _, e := range list {
 		path := append(names[:len(names):len(names)], e.Name())
-		if w := v.s.class.classify(path, base, Create); w.class > Ordinary {
+		if w := judge.class(e.Name(), Create); w.class > Ordinary {
 			v.add(path, w.class, w.name)
 			if w.name == "git" {
 				v.pointer(names)
@@ -210,7 +223,7 @@ func (v *survey) walk(d dir, name string, names []string, base int) error {
 			}
 			defer sub.close()
 		}
-		if err := v.walk(sub, e.Name(), path, base); err != nil {
+		if err := v.walk(sub, e.Name(), path); err != nil {
 			return err
 		}
 	}

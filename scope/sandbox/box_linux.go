@@ -37,11 +37,11 @@ func probe(h Helper, o Options) (Report, error) {
 			why = append(why, "bubblewrap: no bwrap program is installed")
 		} else {
 			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i]}
-			if err := try(h, r); err == nil {
+			err := try(h, r)
+			if err == nil {
 				return r, nil
-			} else {
-				why = append(why, "bubblewrap: "+err.Error())
 			}
+			why = append(why, "bubblewrap: "+err.Error())
 		}
 	}
 	if want(Landlock) {

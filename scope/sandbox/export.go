@@ -62,6 +62,7 @@ func (p Profile) bubblewrap(extra []string) []string {
 		args []string
 	}
 	var steps []step
+	var last []string
 	for _, d := range p.pins() {
 		steps = append(steps, step{d, []string{"--bind", d, d}})
 	}
@@ -77,7 +78,14 @@ func (p Profile) bubblewrap(extra []string) []string {
 		case e.Access == Read:
 			s.args = []string{"--ro-bind", e.Path, e.Path}
 		case e.Dir:
-			s.args = []string{"--perms", "0000", "--tmpfs", e.Path, "--remount-ro", e.Path}
+			// What is let through below it needs a way in and a place to stand,
+			// so it becomes read-only at the end.
+			perms := "0000"
+			if slices.ContainsFunc(p.Entries, func(b Entry) bool { return b.Path != e.Path && within(b.Path, e.Path) }) {
+				perms = "0111"
+			}
+			s.args = []string{"--perms", perms, "--tmpfs", e.Path}
+			last = append(last, "--remount-ro", e.Path)
 		default:
 			s.args = []string{"--ro-bind", "/dev/null", e.Path}
 		}
@@ -87,7 +95,7 @@ func (p Profile) bubblewrap(extra []string) []string {
 	for _, s := range steps {
 		args = append(args, s.args...)
 	}
-	return append(args, "--chdir", p.Dir)
+	return append(append(args, last...), "--chdir", p.Dir)
 }
 
 // Seatbelt returns a profile for sandbox-exec(1) of macOS. Paths under /tmp,
@@ -100,8 +108,8 @@ func (p Profile) Seatbelt() (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString("(version 1)\n(deny default)\n")
-	b.WriteString("(allow process-exec process-fork signal (target same-sandbox))\n")
-	b.WriteString("(allow sysctl-read mach-lookup (global-name \"com.apple.system.opendirectoryd.libinfo\"))\n")
+	b.WriteString("(allow process-exec process-fork)\n(allow signal (target same-sandbox))\n(allow sysctl-read)\n")
+	b.WriteString("(allow mach-lookup (global-name \"com.apple.system.opendirectoryd.libinfo\"))\n")
 	b.WriteString("(allow file-read-metadata)\n")
 	b.WriteString("(allow file-write-data (literal \"/dev/null\") (literal \"/dev/tty\"))\n(allow file-ioctl (literal \"/dev/tty\"))\n")
 	switch c.Network.Reach {

@@ -33,6 +33,7 @@ func isPlaceholder(path string) bool {
 func (c *Cmd) cover(entries []Entry) ([]Entry, error) {
 	out := make([]Entry, 0, len(entries))
 	roots := map[string]*os.Root{}
+	first := map[string]string{}
 	for _, e := range entries {
 		if !e.Missing && (e.Dir || e.Access != Read || !isPlaceholder(e.Path)) {
 			out = append(out, e)
@@ -54,8 +55,10 @@ func (c *Cmd) cover(entries []Entry) ([]Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 		}
-		err = makePlaceholder(root, rel)
+		err = makePlaceholder(root, rel, first[n.Path])
 		switch {
+		case err == nil && first[n.Path] == "":
+			first[n.Path] = rel
 		case errors.Is(err, fs.ErrExist):
 			fi, err := root.Lstat(rel)
 			if err != nil || fi.Mode()&fs.ModeSymlink != 0 {
@@ -114,7 +117,15 @@ func (c *Cmd) lock(path string, entries []Entry) (*os.Root, error) {
 	}
 }
 
-func makePlaceholder(root *os.Root, rel string) error {
+// makePlaceholder makes one, as a hard link of the one made before where there
+// is one: making a file costs fifty times as much.
+func makePlaceholder(root *os.Root, rel, first string) error {
+	if first != "" {
+		err := root.Link(first, rel)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	f, err := root.OpenFile(rel, os.O_WRONLY|os.O_CREATE|os.O_EXCL, placeholderMode)
 	if err != nil {
 		return err

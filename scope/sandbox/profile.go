@@ -186,6 +186,12 @@ type ProfileOptions struct {
 	// guarded and their secrets not hidden. Naming a protected path lifts it
 	// alone.
 	Unguarded []string
+	// Lean covers only those missing names in the workspace that git, editors
+	// and agents read by themselves (the rules git, editors and agents). Each
+	// covered name is a mount: some eighty of them are most of the time that
+	// bubblewrap takes to start. The others take effect when a person runs the
+	// tool that they belong to; [Planted] finds them afterwards.
+	Lean bool
 	// Skip are names of directories that are not looked into for protected
 	// names and secrets. nil stands for node_modules.
 	Skip []string
@@ -193,6 +199,8 @@ type ProfileOptions struct {
 	// for 200,000. More are an error.
 	MaxEntries int
 }
+
+var leanRules = []string{"git", "editors", "agents"}
 
 // maxMarked bounds the entries of a profile: each is a mount.
 const maxMarked = 1000
@@ -258,6 +266,8 @@ func FromGuard(g *scope.Guard, o ProfileOptions) (Profile, error) {
 			e.Access = Read
 		}
 		switch {
+		case (!m.Exists || isPlaceholder(m.Path)) && o.Lean && m.Class == scope.Protected && !slices.Contains(leanRules, m.Name):
+			continue
 		case !m.Exists, isPlaceholder(m.Path):
 			e.Access, e.Missing = Read, true
 		case m.Mode&fs.ModeSymlink != 0:
@@ -321,7 +331,7 @@ func (p Profile) clean() (Profile, error) {
 		case parent == nil:
 		case parent.Missing, parent.Access == Hidden && e.Access == Hidden:
 			continue
-		case e.Missing && parent.Access != Write, parent.Access == e.Access && !e.Missing && e.Access != Hidden:
+		case e.Missing && parent.Access != Write, parent.Access == e.Access && !e.Missing && e.Access != Hidden && (parent.Path != "/" || !isPrivate(e.Path)):
 			continue
 		}
 		out = append(out, e)
@@ -350,6 +360,11 @@ func (p Profile) clean() (Profile, error) {
 		return bad("the directory %q is not absolute", p.Dir)
 	}
 	return p, nil
+}
+
+// isPrivate tells of paths that a sandbox has for itself unless they are named.
+func isPrivate(p string) bool {
+	return slices.ContainsFunc(private, func(d string) bool { return within(p, d) })
 }
 
 // comparePaths sorts parents before children and keeps what lies in one

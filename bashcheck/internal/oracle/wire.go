@@ -24,7 +24,8 @@ type Request struct {
 	Dir     string // empty: WorkDir
 	Stdin   []byte
 	Timeout time.Duration
-	// Put are files that stand there before the run, and for it alone.
+	// Put are files that stand there before the run, and for it alone; what is
+	// there already is left alone.
 	Put []File
 	// Save makes what the run leaves the state that later requests find.
 	// Without it everything is restored.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +25,8 @@ func main() {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	// Not dumpable: what runs here cannot reach the pipes through /proc/1/fd.
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0)
+	// Caught and dropped, so that a kill from inside does not end the sandbox.
+	signal.Notify(make(chan os.Signal, 1))
 	in, out := gob.NewDecoder(os.Stdin), gob.NewEncoder(os.Stdout)
 	tree := scan(true)
 	for {
@@ -367,7 +370,11 @@ func exists(p string) bool {
 	return err == nil
 }
 
+// put makes a file unless something of that name is there.
 func put(f oracle.File) error {
+	if exists(f.Path) {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return err
 	}
