@@ -167,7 +167,7 @@ type judgement struct {
 
 func (s *space) judge(names []string) *judgement {
 	j := &judgement{c: s.class, names: names, base: s.base(names)}
-	if s.class.classify(names, j.base, OpUnknown).class != Ordinary {
+	if s.class.classify(names, j.base, Write).class != Ordinary {
 		j.all = true
 		return j
 	}
