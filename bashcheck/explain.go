@@ -207,7 +207,7 @@ func place(e Effect) string {
 		case Connect:
 			return "a host that the text does not name"
 		case Execute:
-			return "what it finds there"
+			return "other programs"
 		case Environment:
 			return "the environment"
 		}
