@@ -69,7 +69,7 @@ func (r Report) unsaid() string {
 			if e.Own && e.Kind != Connect && e.Target != "" && e.harm() != "" {
 				return e.harm()
 			}
-			if e.Kind == Read && e.harm() != "" {
+			if (e.Kind == Read || e.Kind == Environment && e.Target == "") && e.harm() != "" {
 				return e.harm()
 			}
 		}
