@@ -82,24 +82,26 @@ func dialectName(d Dialect) string {
 
 // walker collects the report of one text and of the texts inside it.
 type walker struct {
-	a      *Analyzer
-	rep    Report
-	src    string // the text being walked: the source or an inner text
-	outer  *Span  // where an inner text stands in the source
-	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
-	flows  []flow
-	room   []Effect // space for the effects of commands
-	argvs  [10]word // space for the words of commands
-	argvn  int
-	stdin  *word // the literal text that the command reads, where it is spelled
-	d      Dialect
-	st     state
-	depth  int
-	nodes  int
-	subst  int // depth of substitutions
-	hdoc   int // depth of here-documents
-	parent int // index+1 of the command that runs what is being walked
-	transp bool
+	a     *Analyzer
+	rep   Report
+	src   string // the text being walked: the source or an inner text
+	outer *Span  // where an inner text stands in the source
+	base  int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
+	flows []flow
+	room  []Effect // space for the effects of commands
+	argvs [10]word // space for the words of commands
+	argvn int
+	// words that braces made
+	expanded int
+	stdin    *word // the literal text that the command reads, where it is spelled
+	d        Dialect
+	st       state
+	depth    int
+	nodes    int
+	subst    int // depth of substitutions
+	hdoc     int // depth of here-documents
+	parent   int // index+1 of the command that runs what is being walked
+	transp   bool
 
 	// For the self-check: substitutions that the walk visited.
 	seenDollar, seenTicks, seenProcs int

@@ -598,7 +598,10 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "changes the folder"
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "goes back to the folder before"
+	if len(argv) == 1 && argv[0].Text == "cd" {
+		c.Summary = "goes"
+	}
 	if argv[0].Text != "popd" && len(argv) > 1 {
 		c.Summary = "goes"
 		if argv[1].Text == "-" {

@@ -421,7 +421,7 @@ func (w *walker) words(n *syntax.Word, into []word) []word {
 	}
 	old := n.Parts[at].(*syntax.Lit)
 	texts, ok := expandBraces(old.Value)
-	if !ok {
+	if w.expanded += len(texts); !ok || w.expanded > 8*maxBraces {
 		return append(into, w.word(n))
 	}
 	for i, p := range n.Parts {
@@ -623,7 +623,7 @@ func (w *walker) zshQuoted(l *syntax.Lit) {
 		case '\\':
 			i++
 		case '$':
-			after = i+1 < len(v)
+			after = start+i+1 < len(w.src) && w.src[start+i+1] != '"'
 		}
 	}
 	if after {
