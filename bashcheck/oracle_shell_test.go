@@ -507,3 +507,48 @@ func TestOracleShells(t *testing.T) {
 		})
 	}
 }
+
+// FuzzOracle is for hours: go test -fuzz FuzzOracle ./bashcheck. Each worker
+// has a sandbox of its own.
+func FuzzOracle(f *testing.F) {
+	oracleNeeds(f, "bwrap")
+	var texts []string
+	for _, s := range oracleShapes {
+		f.Add(uint8(0), s)
+		texts = append(texts, s)
+	}
+	for i, d := range differentials {
+		f.Add(uint8(i), d.src)
+		texts = append(texts, d.src)
+	}
+	texts = append(texts, oracleFragments...)
+	for c := 'a'; c <= 'z'; c++ {
+		texts = append(texts, string(c), string(c)+string(c))
+	}
+	shells := []struct {
+		name string
+		a    *Analyzer
+	}{
+		{"bash", New(Options{Home: oracle.Home})},
+		{"dash", New(Options{Shell: POSIX, Home: oracle.Home})},
+		{"zsh", New(Options{Shell: Zsh, Home: oracle.Home})},
+	}
+	for _, s := range shells {
+		oracleNeeds(f, s.name)
+	}
+	box := oracleBox(f, oracle.Options{Stubs: oracleStubs(texts, oracleNames), Real: oracleReal})
+	_, err := box.Run(oracle.Request{Put: oracleFiles(), Save: true})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, shell uint8, src string) {
+		s := shells[int(shell)%len(shells)]
+		r := s.a.Analyze(src)
+		if !provable(r) || len(src) > 2000 {
+			return
+		}
+		res, err := box.Run(oracleCase{output: "w1 w2\n"}.request(s.name, src))
+		require.NoError(t, err)
+		if problem := judgeRun(r, res); problem != "" {
+			t.Fatalf("%s: %s\n  %q\n  %s", s.name, problem, src, r.Explain())
+		}
+	})
+}
