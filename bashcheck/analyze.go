@@ -35,8 +35,8 @@ func (a *Analyzer) Analyze(src string) Report {
 	if w.rep.Parsed {
 		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
 		if len(w.rep.Commands) > 0 {
-			w.assume("path-trusted")
-			w.assume("no-function-shadowing")
+			w.assume(AssumePath)
+			w.assume(AssumeNoFunctions)
 		}
 	}
 	return w.rep

@@ -310,7 +310,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			c.Prefix = "" // the name of the program alone is too much
 		}
 		if j.ok && trusted && plainGet(argv) {
-			w.assume("no-proxy")
+			w.assume(AssumeNoProxy)
 			n := 0
 			for i := range c.Effects {
 				if e := &c.Effects[i]; e.Kind == Connect {
@@ -322,7 +322,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
-				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+				if as == AssumeGitConfig && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
 					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 				}
 			}
@@ -635,7 +635,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	if known {
 		e.Target, e.Extent = target, Exact
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
-			w.assume("cdpath-unset")
+			w.assume(AssumeNoCDPATH)
 		}
 		after = enterDir(before, target)
 	}
@@ -750,12 +750,33 @@ func (w *walker) judge(p *program, argv []word) judged {
 	return j
 }
 
+// cluster says whether the word is nothing but described flags of one letter
+// without values.
+func (p *program) cluster(t string) bool {
+	if len(t) < 2 || t[0] != '-' {
+		return false
+	}
+	for i := 1; i < len(t); i++ {
+		if s := p.flags["-"+t[i:i+1]]; s == nil || s.value.kind != vNone {
+			return false
+		}
+	}
+	return true
+}
+
 // flags separates flags from operands. subs: stop at the first operand, which
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
 	operands = w.take(len(args))
 	f := &p.form
+	if f.words {
+		n := 0
+		for n < len(args) && args[n].Static && p.cluster(args[n].Text) {
+			n++
+		}
+		return append(operands, args[n:]...), "", nil, true
+	}
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
 		if o.kind == vCommand {
@@ -780,10 +801,8 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
-			if f.operands[at].repeat || true {
-				// NAME=VALUE operands before the command are matched by count.
-				return operands, mode, args[i:], ok
-			}
+			// NAME=VALUE operands before the command are matched by count.
+			return operands, mode, args[i:], ok
 		}
 		if !a.Static || a.Glob {
 			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
@@ -1082,6 +1101,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vPSFormat:
+		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
 	case vLocalFile:
@@ -1319,4 +1340,25 @@ func hostOf(u string) (host string, port int) {
 		return strings.ToLower(h), n
 	}
 	return strings.ToLower(rest), 0
+}
+
+// psColumns says whether the text names only columns of ps that tell of a
+// process without its environment (procps-ng 4, macOS).
+func psColumns(text string) bool {
+	for _, c := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, _, _ := strings.Cut(c, "=")
+		name, _, _ = strings.Cut(name, ":")
+		switch name {
+		case "pid", "ppid", "pgid", "pgrp", "sid", "sess", "tid", "lwp", "spid", "nlwp", "thcount", "tgid", "tpgid",
+			"user", "euser", "ruser", "suser", "uid", "euid", "ruid", "uname", "group", "egroup", "gid", "egid", "rgid", "rgroup",
+			"comm", "ucmd", "ucomm", "cmd", "args", "command", "exe", "fname",
+			"%cpu", "pcpu", "c", "cp", "%mem", "pmem", "rss", "rssize", "rsz", "vsz", "vsize", "size", "sz", "drs", "trs", "pss", "uss",
+			"stat", "state", "s", "pri", "ni", "nice", "cls", "class", "rtprio", "policy", "psr", "wchan", "flags", "f",
+			"start", "lstart", "bsdstart", "start_time", "stime", "etime", "etimes", "time", "bsdtime", "cputime", "cputimes", "times",
+			"tty", "tt", "tname", "maj_flt", "min_flt", "cgroup", "label", "unit", "slice", "numa":
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -12,6 +12,6 @@ func Example() {
 		fmt.Println(r.ReadOnly(), r.Explain())
 	}
 	// Output:
-	// true Searches text in src, then prints a part of its input. It only reads.
+	// true Searches text in src, then prints the beginning of its input. It only reads.
 	// false Sorts lines in in.txt, writing out.txt.
 }

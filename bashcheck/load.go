@@ -47,6 +47,7 @@ const (
 	vFormat     // a git format without signature checks
 	vRevision   // the name of a revision, not of a sub-command
 	vPSLetters  // the old flags of ps
+	vPSFormat   // columns of ps
 	vSysctlName // a name of dots and letters
 	vSetOption  // a shell option that makes the shell stricter
 	vUpload     // a text that is sent, or @FILE, which is read and sent
@@ -99,6 +100,7 @@ type form struct {
 	globOK    bool
 	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
 	posix     bool // flags end at the first operand
+	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
 	edits     bool
 	prefix    int // -1: not said
@@ -131,7 +133,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -375,6 +377,8 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "posix":
 		l.form.posix = true
+	case "words":
+		l.form.words = true
 	case "exact":
 		l.form.exact = true
 	case "edits":

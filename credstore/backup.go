@@ -14,7 +14,7 @@ import (
 // credentials.store and open with Options.Reanchor. Errors: fs.ErrExist, and those of Get.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	return s.see(ctx, func(snap *snapshot) error {
-		raw, err := readPrivate(s.path(dataFile), format.MaxFile)
+		raw, err := readPrivate(s.file, format.MaxFile)
 		if err != nil {
 			return err
 		}
@@ -22,11 +22,11 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 			if snap, err = s.load(ctx); err != nil {
 				return err
 			}
-			if raw, err = readPrivate(s.path(dataFile), format.MaxFile); err != nil {
+			if raw, err = readPrivate(s.file, format.MaxFile); err != nil {
 				return err
 			}
 			if format.Hash(raw) != snap.hash {
-				return fmt.Errorf("credstore: %s is changing; try again", s.path(dataFile))
+				return fmt.Errorf("credstore: %s is changing; try again", s.file)
 			}
 		}
 		if err := createPrivate(s.options.disk, path, raw); err != nil {
@@ -52,20 +52,20 @@ func (s *Store) recover(ctx context.Context, why error) error {
 	if _, _, err := readPrivateInfo(s.path(backupFile), format.MaxFile); err != nil {
 		return fmt.Errorf("%w; nothing to recover from: %w", why, err)
 	}
-	err = d.Rename(s.path(dataFile), s.path(damagedFile))
+	err = d.Rename(s.file, s.path(damagedFile))
 	damaged := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("credstore: recover: %w", err)
 	}
-	if err := d.Link(s.path(backupFile), s.path(dataFile)); err != nil {
+	if err := d.Link(s.path(backupFile), s.file); err != nil {
 		return fmt.Errorf("credstore: recover: copy %s over %s: %w", backupFile, dataFile, err)
 	}
 	s.options.Reanchor = true
 	if _, err := s.loadLocked(ctx); err != nil {
 		// The kept generation is no better: everything back to where it was.
-		_ = d.Remove(s.path(dataFile))
+		_ = d.Remove(s.file)
 		if damaged {
-			_ = d.Rename(s.path(damagedFile), s.path(dataFile))
+			_ = d.Rename(s.path(damagedFile), s.file)
 		}
 		return fmt.Errorf("%w; the generation before does not open either: %w", why, err)
 	}

@@ -134,3 +134,8 @@ func (f fileAnchor) Save(_ context.Context, record *AnchorRecord) error {
 	}
 	return f.disk.SyncDir(filepath.Dir(f.path))
 }
+
+// ReadPrivateFile reads a regular file that belongs to this user and that nobody else may read, up to limit bytes, and
+// follows no link. It is for key sources that live outside this package. Errors: ErrPermissions, ErrNotRegular,
+// ErrTooLarge, and those of the file system. The caller clears the bytes.
+func ReadPrivateFile(path string, limit int) ([]byte, error) { return readPrivate(path, limit) }

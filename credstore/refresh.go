@@ -314,12 +314,9 @@ func (s *Store) refreshToken(ctx context.Context, name string, version uint64) (
 		if e == nil || e.Version != version {
 			return fmt.Errorf("credstore: %q was changed meanwhile: %w", name, ErrRefresh)
 		}
-		token, err := format.OpenRefresh(s.dek, name, e)
-		if err != nil {
-			return fmt.Errorf("credstore: %q: %w", name, err)
-		}
-		out = ownSecret(token)
-		return nil
+		var err error
+		out, err = s.openRefresh(snap.body, name)
+		return err
 	})
 	return out, err
 }

@@ -43,6 +43,7 @@ var kdfTurn = make(chan struct{}, 1)
 // Store is an open credential store. It is safe for concurrent use by goroutines and by processes.
 type Store struct {
 	dir      string
+	file     string // the store file
 	options  Options
 	policy   format.KDFPolicy
 	stateDir string
@@ -126,7 +127,7 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 		}
 		*d = absolute
 	}
-	s.dir = dir
+	s.dir, s.file = dir, filepath.Join(dir, dataFile)
 	if s.anchor == nil {
 		place := format.Hash([]byte(dir))
 		s.anchor = fileAnchor{filepath.Join(s.stateDir, hex.EncodeToString(place[:16])+".anchor"), options.disk}
@@ -181,7 +182,7 @@ func (s *Store) create(ctx context.Context) error {
 		return fmt.Errorf("credstore: %w: %s: %w", ErrAnchor, s.anchor.Describe(), err)
 	}
 	if record != nil && record.Committed != nil && !s.options.Reanchor {
-		return fmt.Errorf("credstore: %s: %w: restore it (%s holds the generation before), or open with Options.Reanchor to start anew", s.path(dataFile), ErrStoreMissing, backupFile)
+		return fmt.Errorf("credstore: %s: %w: restore it (%s holds the generation before), or open with Options.Reanchor to start anew", s.file, ErrStoreMissing, backupFile)
 	}
 	h, dek := format.NewHeader()
 	forget, err := s.enroll(ctx, h, dek)
@@ -314,9 +315,9 @@ func (s *Store) unlock(ctx context.Context, h *format.Header) error {
 		clear(key)
 	}
 	if tried {
-		return fmt.Errorf("credstore: %s: %w", s.path(dataFile), ErrWrongKey)
+		return fmt.Errorf("credstore: %s: %w", s.file, ErrWrongKey)
 	}
-	return fmt.Errorf("credstore: %s: %w (offered: %s)", s.path(dataFile), errors.Join(absent...), s.sourceNames(h))
+	return fmt.Errorf("credstore: %s: %w (offered: %s)", s.file, errors.Join(absent...), s.sourceNames(h))
 }
 
 func (s *Store) sourceNames(h *format.Header) string {
@@ -338,7 +339,7 @@ func (s *Store) warn(text string) {
 // Only when the anchor disagrees, which may be a save in progress, it looks again under the lock.
 func (s *Store) load(ctx context.Context) (*snapshot, error) {
 	if s.now != nil {
-		if info, err := os.Lstat(s.path(dataFile)); err == nil && sameFile(info, s.now.info) {
+		if info, err := os.Lstat(s.file); err == nil && sameFile(info, s.now.info) {
 			return s.now, nil
 		}
 	}
@@ -406,7 +407,7 @@ func (s *Store) adopt(snap *snapshot) *snapshot {
 
 // read reads, checks and decrypts the file.
 func (s *Store) read(ctx context.Context) (*snapshot, error) {
-	path := s.path(dataFile)
+	path := s.file
 	raw, info, err := readPrivateInfo(path, format.MaxFile)
 	if err != nil {
 		return nil, err
@@ -444,13 +445,16 @@ var errUnsettled = errors.New("a save was not committed")
 
 // judge compares a generation with the anchor. settle: under the lock the difference may be put right.
 func (s *Store) judge(ctx context.Context, snap *snapshot) (verdict error, settle bool) {
-	path := s.path(dataFile)
+	path := s.file
 	if snap.body.Generation < s.high {
 		return &RollbackError{Have: snap.body.Generation, Want: s.high}, false
 	}
 	record, err := s.anchor.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("credstore: %w: %s: %w; remove it, or open with Options.Reanchor", ErrAnchor, s.anchor.Describe(), err), false
+	}
+	if record == nil && s.source.Kind == AgeKey {
+		return fmt.Errorf("credstore: %w: %s has no record, and anybody can make a store that an age identity opens; if this one is yours, open it once with Options.Reanchor", ErrAnchor, s.anchor.Describe()), false
 	}
 	if record == nil {
 		return fmt.Errorf("credstore: %w: %s did not exist when the store was opened", ErrAnchor, s.anchor.Describe()), !s.options.StrictAnchor
@@ -519,7 +523,7 @@ func (s *Store) save(ctx context.Context, base *snapshot, tx *Tx, old *Point) er
 	}
 	err = s.keepBackup()
 	if err == nil {
-		err = d.Rename(temp, s.path(dataFile))
+		err = d.Rename(temp, s.file)
 	}
 	if err != nil {
 		_ = d.Remove(temp)
@@ -527,7 +531,7 @@ func (s *Store) save(ctx context.Context, base *snapshot, tx *Tx, old *Point) er
 	}
 	// From here on every reader sees the new generation, whatever fails.
 	synced := d.SyncDir(s.dir)
-	next.info, err = os.Lstat(s.path(dataFile))
+	next.info, err = os.Lstat(s.file)
 	if err != nil {
 		return &SaveError{Visible: true, cause: err}
 	}
@@ -549,12 +553,12 @@ func (s *Store) save(ctx context.Context, base *snapshot, tx *Tx, old *Point) er
 func (s *Store) keepBackup() error {
 	d := s.options.disk
 	temp := s.path(fmt.Sprintf("%s%x.tmp", tempMark, format.Random(8)))
-	err := d.Link(s.path(dataFile), temp)
+	err := d.Link(s.file, temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil { // a file system without hard links
-		raw, e := readPrivate(s.path(dataFile), format.MaxFile)
+		raw, e := readPrivate(s.file, format.MaxFile)
 		if e != nil {
 			return e
 		}
@@ -613,9 +617,9 @@ func (s *Store) begin(ctx context.Context) (func(), error) {
 func (s *Store) update(ctx context.Context, change func(*Tx) error) (saved bool, err error) {
 	s.sweep()
 	base := s.now
-	if info, err := os.Lstat(s.path(dataFile)); err != nil || !sameFile(info, base.info) {
+	if info, err := os.Lstat(s.file); err != nil || !sameFile(info, base.info) {
 		if base, err = s.loadLocked(ctx); errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("credstore: %s: %w", s.path(dataFile), ErrStoreMissing)
+			return false, fmt.Errorf("credstore: %s: %w", s.file, ErrStoreMissing)
 		} else if err != nil {
 			return false, err
 		}
@@ -769,7 +773,7 @@ func (s *Store) see(ctx context.Context, f func(*snapshot) error) error {
 	}
 	snap, err := s.load(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("credstore: %s: %w", s.path(dataFile), ErrStoreMissing)
+		return fmt.Errorf("credstore: %s: %w", s.file, ErrStoreMissing)
 	}
 	if err != nil {
 		return err
@@ -792,6 +796,14 @@ func (s *Store) open(body *format.Body, dek []byte, name string) (Secret, error)
 	return ownSecret(value), nil
 }
 
+func (s *Store) openRefresh(body *format.Body, name string) (Secret, error) {
+	token, err := format.OpenRefresh(s.dek, name, body.Entries[name])
+	if err != nil {
+		return Secret{}, fmt.Errorf("credstore: %q: %w", name, err)
+	}
+	return ownSecret(token), nil
+}
+
 // values is what the Redactor looks for (values and refresh tokens), and a token that changes with it.
 func (s *Store) values(ctx context.Context) (any, map[string]Secret, error) {
 	var out map[string]Secret
@@ -804,12 +816,11 @@ func (s *Store) values(ctx context.Context) (any, map[string]Secret, error) {
 				return err
 			}
 			out[name] = value
-			refresh, err := format.OpenRefresh(s.dek, name, e)
-			if err != nil {
-				return fmt.Errorf("credstore: %q: %w", name, err)
+			if len(e.Refresh) == 0 {
+				continue
 			}
-			if refresh != nil {
-				out[name+" (refresh token)"] = ownSecret(refresh)
+			if out[name+" (refresh token)"], err = s.openRefresh(snap.body, name); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -824,7 +835,7 @@ func (s *Store) Redactor() *Redactor { return s.redactor() }
 func (s *Store) Status(ctx context.Context) (Status, error) {
 	var st Status
 	err := s.see(ctx, func(snap *snapshot) error {
-		st = Status{Path: s.path(dataFile), StoreID: hex.EncodeToString(snap.header.ID), Generation: snap.body.Generation,
+		st = Status{Path: s.file, StoreID: hex.EncodeToString(snap.header.ID), Generation: snap.body.Generation,
 			Entries: len(snap.body.Entries), Source: s.source.Name, Protection: s.source.Protection,
 			Explanation: s.source.Protection.Explain(), Rollback: s.rollback, Warnings: slices.Clone(s.warnings),
 			AuditFailures: s.log.failures}
@@ -837,7 +848,7 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 				st.Warnings = append(st.Warnings, "the key file lies in the directory of the store: whoever copies the directory has both")
 			}
 		}
-		if info, err := os.Lstat(s.path(dataFile)); err == nil && links(info) > 1 {
+		if info, err := os.Lstat(s.file); err == nil && links(info) > 1 {
 			st.Warnings = append(st.Warnings, "the store file has a second hard link")
 		}
 		s.addClockWarnings(&st, snap)
@@ -856,7 +867,7 @@ func within(dir, path string) bool {
 func (s *Store) Files() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := []string{s.dir, s.path(dataFile), s.path(backupFile), s.path(lockFile), s.path(lockDir), s.path(auditFile),
+	out := []string{s.dir, s.file, s.path(backupFile), s.path(lockFile), s.path(lockDir), s.path(auditFile),
 		s.path(auditFile + auditOld), s.path(auditLock), s.stateDir}
 	if f, ok := s.anchor.(fileAnchor); ok {
 		out = append(out, f.path)

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package credstore_test
 
@@ -268,6 +268,10 @@ const rounds = 100
 var workers = map[string]func(dir string) error{
 	"refresh":       func(dir string) error { return refreshWorker(dir, false) },
 	"rotate":        rotateWorker,
+	"kill":          killWorker,
+	"in-place":      inPlaceWorker,
+	"harden":        hardenWorker,
+	"memory":        memoryWorker,
 	"set":           setWorker,
 	"naive-refresh": func(dir string) error { return refreshWorker(dir, true) },
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package credstore_test
 
@@ -442,7 +442,7 @@ func TestVectors(t *testing.T) {
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
-	for _, more := range []map[string]func(*testing.T){refreshVectors(), slotVectors(), useVectors()} {
+	for _, more := range []map[string]func(*testing.T){refreshVectors(), slotVectors(), useVectors(), proofVectors()} {
 		maps.Copy(vectorTests, more)
 	}
 	passed, skipped := 0, 0

@@ -93,6 +93,7 @@ type item struct {
 	raw     bool
 	node    node
 	text    string // canonical
+	size    int    // about, of the canonical text
 	invalid string
 }
 
@@ -167,11 +168,12 @@ func toolItem(t Tool) item {
 		}
 		it.node.obj = append(it.node.obj, member{key: f.key, val: n})
 	}
+	it.size = size
 	return it.seal()
 }
 
 func (it item) seal() item {
-	b, err := it.node.canonical(nil)
+	b, err := it.node.canonical(make([]byte, 0, it.size+256))
 	if err != nil {
 		it.invalid = Escape(err.Error())
 		return it
@@ -422,18 +424,20 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 	if err != nil {
 		return nil, err
 	}
-	count := map[string]int{}
+	count := make(map[string]int, len(items))
+	keys := make([]string, len(items))
 	size := 0
 	for i := range items {
-		count[itemKey(items[i].kind, items[i].name)]++
+		keys[i] = itemKey(items[i].kind, items[i].name)
+		count[keys[i]]++
 		if size += len(items[i].text); size > MaxListBytes {
 			return nil, fmt.Errorf("mcptrust: more than %d bytes of definitions", MaxListBytes)
 		}
 	}
-	names := map[string]string{}
 	others := neighbours(&st, s.Name)
 	taken := collisions(s.Name, others)
 	var shadow *shadows
+	var alike map[string][]string // names by their letters
 	out := make([]ItemCheck, len(items))
 	for i := range items {
 		it := &items[i]
@@ -444,11 +448,11 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			c.Status = Blocked
 			c.Reasons = []Reason{{CodeItemInvalid, it.invalid}}
 			continue
-		case count[itemKey(it.kind, it.name)] > 1:
+		case count[keys[i]] > 1:
 			c.Status = Blocked
 			c.Reasons = []Reason{{CodeDuplicateItem, "the server lists this name twice: which one a call means is not clear"}}
 			continue
-		case it.kind == KindTool && taken[ExposedName(s.Name, it.name)] != "":
+		case len(taken) > 0 && it.kind == KindTool && taken[ExposedName(s.Name, it.name)] != "":
 			c.Status = Blocked
 			c.Reasons = []Reason{{CodeNameCollision, "a tool of server " + quote(taken[ExposedName(s.Name, it.name)]) + " has the same full name " + quote(ExposedName(s.Name, it.name)) + ": rename one server"}}
 			continue
@@ -481,7 +485,7 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			continue
 		}
 		digest := digest("item/v1", it.kind.String(), s.Name, it.text)
-		rec := st.rec.Items[itemKey(it.kind, it.name)]
+		rec := st.rec.Items[keys[i]]
 		if rec != nil && rec.Status == wordTrusted && rec.Digest == digest && rec.Raw == it.raw {
 			c.Status = Trusted
 			continue
@@ -523,10 +527,23 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			shadow = newShadows(&s, others, items)
 		}
 		c.Findings = append(itemFindings(it, r.tools), shadow.findings(it)...)
-		if other, ok := names[strings.ToLower(squash(it.name))]; ok && it.kind == KindTool {
-			c.Findings = append(c.Findings, Finding{CodeNearName, "name", "differs from " + quote(other) + " only in case or separators", true})
+		if it.kind == KindTool {
+			if alike == nil {
+				alike = map[string][]string{}
+				for j := range items {
+					if items[j].kind == KindTool && items[j].invalid == "" {
+						key := strings.ToLower(squash(items[j].name))
+						alike[key] = append(alike[key], items[j].name)
+					}
+				}
+			}
+			for _, other := range alike[strings.ToLower(squash(it.name))] {
+				if other != it.name {
+					c.Findings = append(c.Findings, Finding{CodeNearName, "name", "differs from " + quote(other) + " only in case or separators", true})
+					break
+				}
+			}
 		}
-		names[strings.ToLower(squash(it.name))] = it.name
 		if n := len(c.Findings); n > MaxFindings {
 			c.Findings = append(c.Findings[:MaxFindings:MaxFindings], Finding{CodeTooLong, "", fmt.Sprintf("%d more findings", n-MaxFindings), true})
 		}

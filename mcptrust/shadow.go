@@ -85,8 +85,9 @@ func collisions(name string, others []neighbour) map[string]string {
 type shadows struct {
 	own   map[string]bool // tools of this server
 	tools []foreign
-	exact map[string][]int
 	refs  map[string]foreign // word in an approved foreign text → who says it
+	// targets are the words that talk about a foreign tool.
+	targets map[string]*foreign
 }
 
 type foreign struct {
@@ -94,10 +95,11 @@ type foreign struct {
 	plain, look  string
 	desc         string
 	same         bool // another instance of the same program
+	distinct     bool // distinctive name
 }
 
 func newShadows(s *Server, others []neighbour, items []item) *shadows {
-	sh := &shadows{own: map[string]bool{}, exact: map[string][]int{}, refs: map[string]foreign{}}
+	sh := &shadows{own: map[string]bool{}, refs: map[string]foreign{}}
 	wanted := map[string]bool{}
 	for i := range items {
 		if items[i].kind == KindTool && items[i].invalid == "" {
@@ -119,12 +121,11 @@ func newShadows(s *Server, others []neighbour, items []item) *shadows {
 			if err != nil {
 				continue
 			}
-			f := foreign{server: o.name, tool: name, plain: squash(strings.ToLower(name)), look: lookalike(name), same: same}
+			f := foreign{server: o.name, tool: name, plain: squash(strings.ToLower(name)), look: lookalike(name), same: same, distinct: distinctive(name)}
 			if d := n.get("description"); d != nil {
 				f.desc = d.text
 			}
 			if kind == "tool" {
-				sh.exact[f.plain] = append(sh.exact[f.plain], len(sh.tools))
 				sh.tools = append(sh.tools, f)
 			}
 			if same {
@@ -143,6 +144,15 @@ func newShadows(s *Server, others []neighbour, items []item) *shadows {
 					}
 				})
 			}
+		}
+	}
+	sh.targets = make(map[string]*foreign, 2*len(sh.tools))
+	for i := range sh.tools {
+		if f := &sh.tools[i]; !f.same {
+			if f.distinct && !sh.own[f.tool] {
+				sh.targets[f.tool] = f
+			}
+			sh.targets[ExposedName(f.server, f.tool)] = f
 		}
 	}
 	return sh
@@ -174,7 +184,7 @@ func (sh *shadows) findings(it *item) []Finding {
 				if desc != "" && desc == f.desc {
 					add(CodeClone, "name", "the same name and description as "+quote(f.tool)+" of server "+quote(f.server)+": calls meant for one can reach the other", true)
 				}
-			case !distinctive(f.tool):
+			case !f.distinct:
 			case f.look == look:
 				add(CodeNearName, "name", "looks like "+quote(f.tool)+" of server "+quote(f.server), true)
 			case near(f.plain, plain) && !honestPair(f.tool, it.name):
@@ -183,15 +193,6 @@ func (sh *shadows) findings(it *item) []Finding {
 		}
 		if f, ok := sh.refs[it.name]; ok {
 			add(CodeCrossReference, "name", "a text of server "+quote(f.server)+" ("+quote(f.tool)+") talks about a tool with this name", true)
-		}
-	}
-	targets := map[string]*foreign{}
-	for i := range sh.tools {
-		if f := &sh.tools[i]; !f.same {
-			if distinctive(f.tool) && !sh.own[f.tool] {
-				targets[f.tool] = f
-			}
-			targets[ExposedName(f.server, f.tool)] = f
 		}
 	}
 	done := map[string]bool{}
@@ -205,7 +206,7 @@ func (sh *shadows) findings(it *item) []Finding {
 				return
 			}
 			for w := range words(text) {
-				if f := targets[w]; f != nil && !done[w] {
+				if f := sh.targets[w]; f != nil && !done[w] {
 					done[w] = true
 					add(CodeCrossReference, Escape(field), "talks about "+quote(f.tool)+", a tool of server "+quote(f.server), true)
 				}

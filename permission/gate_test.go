@@ -116,7 +116,7 @@ func TestGateAnswers(t *testing.T) {
 		m := &memory{}
 		g := NewGate(eval(t, &tool{}, `{}`), GateOptions{Audit: m, Remember: m, Approver: person(func(_ context.Context, r Request) (Answer, error) {
 			asked++
-			require.Equal(t, []string{"Bash(foo *)"}, r.Suggestions)
+			require.Equal(t, []string{"Bash(foo)"}, r.Suggestions)
 			return Answer{Token: r.Token, Choice: choice, Feedback: "use bar"}, nil
 		})})
 		s := g.Session(SessionOptions{Dir: proj})

@@ -47,6 +47,7 @@ type Policy struct {
 	home          string
 	sources       []Source
 	inert         []RuleRef
+	unread        []*RuleError // allow rules that allow nothing
 }
 
 type locks struct {
@@ -181,6 +182,9 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 					var re *RuleError
 					if errors.As(err, &re) {
 						re.Column = col
+						if effect == Allow && len(p.unread) < maxLints {
+							p.unread = append(p.unread, re)
+						}
 					}
 					if len(errs) < maxErrors {
 						errs = append(errs, err)

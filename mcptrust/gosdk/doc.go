@@ -8,7 +8,8 @@
 //   - lists hold only what is approved; everything else is reported to
 //     [Options.Withheld] and never reaches the model,
 //   - a call of a tool that is not approved, was never listed, changed since, or
-//     was revoked is refused and never reaches the server,
+//     was revoked is refused and never reaches the server; after a list_changed
+//     the list is fetched again before the next call,
 //   - a call also passes [Options.Authorize], if given,
 //   - instructions that were not approved are empty,
 //   - results carry a label, see [Untrusted],
