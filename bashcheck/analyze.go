@@ -961,8 +961,8 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		w.leave()
 		s := w.nodeSpan(r)
-		if r.N != nil && len(r.N.Value) > 1 && (w.d == POSIX || w.d == Any) {
-			w.block(CodeDialect, s, "a POSIX shell takes a number of two digits before a redirection for a word")
+		if r.N != nil && len(r.N.Value) > 1 && w.d != Bash {
+			w.block(CodeDialect, s, "other shells than bash take a number of two digits before a redirection for a word")
 		}
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
@@ -1008,11 +1008,11 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		switch r.Op {
 		case syntax.DplIn, syntax.DplOut:
 			fd := strings.TrimSuffix(t.Text, "-")
-			if t.Static && (t.Text == "-" || isInteger(fd)) {
+			if len(t.Text) > 1 && t.Text[0] == '-' {
+				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
 				continue
 			}
-			if strings.HasPrefix(t.Text, "-") {
-				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
+			if t.Static && (t.Text == "-" || isInteger(fd)) {
 				continue
 			}
 			if strings.IndexFunc(t.Text, func(c rune) bool {

@@ -358,6 +358,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	case "command", "builtin", "noglob", "nocorrect":
 		if len(j.inner) > 0 {
 			w.st.forget, w.st.vars = true, nil // it may be a builtin that assigns
+			if w.d == Zsh || w.d == Any {
+				return dirs{} // zsh's command runs no builtin, so not cd
+			}
 			return inside
 		}
 	case "eval", ".", "source", "-":
