@@ -598,7 +598,10 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "changes the folder"
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "goes back to the folder before"
+	if len(argv) == 1 && argv[0].Text == "cd" {
+		c.Summary = "goes"
+	}
 	if argv[0].Text != "popd" && len(argv) > 1 {
 		c.Summary = "goes"
 		if argv[1].Text == "-" {
@@ -747,12 +750,33 @@ func (w *walker) judge(p *program, argv []word) judged {
 	return j
 }
 
+// cluster says whether the word is nothing but described flags of one letter
+// without values.
+func (p *program) cluster(t string) bool {
+	if len(t) < 2 || t[0] != '-' {
+		return false
+	}
+	for i := 1; i < len(t); i++ {
+		if s := p.flags["-"+t[i:i+1]]; s == nil || s.value.kind != vNone {
+			return false
+		}
+	}
+	return true
+}
+
 // flags separates flags from operands. subs: stop at the first operand, which
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
 	operands = w.take(len(args))
 	f := &p.form
+	if f.words {
+		n := 0
+		for n < len(args) && args[n].Static && p.cluster(args[n].Text) {
+			n++
+		}
+		return append(operands, args[n:]...), "", nil, true
+	}
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
 		if o.kind == vCommand {
@@ -777,10 +801,8 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
-			if f.operands[at].repeat || true {
-				// NAME=VALUE operands before the command are matched by count.
-				return operands, mode, args[i:], ok
-			}
+			// NAME=VALUE operands before the command are matched by count.
+			return operands, mode, args[i:], ok
 		}
 		if !a.Static || a.Glob {
 			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
@@ -1197,6 +1219,14 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			// Everything below the folder in which the pattern begins.
 			e.Target, e.Extent = globBase(o.Text), Tree
 		}
+	case len(o.one) > 0:
+		for _, item := range o.one {
+			item.Span = o.Span
+			if !w.usePath(v, word{Word: item}, j) {
+				return false
+			}
+		}
+		return true
 	case len(o.below) > 0:
 		for _, p := range o.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {

@@ -100,6 +100,7 @@ type form struct {
 	globOK    bool
 	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
 	posix     bool // flags end at the first operand
+	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
 	edits     bool
 	prefix    int // -1: not said
@@ -376,6 +377,8 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "posix":
 		l.form.posix = true
+	case "words":
+		l.form.words = true
 	case "exact":
 		l.form.exact = true
 	case "edits":

@@ -152,7 +152,7 @@ func TestOracleFlags(t *testing.T) {
 		req.Timeout = 3 * time.Second
 		return req
 	}, func(x straceExample, res oracle.Result) {
-		harm, executed := straceHarm(x.program.names[0], x.rep, res)
+		harm, executed := straceHarm(x.rep, res)
 		for n := range executed {
 			ran[path.Base(n)] = true
 		}
@@ -168,5 +168,5 @@ func TestOracleFlags(t *testing.T) {
 		}
 	})
 	t.Logf("flags, seed %d: %d calls made, %d said to be read-only and executed, %d with status 0, %d out of time; %d programs executed (%s)", seed, made, len(list), succeeded, late, len(ran), time.Since(begin).Round(100*time.Millisecond))
-	assert.Greater(t, succeeded, len(list)/4, "too few calls did anything")
+	assert.Greater(t, succeeded, len(list)/10, "too few calls did anything")
 }

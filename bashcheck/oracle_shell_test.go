@@ -299,7 +299,7 @@ func oracleSeed(t testing.TB) uint64 {
 
 // cases makes the scripts, in order, that the analyzer claims to understand.
 func (o oracleRun) cases(seeds []string) (list []oracleCase, tried int) {
-	for n := uint64(0); len(list) < o.count; n++ {
+	for n := uint64(0); len(list) < o.count && n < 30*uint64(o.count)+1000; n++ {
 		g := &oracleGen{rand.New(rand.NewPCG(o.seed, n)), seeds}
 		src := g.script()
 		tried++
@@ -359,6 +359,7 @@ func (o oracleRun) run(t *testing.T, seeds []string) (failures []oracleFailure) 
 	}
 	begin := time.Now()
 	list, tried := o.cases(seeds)
+	require.Len(t, list, o.count, "too few of %d scripts are understood", tried)
 	var texts []string
 	readOnly := 0
 	for _, c := range list {

@@ -41,27 +41,48 @@ var straceExceptions = []straceException{
 	{"", "open", "/proc/self/coredump_filter", "a process sets its own flags"},
 	{"", "connect", "/var/run/nscd/socket", "the C library asks the name service cache of this machine"},
 	{"", "connect", "/run/nscd/socket", "the C library asks the name service cache of this machine"},
+
 	{"go", "mkdir", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
 	{"go", "open", "/home/u/.config/go/telemetry/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
 	{"go", "created", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"gofmt", "mkdir", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"gofmt", "open", "/home/u/.config/go/telemetry/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"gofmt", "created", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
 	{"go", "exec", "/usr/local/go/bin/go", "the go command starts itself to count and to ask for settings"},
 	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"jar", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
+	{"java", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
+	{"javac", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
+	{"javap", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
+	{"jps", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
+	{"mvn", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
+	{"tac", "*", "/tmp/tac*", "tac keeps what it cannot seek in, in a file that is gone at the end"},
+
 	{"ag", "exec", "/bin/sh", "ag asks git for core.excludesfile, with a fixed text that runs nothing else"},
 	{"ag", "exec", "/usr/bin/git", "ag asks git for core.excludesfile, which runs nothing"},
-	{"egrep", "exec", "/usr/*bin/grep", "egrep and fgrep are scripts that start grep"},
-	{"egrep", "exec", "/usr/local/*bin/grep", "egrep and fgrep are scripts that start grep"},
-	{"fgrep", "exec", "/usr/*bin/grep", "egrep and fgrep are scripts that start grep"},
-	{"grep", "exec", "/usr/*bin/grep", "egrep and fgrep are scripts that start grep"},
-	{"grep", "exec", "/usr/local/*bin/grep", "egrep and fgrep are scripts that start grep"},
-	{"hostname", "connect", "internet", "the resolver is asked for the machine's own name"},
-	{"pidof", "connect", "/dev/log", "complaints about its arguments go to the system's log"},
-	{"pidof", "open", "/dev/console", "complaints about its arguments go to the system's log"},
 	{"git", "exec", "/usr/lib/git-core/**", "git is made of programs that start one another"},
 	{"docker", "connect", "/var/run/docker.sock", "under the assumption docker-daemon-trusted"},
 	{"docker", "connect", "/run/docker.sock", "under the assumption docker-daemon-trusted"},
 	{"kubectl", "connect", "internet", "the dispatcher of the Google Cloud SDK asks the configured server for its version; under the assumption kubeconfig-trusted"},
-	{"npm", "exec", "/usr/*bin/node", "npm is a script of node, which env finds in PATH"},
-	{"npm", "exec", "/usr/local/bin/node", "npm is a script of node, which env finds in PATH"},
+	{"npm", "exec", "node", "npm is a script of node, which env finds in PATH"},
+	{"egrep", "exec", "grep", "a script that starts grep"},
+	{"fgrep", "exec", "grep", "a script that starts grep"},
+	{"gunzip", "exec", "gzip", "a script that starts gzip"},
+	{"zcat", "exec", "gzip", "a script that starts gzip"},
+	{"c89", "exec", "gcc", "a script that starts gcc"},
+	{"c99", "exec", "gcc", "a script that starts gcc"},
+	{"xargs", "exec", "echo", "xargs without a command prints"},
+	{"hostname", "connect", "internet", "the resolver is asked for the machine's own name"},
+	{"dnsdomainname", "connect", "internet", "the resolver is asked for the machine's own name"},
+	{"domainname", "connect", "internet", "the resolver is asked for the machine's own name"},
+	{"hostid", "connect", "internet", "the resolver is asked for the machine's own name"},
+	{"fuser", "connect", "internet", "the C library orders the addresses of this machine, without sending anything"},
+	{"pidof", "connect", "/dev/log", "complaints about its arguments go to the system's log"},
+	{"pidof", "open", "/dev/console", "complaints about its arguments go to the system's log"},
+	{"crontab", "mkdir", "/var/spool/cron", "it makes its folder where it is missing"},
+	{"tmux", "*", "/tmp/tmux-*/**", "it asks its own server, and makes the folder of the socket"},
+	{"top", "mkdir", "/home/u/.config/**", "procps makes an empty folder for its settings"},
+	{"top", "created", "/home/u/.config/**", "procps makes an empty folder for its settings"},
 }
 
 // straceCalls are the system calls that can change something outside the
@@ -95,7 +116,7 @@ func straceEvents(traces map[int]string, start string) (events []straceEvent, pr
 		for line := range strings.Lines(traces[pid]) {
 			line = strings.TrimSuffix(line, "\n")
 			name, rest, ok := strings.Cut(line, "(")
-			if !ok || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---") {
+			if !ok || name == "???" || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---") {
 				continue
 			}
 			strs := straceStrings(rest)
@@ -151,6 +172,7 @@ func straceEvents(traces map[int]string, start string) (events []straceEvent, pr
 				add("change", straceFd(rest))
 			case "connect", "sendto", "sendmsg", "sendmmsg", "bind":
 				switch {
+				case strings.Contains(rest, "sa_family=AF_UNSPEC"): // dissolves a connection
 				case strings.Contains(rest, "sa_family=AF_NETLINK") || strings.Contains(rest, "NETLINK"):
 				case strings.Contains(rest, "sa_family=AF_INET"):
 					add("connect", "internet")
@@ -279,19 +301,40 @@ func straceFd(s string) string {
 	return "?"
 }
 
-func (x straceException) allows(program string, e straceEvent) bool {
-	if x.Program != "" && x.Program != program || x.Call != e.call {
+// allows says that the exception is about the event of a command with one of
+// these names. A path without a slash is a base name; /** is a folder and all
+// below it.
+func (x straceException) allows(names []string, e straceEvent) bool {
+	if x.Program != "" && !slices.Contains(names, x.Program) || x.Call != "*" && x.Call != e.call {
 		return false
 	}
-	if dir, ok := strings.CutSuffix(x.Path, "/**"); ok {
-		return e.path == dir || strings.HasPrefix(e.path, dir+"/")
+	p := e.path
+	if !strings.Contains(x.Path, "/") {
+		p = path.Base(p)
 	}
-	ok, err := path.Match(x.Path, e.path)
-	return err == nil && ok
+	pattern, below := strings.CutSuffix(x.Path, "/**")
+	for ; ; p = path.Dir(p) {
+		if ok, err := path.Match(pattern, p); err == nil && ok {
+			return true
+		}
+		if !below || p == "/" || p == "." {
+			return false
+		}
+	}
 }
 
-func straceAllowed(program string, e straceEvent) bool {
-	return slices.ContainsFunc(straceExceptions, func(x straceException) bool { return x.allows(program, e) })
+// straceAllowed says that one of the exceptions is about the event.
+func straceAllowed(r Report, e straceEvent, lists ...[]straceException) bool {
+	var names []string
+	for _, c := range r.Commands {
+		names = append(names, path.Base(c.Argv[0].Text))
+	}
+	for _, list := range append(lists, straceExceptions) {
+		if slices.ContainsFunc(list, func(x straceException) bool { return x.allows(names, e) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // execReported says that a command or an Execute effect announces the program.
@@ -311,7 +354,7 @@ func execReported(r Report, e straceEvent) bool {
 }
 
 // straceHarm is what a run did that a read-only command must not do.
-func straceHarm(program string, r Report, res oracle.Result) (harm []string, executed map[string]bool) {
+func straceHarm(r Report, res oracle.Result) (harm []string, executed map[string]bool) {
 	executed = map[string]bool{}
 	events, problems := straceEvents(res.Traces, oracle.WorkDir)
 	harm = append(harm, problems...)
@@ -327,13 +370,13 @@ func straceHarm(program string, r Report, res oracle.Result) (harm []string, exe
 				continue
 			}
 		}
-		if straceAllowed(program, e) {
+		if straceAllowed(r, e) {
 			continue
 		}
 		harm = append(harm, fmt.Sprintf("%s %s: %.300s", e.call, e.path, e.line))
 	}
 	for _, c := range res.Changes {
-		if !straceAllowed(program, straceEvent{call: c.Op, path: c.Path}) {
+		if !straceAllowed(r, straceEvent{call: c.Op, path: c.Path}) {
 			harm = append(harm, c.Op+" "+c.Path)
 		}
 	}
@@ -485,7 +528,7 @@ func tarData(text []byte) []byte {
 func straceRequest(src string, r Report) oracle.Request {
 	return oracle.Request{
 		Argv: []string{"/usr/bin/strace", "-f", "-ff", "-qq", "-y", "-s", "4096", "--seccomp-bpf", "-o", oracle.TraceFile, "-e", "trace=" + straceCalls, "/bin/bash", "--norc", "--noprofile", "-c", src},
-		Env:  SafeEnv(EnvOptions{Home: oracle.Home, Temp: "/tmp"}), Put: exampleFiles(r), Timeout: 20 * time.Second,
+		Env:  SafeEnv(EnvOptions{Home: oracle.Home, Temp: "/tmp"}), Put: exampleFiles(r), Timeout: 6 * time.Second,
 	}
 }
 
@@ -581,7 +624,7 @@ func TestOracleStrace(t *testing.T) {
 	succeeded, late := 0, 0
 	begin := time.Now()
 	straceAll(t, list, func(x straceExample) oracle.Request { return straceRequest(x.command, x.rep) }, func(x straceExample, res oracle.Result) {
-		harm, executed := straceHarm(x.program.names[0], x.rep, res)
+		harm, executed := straceHarm(x.rep, res)
 		for _, n := range x.program.names {
 			ran[x.program] = ran[x.program] || executed[n]
 		}
@@ -632,7 +675,7 @@ func TestOracleStraceSeesHarm(t *testing.T) {
 		{"kill -9 1", "signal 1"}, {"env ls", "exec"}, {"rmdir src/none; rmdir .", "remove /w"}, {"touch -d 2020-01-01 f", "change /w/f"}, {"cd src && rm main.rs", "remove /w/src/main.rs"}, {"tee g < f", "open /w/g"}, {"truncate -s 0 f", "open /w/f"},
 	}
 	straceAll(t, list, func(c control) oracle.Request { return straceRequest(c.command, Report{}) }, func(c control, res oracle.Result) {
-		harm, _ := straceHarm("", Report{}, res)
+		harm, _ := straceHarm(Report{}, res)
 		assert.True(t, slices.ContainsFunc(harm, func(h string) bool { return strings.HasPrefix(h, c.want) }), "%s: %s is not among %q", c.command, c.want, harm)
 	})
 }

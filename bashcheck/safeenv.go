@@ -117,7 +117,7 @@ func trustedDir(d string, roots []string) bool {
 // what is read, or hold credentials, by the words in the name.
 func keepable(name string) bool {
 	upper := strings.ToUpper(name)
-	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_"} {
+	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
 		if strings.HasPrefix(upper, p) {
 			return false
 		}
@@ -126,7 +126,7 @@ func keepable(name string) bool {
 	case "ENV", "IFS", "CDPATH", "GLOBIGNORE", "SHELLOPTS", "PS4", "PROMPT_COMMAND", "PATH", "HOME", "TMPDIR", "EDITOR", "VISUAL", "BROWSER":
 		return false
 	}
-	for _, w := range []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "KEY", "AUTH", "COOKIE", "DSN", "CREDENTIAL", "PROXY", "PAGER", "OPTIONS", "OPTS"} {
+	for _, w := range []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "KEY", "AUTH", "COOKIE", "DSN", "CREDENTIAL", "PROXY", "PAGER", "OPTIONS", "OPTS", "CONFIG", "PRELOAD", "LIBRARY", "STARTUP"} {
 		if strings.Contains(upper, w) {
 			return false
 		}

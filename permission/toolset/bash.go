@@ -387,17 +387,20 @@ func (b *builder) makesLinks(c *bashcheck.Command) (described, unknown bool) {
 // copiesLinks says whether a cp or mv may put a link at its destination. What
 // it copies is looked at; on a machine that cannot be, only the form counts.
 func (b *builder) copiesLinks(c *bashcheck.Command) bool {
+	kind := bashcheck.Delete
 	if program(c) == "cp" {
+		kind = bashcheck.Read
+		links := false
 		for _, w := range c.Argv[1:] {
-			if !w.Static || len(w.Text) > 1 && w.Text[0] == '-' && (w.Text[1] == '-' || strings.ContainsAny(w.Text, "PdalsRr")) {
-				return true
-			}
+			links = links || !w.Static || len(w.Text) > 1 && w.Text[0] == '-' && (w.Text[1] == '-' || strings.ContainsAny(w.Text, "PdalsRr"))
 		}
-		return false
+		if !links {
+			return false
+		}
 	}
 	for i := range c.Effects {
 		e := &c.Effects[i]
-		if e.Kind != bashcheck.Delete || e.ByShell {
+		if e.Kind != kind || e.ByShell {
 			continue
 		}
 		if b.t.o.Offline {
@@ -406,20 +409,33 @@ func (b *builder) copiesLinks(c *bashcheck.Command) bool {
 			}
 			continue
 		}
-		names, dirs, ok := b.sources(e)
+		names, dirs, ok := b.sources(c, e)
 		if !ok {
 			return true
 		}
 		for _, d := range dirs {
 			for _, n := range names {
-				st, err := os.Lstat(absolute(d, n))
-				if err != nil || !st.Mode().IsRegular() {
+				if b.holdsLinks(absolute(d, n)) {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// holdsLinks says whether a name is, or has below it, a symbolic link. What is
+// not there yet, or too large to look at, may be.
+func (b *builder) holdsLinks(name string) bool {
+	return filepath.WalkDir(name, func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.Type()&os.ModeSymlink != 0 {
+			err = errors.New("a link")
+		}
+		if err == nil {
+			err = b.count()
+		}
+		return err
+	}) != nil
 }
 
 func absolute(dir, name string) string {
@@ -431,19 +447,27 @@ func absolute(dir, name string) string {
 
 // sources lists the names that an operand stands for, and the directories that
 // they are relative to. ok is false where they are not known.
-func (b *builder) sources(e *bashcheck.Effect) (names, dirs []string, ok bool) {
+func (b *builder) sources(c *bashcheck.Command, e *bashcheck.Effect) (names, dirs []string, ok bool) {
+	target := e.Target
+	pattern := e.Extent == bashcheck.Glob
+	if p := writtenAs(c, e); p != "" {
+		target, pattern = p, true
+	}
 	dirs = b.places(e.Dir)
-	if path.IsAbs(e.Target) {
+	if path.IsAbs(target) {
 		dirs = []string{"/"}
 	}
 	if e.Target == "" || len(dirs) == 0 {
 		return nil, nil, false
 	}
-	if e.Extent == bashcheck.Exact || e.Extent == bashcheck.Tree {
-		return []string{e.Target}, dirs, true
+	if !pattern && e.Extent != bashcheck.Exact && e.Extent != bashcheck.Tree {
+		return nil, nil, false
+	}
+	if !pattern {
+		return []string{target}, dirs, true
 	}
 	for _, d := range dirs {
-		n, ok := b.expand(d, e.Target)
+		n, ok := b.expand(d, target)
 		if !ok {
 			return nil, nil, false
 		}
@@ -487,7 +511,7 @@ func (b *builder) command(s *shellCall, i int) {
 	if c.Described && program(c) == "ln" {
 		b.linked(c, of)
 	}
-	if !c.Described {
+	if !c.Described || vague(c) {
 		b.operands(c, of)
 	}
 	for i := range c.Assignments {
@@ -496,6 +520,22 @@ func (b *builder) command(s *shellCall, i int) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// vague says whether a description leaves open which files a command reaches.
+func vague(c *bashcheck.Command) bool {
+	for i := range c.Effects {
+		e := &c.Effects[i]
+		switch e.Kind {
+		case bashcheck.Unknown, bashcheck.Execute:
+			return true
+		case bashcheck.Read, bashcheck.Write, bashcheck.Delete, bashcheck.Change:
+			if e.Extent == bashcheck.Anywhere {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // assigned says whether a variable is one that the command line itself gives to
@@ -565,7 +605,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 		if src.Kind != kind || src.ByShell {
 			continue
 		}
-		names, from, ok := b.sources(src)
+		names, from, ok := b.sources(c, src)
 		if !ok || len(from) != len(dirs) && !path.IsAbs(src.Target) && !path.IsAbs(dst.Target) {
 			if b.t.o.Offline && src.Target != "" {
 				unsure("the names are not known")
@@ -574,7 +614,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 			unsure("which names are made there is not known")
 			continue
 		}
-		tree := src.Extent != bashcheck.Exact && src.Extent != bashcheck.Glob
+		tree := src.Extent != bashcheck.Exact && (src.Extent != bashcheck.Glob || src.Below)
 		for _, d := range dirs {
 			here := b.look(d, dst.Target, scope.Write)
 			if here.regular && nsources == 1 && len(names) == 1 && !b.changedBefore(s, i) {
@@ -878,9 +918,18 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 	if strings.HasPrefix(target, "/") {
 		dirs = []string{"/"}
 	}
-	// A pattern over whole trees (rm -r d*, ls *) is reported without an
-	// extent, but with the pattern.
-	pattern := e.Extent == bashcheck.Glob || e.Extent == bashcheck.Anywhere && target != "" && strings.ContainsAny(target, "*?[")
+	pattern := e.Extent == bashcheck.Glob
+	below := pattern && e.Below
+	if e.Extent == bashcheck.Tree || e.Extent == bashcheck.Within {
+		// A pattern over whole trees (grep -r x s*) is told as the folder that it
+		// begins in.
+		if p := writtenAs(c, e); p != "" && !e.ByShell {
+			target, pattern, below = p, true, true
+			if strings.HasPrefix(target, "/") {
+				dirs = []string{"/"}
+			}
+		}
+	}
 	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 {
 		a.Path = permission.Path{Extent: permission.Anywhere}
 		if a.Kind == permission.Delete && c != nil && belowVariable(c) {
@@ -893,7 +942,7 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 	t.described, t.unknown = s.shaky(i)
 	for _, d := range dirs {
 		if pattern {
-			if t.ext = permission.Exact; e.Extent == bashcheck.Anywhere {
+			if t.ext = permission.Exact; below {
 				t.ext = permission.Tree
 			}
 			b.pattern(a, d, target, t)
@@ -901,6 +950,19 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 		}
 		b.target(a, d, target, t)
 	}
+}
+
+// writtenAs is the shell pattern that an effect comes from, or "".
+func writtenAs(c *bashcheck.Command, e *bashcheck.Effect) string {
+	if c == nil {
+		return ""
+	}
+	for _, w := range c.Argv {
+		if w.Glob && w.Static && w.Span == e.Span {
+			return w.Text
+		}
+	}
+	return ""
 }
 
 // target1 is what is known about the target of one effect.
@@ -932,9 +994,13 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 	reading := a.Kind == permission.Read || a.Kind == permission.List
 	base := orDot(patternBase(pattern))
 	if a.Kind == permission.Delete {
-		// A pattern right below a directory empties it.
-		whole := b.t.o.Files.CheckFrom(dir, base, scope.Delete)
-		if rest := strings.Trim(pattern[len(patternBase(pattern)):], "*./"); whole.Critical || rest == "" && whole.Rel == "." {
+		// A pattern for everything in a directory empties it, and everything
+		// right below the root is as critical as the root.
+		at := b.resolve(dir, base, scope.List)
+		r := b.t.o.Files.CheckFrom("/", at.Clean, scope.Delete)
+		whole := r.Critical || r.Rel == "."
+		rest := strings.Trim(pattern[len(patternBase(pattern)):], "*?.[]!^/")
+		if whole && (rest == "" || at.Clean == "/" || at.Real == "/") {
 			a.Path = b.resolve(dir, base, scope.Write)
 			a.Path.Extent, a.Path.Critical = permission.Within, true
 			b.add(a)
@@ -995,6 +1061,14 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "nohup" && a.Origin == permission.Operand &&
 		name == "nohup.out" && p.Class == permission.Ordinary && p.Zone != permission.Outside {
 		a.Free = true
+	}
+	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "flock" && p.Class == permission.Ordinary && p.Zone == permission.Outside {
+		// Of a lock file only the name matters, and the usual place for it is
+		// outside: a rule that spells the command covers it.
+		a.Kind, a.Free = permission.Read, true
+		b.add(a)
+		b.add(permission.Action{Kind: permission.Use, Of: a.Of, Origin: permission.Operand, Name: "the lock file " + p.Clean, Span: a.Span})
+		return
 	}
 	b.unsteady(&a, t.described, t.unknown)
 	if t.ext != permission.Tree && t.ext != permission.Within || a.Path.Real == "" {

@@ -1,11 +1,45 @@
-// Package toolset turns calls of the standard tools (Bash, Read, Write, Edit,
-// NotebookEdit, Glob, Grep, WebFetch, WebSearch, Agent, Skill, mcp__*) into the
-// actions that package permission decides about. It is the one place where the
-// words of bashcheck and scope meet those of permission.
+// Package toolset turns calls of the standard tools (Bash, Monitor, Read, Write,
+// Edit, MultiEdit, NotebookEdit, Glob, Grep, LSP, WebFetch, WebSearch, Agent,
+// Skill, mcp__*, and those for the agent's own notes) into the actions that
+// package permission decides about. It is the one place where the words of
+// bashcheck and scope meet those of permission.
 //
 // A tool that is not known is a Use of its name, which only a rule for the tool
 // settles. What an MCP tool does is a Use as well, unless its path fields are
-// declared ([Options.Fields]).
+// declared ([Options.Fields]); the strings of its input still meet deny and ask
+// rules, as paths in every usual spelling and as hosts. PowerShell is not
+// analyzed: every call of it asks.
+//
+// # What is looked at
+//
+// Paths are resolved by [Options.Files], once for each question. Target sets
+// that a command does not spell are walked, up to 10,000 entries in one call:
+// patterns, rm -r, mv of a directory, cp -r and where each copy would land,
+// find -delete. An entry that is protected, sensitive, of another zone, or that
+// a deny or ask rule speaks of becomes an action of its own. Over the bound the
+// call asks.
+//
+// A command that reads a tree is looked through for names that rules deny and
+// for files that may hold secrets, with the filters of the reader that are
+// understood (--include, --exclude and --exclude-dir of grep, hidden names of
+// rg, the index for git). Outside the roots a fully described command reads what
+// everybody may read; credentials, other users' homes and files that are not
+// world-readable are Sensitive, and ask.
+//
+// Where another part of the same command may make links or move names, later
+// targets are not exact: no rule over paths and no mode settles them.
+//
+// git counts as described only where the directory of the call leads to the
+// repository of the project: another one may name programs that git starts.
+//
+// # What it does not protect against
+//
+// An inspection is about a moment. Between it and the run another process may
+// change links and files; a call that another process helps is held by
+// scope.Guard's handles ([Files]) or by a sandbox, not by this. What a program
+// that is not described reaches is not known, beyond the files that its words
+// name. git readers are judged by the index of now: a file that only older
+// commits hold is not seen.
 package toolset
 
 import (

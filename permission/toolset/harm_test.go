@@ -107,6 +107,9 @@ func TestTricksOfWriters(t *testing.T) {
 		"mv into a directory by its base name":   {git + "mkdir sub; echo evil > sub/.envrc", "mv sub/.envrc .", ".envrc", ""},
 		"cp into a directory made just before":   {git + "mkdir sub; echo evil > sub/.bashrc", "mkdir d; cp sub/.bashrc d", "d/.bashrc", ""},
 		"cp -r brings protected names":           {git + "mkdir -p src/.vscode; echo evil > src/.vscode/tasks.json", "cp -r src dst", "dst/.vscode/tasks.json", ""},
+		"cp -r of a pattern":                     {git + "mkdir -p src/.husky; echo evil > src/.husky/pre-commit", "cp -r sr?/.h* .", ".husky/pre-commit", ""},
+		"mv of a pattern":                        {git + "mkdir -p src/.husky; echo evil > src/.husky/pre-commit", "mv sr?/.h* .", ".husky/pre-commit", ""},
+		"rm -r of a pattern over a tree":         {git + "mkdir -p sub/.vscode; echo x > sub/.vscode/x", "rm -rf su*", "sub/.vscode/x", ""},
 		"cp -r of the content of a directory":    {git + "mkdir -p src/.husky; echo evil > src/.husky/pre-commit", "cp -r src/. .", ".husky/pre-commit", ""},
 		"mv of a tree makes a protected one":     {git + "mkdir -p t/git; echo evil > t/git/config", "mv t .config", ".config/git/config", ""},
 		"cp -r writes through a link below":      {git + "mkdir src dst; echo evil > src/f; ln -s ../../secret dst/f", "cp -r src/. dst", "../secret", ""},
@@ -278,4 +281,19 @@ func TestContentIsPartOfTheCall(t *testing.T) {
 		assert.NotEqual(t, before[c], after[c], c)
 	}
 	assert.Equal(t, before["cd sub && ./x.sh"], after["cd sub && ./x.sh"])
+}
+
+// TestEverydayWriters: what a person who accepts edits does all day is not
+// asked about.
+func TestEverydayWriters(t *testing.T) {
+	m := newMachine(t, "mkdir -p src/in build out; echo a > a.txt; echo b > src/b.c; touch x.o y.o build/z; echo 'a b' > 'a b.txt'", "")
+	for _, c := range []string{
+		"rm *.o", "rm -f *.o build/*", "rm -rf build && mkdir build", "cp -r src out && rm -rf src", "rm -rf out && cp -r src out", "mv a.txt b.txt && cat b.txt",
+		"mkdir -p new/sub && touch new/sub/x && cp a.txt new/sub/y", "echo hi > n.txt && cat n.txt", "cp 'a b.txt' out/", "cp -r sr* out", "rm -rf s*c", "mv ./*.txt out", "grep -rn x s*", "mv src/b.c src/c.c", "cd src && rm *.c", "cd build && rm -rf *",
+		"sed -i s/a/b/ a.txt && cat a.txt", "cat a.txt | tee -a out/log", "rm -r src/in", "rmdir src/in", "touch -c a.txt", "cp src/* out", "printf 'x\\n' >> a.txt", "nohup cp a.txt b.txt",
+		"LANG=C cp a.txt b.txt", "timeout 5 mv a.txt z.txt", "for i in 1 2 3; do touch out/x; done", "if [ -f a.txt ]; then rm a.txt; fi", "rm a.txt || true", "ls > out/list 2>&1",
+	} {
+		d := m.command(t, permission.ModeAcceptEdits, c)
+		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
+	}
 }
