@@ -211,12 +211,15 @@ func (f *fileState) check() error {
 		if err := word(s.Status); err != nil {
 			return err
 		}
-		for _, it := range s.Items {
+		for key, it := range s.Items {
 			if it == nil {
 				return fmt.Errorf("server %q has a null item", Escape(name))
 			}
 			if err := word(it.Status); err != nil {
 				return err
+			}
+			if kind, _, _ := strings.Cut(key, ":"); it.Status == wordTrusted && it.Digest != itemDigest(kind, name, it.Text) {
+				return fmt.Errorf("the text of an item of server %q does not fit its digest", Escape(name))
 			}
 		}
 	}

@@ -269,6 +269,24 @@ func TestStoreCorruptIsNeverOverwritten(t *testing.T) {
 	}
 }
 
+// A text that was put beside another digest is not trusted.
+func TestStoreTextFitsDigest(t *testing.T) {
+	r, project, s, file := approved(t)
+	cs, err := r.CheckTools(t.Context(), project, s, simple("a"))
+	require.NoError(t, err)
+	approveItems(t, r, cs)
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(b), "Does a.")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(b), "Does a.", "Does b.", 1)), 0o600))
+	evil := simple("a")
+	evil[0].Description = "Does b."
+	_, err = r.CheckTools(t.Context(), project, s, evil)
+	var se *StoreError
+	require.ErrorAs(t, err, &se)
+	assert.Equal(t, CodeStoreCorrupt, se.Code)
+}
+
 func TestStorePlants(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links and modes are checked on unix only: Windows access control lists are not read")
