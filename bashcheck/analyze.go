@@ -1,11 +1,14 @@
 package bashcheck
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -14,23 +17,55 @@ import (
 // disk; the time it takes is bounded by the limits.
 func (a *Analyzer) Analyze(src string) Report {
 	w := &walker{a: a, rep: Report{Source: src}}
+	w.rep.Assumptions = make([]Assumption, 0, 6)
+	if n := commandsIn(src); n > 0 {
+		w.rep.Commands = make([]Command, 0, n)
+		w.room = make([]Effect, 0, 3*n)
+	}
 	if a.err != nil {
 		w.block(CodeBadDescription, Span{}, "a program description cannot be loaded: %s", escape(a.err.Error()))
 	}
 	if err := builtin().err; err != nil {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
-	start := Dir{Known: true, Paths: []string{"."}}
+	start := Dir{Known: true, Paths: startPaths}
 	w.st = state{dir: start}
-	w.rep.Parsed = w.text(src, a.opts.Shell, nil)
+	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
+	w.suspect()
 	if w.rep.Parsed {
 		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
 		if len(w.rep.Commands) > 0 {
-			w.assume("path-trusted")
-			w.assume("no-function-shadowing")
+			w.assume(AssumePath)
+			w.assume(AssumeNoFunctions)
 		}
 	}
 	return w.rep
+}
+
+// startPaths is where every text begins; it is never changed.
+var startPaths = []string{"."}
+
+// take returns an empty slice with room for n words.
+func (w *walker) take(n int) []word {
+	if n <= len(w.argvs)-w.argvn {
+		w.argvn += n
+		return w.argvs[w.argvn-n : w.argvn-n : w.argvn]
+	}
+	return make([]word, 0, n)
+}
+
+// commandsIn guesses how many commands a text holds, to make room for them.
+func commandsIn(src string) int {
+	n := 1
+	for i := 0; i < len(src) && n < 16; i++ {
+		switch src[i] {
+		case '|', '&', ';', '\n', '(':
+			if i == 0 || src[i-1] != src[i] {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func dialectName(d Dialect) string {
@@ -47,21 +82,29 @@ func dialectName(d Dialect) string {
 
 // walker collects the report of one text and of the texts inside it.
 type walker struct {
-	a      *Analyzer
-	rep    Report
-	src    string // the text being walked: the source or an inner text
-	outer  *Span  // where an inner text stands in the source
-	d      Dialect
-	st     state
-	depth  int
-	nodes  int
-	subst  int // depth of substitutions
-	parent int // index+1 of the command that runs what is being walked
-	transp bool
+	a     *Analyzer
+	rep   Report
+	src   string // the text being walked: the source or an inner text
+	outer *Span  // where an inner text stands in the source
+	base  int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
+	flows []flow
+	room  []Effect // space for the effects of commands
+	argvs [10]word // space for the words of commands
+	argvn int
+	// words that braces made
+	expanded int
+	stdin    *word // the literal text that the command reads, where it is spelled
+	d        Dialect
+	st       state
+	depth    int
+	nodes    int
+	subst    int // depth of substitutions
+	hdoc     int // depth of here-documents
+	parent   int // index+1 of the command that runs what is being walked
+	transp   bool
 
 	// For the self-check: substitutions that the walk visited.
 	seenDollar, seenTicks, seenProcs int
-	calls                            []*syntax.CallExpr
 	oddAllowed                       []Span // single-quoted data
 }
 
@@ -80,9 +123,32 @@ type value struct {
 	known   bool
 	lead    byte // of a value not known: its first byte, 0 not known
 	integer bool
+	one     *[]Word // of a value not known: it is one of these literals, or matches one of these patterns
+}
+
+// maxChoices is how many items of a loop are followed one by one.
+const maxChoices = 16
+
+// choices are the items of a loop where each is a literal or a pattern.
+func choices(items []word) *[]Word {
+	if len(items) == 0 || len(items) > maxChoices {
+		return nil
+	}
+	var out []Word
+	for _, o := range items {
+		if !o.Static || o.Text == "" {
+			return nil
+		}
+		out = append(out, o.Word)
+	}
+	return &out
 }
 
 func (w *walker) set(name string, v value) {
+	if len(w.st.vars) >= 64 { // copying them would cost more than knowing them brings
+		w.st.forget, w.st.vars = true, nil
+		return
+	}
 	n := make(map[string]value, len(w.st.vars)+1)
 	for k, x := range w.st.vars {
 		n[k] = x
@@ -120,6 +186,13 @@ func (w *walker) find(code string, sev Severity, blocks bool, s Span, format str
 	w.rep.Findings = append(w.rep.Findings, Finding{Code: code, Severity: sev, Blocks: blocks, Text: fmt.Sprintf(format, args...), Span: s})
 }
 
+// unproven reports something that is not suspicious but may run code: no
+// finding blocks, and an unknown effect keeps the text from being read-only.
+func (w *walker) unproven(code string, s Span, format string, args ...any) {
+	w.find(code, Notice, false, s, format, args...)
+	w.rep.Loose = append(w.rep.Loose, Effect{Kind: Unknown, ByShell: true, Dir: w.st.dir, Span: s})
+}
+
 func (w *walker) assume(a Assumption) {
 	if !slices.Contains(w.rep.Assumptions, a) {
 		w.rep.Assumptions = append(w.rep.Assumptions, a)
@@ -132,7 +205,15 @@ var parsers = [...]*sync.Pool{
 }
 
 // parse uses a pooled parser; a panic in the parser is a parse error.
-func parse(src string, posix bool) (f *syntax.File, err error) {
+func parse(src string, posix bool) (*syntax.File, error) {
+	return parseReader(strings.NewReader(src), posix)
+}
+
+func parseBytes(src []byte, posix bool) (*syntax.File, error) {
+	return parseReader(bytes.NewReader(src), posix)
+}
+
+func parseReader(src io.Reader, posix bool) (f *syntax.File, err error) {
 	pool := parsers[0]
 	if posix {
 		pool = parsers[1]
@@ -145,23 +226,21 @@ func parse(src string, posix bool) (f *syntax.File, err error) {
 		}
 		pool.Put(p)
 	}()
-	return p.Parse(strings.NewReader(src), "")
+	return p.Parse(src, "")
 }
 
 // text analyzes a whole program text and says whether it was understood.
-func (w *walker) text(src string, d Dialect, outer *Span) bool {
+func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	saved := *w
-	w.src, w.outer, w.d = src, outer, d
+	w.src, w.outer, w.base, w.d = src, outer, base, d
 	w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = 0, 0, 0, nil
 	defer func() {
-		w.src, w.outer, w.d = saved.src, saved.outer, saved.d
+		w.src, w.outer, w.base, w.d = saved.src, saved.outer, saved.base, saved.d
 		w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = saved.seenDollar, saved.seenTicks, saved.seenProcs, saved.oddAllowed
 	}()
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
-		if outer != nil {
-			bad.Span = *outer
-		}
+		bad.Span = w.span(bad.Span.Start, bad.Span.End)
 		w.rep.Findings = append(w.rep.Findings, *bad)
 		return false
 	}
@@ -172,10 +251,16 @@ func (w *walker) text(src string, d Dialect, outer *Span) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		if err != nil || shape(g) != shape(f) {
+		sc := scratches.Get().(*scratch)
+		same := err == nil && sc.sameShape(f, g)
+		scratches.Put(sc)
+		if !same {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
+	}
+	if len(f.Stmts) == 0 {
+		w.block(CodeEmpty, w.span(0, len(src)), "the text holds no command")
 	}
 	w.stmts(f.Stmts)
 	if dollar, ticks, procs := countTokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
@@ -184,7 +269,7 @@ func (w *walker) text(src string, d Dialect, outer *Span) bool {
 	if facts.odd >= 0 {
 		w.odd(src)
 	}
-	if !facts.plain {
+	if !facts.plain || w.a.always {
 		w.roundTrip(f)
 	}
 	return true
@@ -196,8 +281,14 @@ func (w *walker) odd(src string) {
 		if r < 0x80 || !oddRune(r) {
 			continue
 		}
+		if (r == 0xfe0f || r == 0x200d) && i > 0 {
+			// The form of an emoji, not something hidden.
+			if before, _ := utf8.DecodeLastRuneInString(src[:i]); before >= 0x2190 && !oddRune(before) || before == 0xfe0f {
+				continue
+			}
+		}
 		quoted := slices.ContainsFunc(w.oddAllowed, func(s Span) bool { return s.Start <= i && i < s.End })
-		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+1), "the text holds the invisible or odd character %U", r)
+		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+utf8.RuneLen(r)), "the text holds the invisible or odd character %U", r)
 		if !quoted {
 			return
 		}
@@ -206,26 +297,37 @@ func (w *walker) odd(src string) {
 
 // roundTrip prints the tree, parses the print and compares.
 func (w *walker) roundTrip(f *syntax.File) {
-	var b strings.Builder
+	sc := scratches.Get().(*scratch)
 	ok := false
 	func() {
-		defer func() { _ = recover() }() // a panic in the printer leaves ok false
-		if syntax.NewPrinter().Print(&b, f) != nil {
+		defer func() {
+			if recover() != nil { // a panic in the printer leaves ok false
+				sc = nil
+			}
+		}()
+		sc.text.Reset()
+		if sc.printer.Print(&sc.text, f) != nil {
 			return
 		}
-		g, err := parse(b.String(), false)
-		ok = err == nil && shape(g) == shape(f)
+		g, err := parseBytes(sc.text.Bytes(), false)
+		ok = err == nil && sc.sameShape(f, g)
 	}()
+	if sc != nil && sc.text.Cap() < 1<<16 {
+		scratches.Put(sc)
+	}
 	if !ok {
 		w.block(CodeHiddenByParser, w.span(0, len(w.src)), "the text reads otherwise after printing and parsing it again")
 	}
 }
 
 func (w *walker) span(start, end int) Span {
-	if w.outer != nil {
-		return *w.outer
+	if w.outer == nil {
+		return Span{start, end}
 	}
-	return Span{start, end}
+	if w.base >= 0 {
+		return Span{w.base + start, w.base + end}
+	}
+	return *w.outer
 }
 
 func (w *walker) nodeSpan(n syntax.Node) Span {
@@ -315,7 +417,13 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 			return true // variables set there do no harm as unknown
 		case *syntax.Assign:
 			if x.Name != nil {
-				w.set(x.Name.Value, value{})
+				w.set(x.Name.Value, value{integer: w.get(x.Name.Value).integer && integerAssign(x)})
+			}
+		case *syntax.BinaryArithm:
+			if assigns(x.Op) {
+				if l, ok := x.X.(*syntax.Word); ok {
+					w.set(l.Lit(), value{integer: w.get(l.Lit()).integer})
+				}
 			}
 		case *syntax.DeclClause, *syntax.LetClause:
 			w.st.forget, w.st.vars = true, nil
@@ -339,12 +447,12 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 		}
 		return true
 	})
-	before := w.st.dir
+	before, in := w.st.dir, w.nodeSpan(n)
 	d := w.maybe(f)
 	if after := d.any(); cds && !sameDir(before, after) {
 		// The body was judged from its first start only.
 		for i := range w.rep.Commands {
-			if s := w.rep.Commands[i].Span; s.Start >= int(n.Pos().Offset()) && s.End <= int(n.End().Offset()) || w.outer != nil {
+			if s := w.rep.Commands[i].Span; s.Start >= in.Start && s.End <= in.End {
 				w.rep.Commands[i].Dir = Dir{}
 				for j := range w.rep.Commands[i].Effects {
 					w.rep.Commands[i].Effects[j].Dir = Dir{}
@@ -354,6 +462,21 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 		return dirs{}
 	}
 	return dirs{union(before, d.ok), union(before, d.fail)}
+}
+
+// integerAssign says that the assignment leaves a number whatever else holds.
+func integerAssign(a *syntax.Assign) bool {
+	if a.Append || a.Index != nil || a.Array != nil || a.Value == nil {
+		return false
+	}
+	if isInteger(a.Value.Lit()) {
+		return true
+	}
+	if len(a.Value.Parts) != 1 {
+		return false
+	}
+	_, ok := a.Value.Parts[0].(*syntax.ArithmExp)
+	return ok
 }
 
 func sameDir(a, b Dir) bool { return a.Known == b.Known && slices.Equal(a.Paths, b.Paths) }
@@ -367,6 +490,9 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
 	}
 	run := func() { out = w.command(s) }
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && s.Background && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && (w.d == Zsh || w.d == Any) {
+		w.block(CodeDialect, w.nodeSpan(s), "zsh runs only the last part of a list in the background")
+	}
 	if s.Background {
 		before := w.st.dir
 		w.isolated(run)
@@ -388,6 +514,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 	}
 	switch x := s.Cmd.(type) {
 	case nil:
+		w.bareRedirect(s.Redirs)
 		loose()
 		return here
 	case *syntax.CallExpr:
@@ -397,28 +524,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return here
 	case *syntax.BinaryCmd:
 		loose()
-		switch x.Op {
-		case syntax.AndStmt:
-			l := w.stmt(x.X)
-			w.st.dir = l.ok
-			r := w.maybe(func() dirs { return w.stmt(x.Y) })
-			return dirs{r.ok, union(l.fail, r.fail)}
-		case syntax.OrStmt:
-			l := w.stmt(x.X)
-			w.st.dir = l.fail
-			r := w.maybe(func() dirs { return w.stmt(x.Y) })
-			return dirs{union(l.ok, r.ok), r.fail}
-		case syntax.Pipe, syntax.PipeAll:
-			w.isolated(func() { w.stmt(x.X) })
-			// The last part may run in the shell itself (zsh, lastpipe).
-			before := w.st
-			d := w.maybe(func() dirs { return w.stmt(x.Y) })
-			w.st.dir = before.dir
-			w.pipeToShell(x.Y)
-			return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
-		}
-		w.block(CodeUnsupported, w.nodeSpan(x), "this operator is not understood")
-		return dirs{}
+		return w.list(x)
 	case *syntax.Subshell:
 		loose()
 		w.isolated(func() { w.stmts(x.Stmts) })
@@ -444,33 +550,25 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		}
 		switch l := x.Loop.(type) {
 		case *syntax.WordIter:
-			v := value{lead: 1}
-			if !l.InPos.IsValid() {
-				v = value{}
+			v := value{}
+			var items []word
+			for _, item := range l.Items {
+				items = w.words(item, items)
 			}
-			for i, item := range l.Items {
-				iw := w.word(item)
+			for i, iw := range items {
 				lead := iw.lead
 				if iw.Static && !iw.Glob && iw.Text != "" {
 					lead = iw.Text[0]
 				}
-				integer := iw.Static && !iw.Glob && isInteger(iw.Text)
+				integer := iw.Static && !iw.Glob && isInteger(iw.Text) || !iw.Static && iw.like == "1"
 				if i == 0 {
 					v.lead, v.integer = lead, integer
 				} else {
-					if v.lead != lead {
-						if v.lead == '-' || lead == '-' || lead == 0 || v.lead == 0 {
-							v.lead = 0
-						} else {
-							v.lead = 'x' // known not to be a dash
-						}
-					}
+					v.lead = mergeLead(v.lead, lead)
 					v.integer = v.integer && integer
 				}
 			}
-			if v.lead == 1 {
-				v.lead = 0
-			}
+			v.one = choices(items)
 			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
 			return w.loop(x, func() dirs {
 				w.set(l.Name.Value, v)
@@ -478,9 +576,13 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			})
 		case *syntax.CStyleLoop:
 			w.arithm(l.Init)
-			w.arithm(l.Cond)
-			w.arithm(l.Post)
-			return w.loop(x, func() dirs { return w.stmts(x.Do) })
+			// The condition and the step see what the body assigns.
+			return w.loop(x, func() dirs {
+				w.arithm(l.Cond)
+				d := w.stmts(x.Do)
+				w.arithm(l.Post)
+				return d
+			})
 		}
 		w.block(CodeUnsupported, w.nodeSpan(x), "this loop is not understood")
 		return dirs{}
@@ -522,8 +624,25 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return here
 	case *syntax.TimeClause:
 		loose()
+		if x.PosixFormat && (w.d == Zsh || w.d == Any) {
+			w.block(CodeDialect, w.nodeSpan(x), "zsh runs a program called -p here")
+		}
 		if x.Stmt == nil {
 			return here
+		}
+		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Assigns) == 0 && len(c.Args) > 1 && c.Args[0].Lit() == "--" {
+			// For bash the dashes end the options of time.
+			if w.d == Zsh || w.d == Any {
+				w.block(CodeDialect, w.nodeSpan(x), "zsh runs a program called -- here")
+			}
+			inner, outer := *c, *x.Stmt
+			inner.Args = c.Args[1:]
+			outer.Cmd = &inner
+			return w.stmt(&outer)
+		}
+		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Args) > 0 && strings.HasPrefix(c.Args[0].Lit(), "-") {
+			// bash takes -- for itself and runs what follows.
+			w.block(CodeHiddenByParser, w.nodeSpan(x), "what time runs is read otherwise by the parser")
 		}
 		return w.stmt(x.Stmt)
 	case *syntax.CoprocClause:
@@ -537,6 +656,120 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 	}
 	w.block(CodeUnsupported, w.nodeSpan(s), "this statement is not understood")
 	return dirs{}
+}
+
+// bareRedirect: zsh runs a program (NULLCMD) where only redirections stand.
+func (w *walker) bareRedirect(list []*syntax.Redirect) {
+	if len(list) > 0 && (w.d == Zsh || w.d == Any) {
+		w.block(CodeDialect, w.nodeSpan(list[0]), "zsh runs a program of its own for a redirection without a command")
+	}
+}
+
+// mergeLead is the lead of a word that is one of two.
+func mergeLead(a, b byte) byte {
+	switch {
+	case a == b:
+		return a
+	case a == 0 || b == 0:
+		return 0
+	case a != '/' && b != '/' && (a == '-' || b == '-' || a == leadName || b == leadName):
+		return leadName
+	case a == '-' || b == '-' || a == leadName || b == leadName:
+		return 0
+	case a == '/' || b == '/':
+		return '/' // no dash, and it may be absolute
+	}
+	return 'x' // neither
+}
+
+// list walks a && b || c and a | b | c. Long lists are deep trees, so they are
+// walked link by link and not by recursion: ten links nest no deeper than one.
+func (w *walker) list(x *syntax.BinaryCmd) dirs {
+	chain := []*syntax.BinaryCmd{x} // the outermost first
+	pipe := x.Op == syntax.Pipe || x.Op == syntax.PipeAll
+	next := func(s *syntax.Stmt) *syntax.BinaryCmd {
+		b, ok := s.Cmd.(*syntax.BinaryCmd)
+		if !ok || s.Negated || s.Background || s.Coprocess || s.Disown || len(s.Redirs) > 0 || pipe != (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+			return nil
+		}
+		return b
+	}
+	link := func(n syntax.Node) bool { // counts the nodes that are not entered
+		w.nodes += 2
+		if w.nodes > w.a.opts.Limits.Nodes {
+			w.enter(n)
+			w.leave()
+			return false
+		}
+		return true
+	}
+	if pipe {
+		// Every part of a pipe starts from the same state. Only the last may
+		// run in the shell itself (zsh, lastpipe).
+		var parts []*syntax.Stmt
+		var collect func(b *syntax.BinaryCmd)
+		collect = func(b *syntax.BinaryCmd) {
+			for b != nil {
+				if in := next(b.X); in != nil {
+					collect(in)
+				} else {
+					parts = append(parts, b.X)
+				}
+				in := next(b.Y)
+				if in == nil {
+					parts = append(parts, b.Y)
+				}
+				b = in
+			}
+		}
+		collect(x)
+		for _, p := range parts[1:] {
+			if _, ok := p.Cmd.(*syntax.TimeClause); ok {
+				w.block(CodeHiddenByParser, w.nodeSpan(p), "after a pipe, time is a program and not a word of the shell")
+			}
+		}
+		first := len(w.rep.Commands)
+		for _, p := range parts[:len(parts)-1] {
+			if !link(x) {
+				return dirs{}
+			}
+			start := len(w.rep.Commands)
+			w.isolated(func() { w.stmt(p) })
+			if start > first {
+				w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+			}
+		}
+		start := len(w.rep.Commands)
+		before := w.st
+		d := w.maybe(func() dirs { return w.stmt(parts[len(parts)-1]) })
+		w.st.dir = before.dir
+		w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+		return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
+	}
+	for b := next(x.X); b != nil; b = next(b.X) {
+		chain = append(chain, b)
+	}
+	out := w.stmt(chain[len(chain)-1].X)
+	for i := len(chain) - 1; i >= 0; i-- {
+		b, l := chain[i], out
+		if !link(b) {
+			return dirs{}
+		}
+		switch b.Op {
+		case syntax.AndStmt:
+			w.st.dir = l.ok
+			r := w.maybe(func() dirs { return w.stmt(b.Y) })
+			out = dirs{r.ok, union(l.fail, r.fail)}
+		case syntax.OrStmt:
+			w.st.dir = l.fail
+			r := w.maybe(func() dirs { return w.stmt(b.Y) })
+			out = dirs{union(l.ok, r.ok), r.fail}
+		default:
+			w.block(CodeUnsupported, w.nodeSpan(b), "this operator is not understood")
+			return dirs{}
+		}
+	}
+	return out
 }
 
 func (w *walker) ifClause(x *syntax.IfClause) dirs {
@@ -558,41 +791,54 @@ func (w *walker) ifClause(x *syntax.IfClause) dirs {
 	return dirs{union(t.ok, e.ok), union(t.fail, e.fail)}
 }
 
-// pipeToShell reports a shell or interpreter that reads a program from a pipe.
-func (w *walker) pipeToShell(s *syntax.Stmt) {
-	c, ok := s.Cmd.(*syntax.CallExpr)
-	if !ok || len(c.Args) == 0 {
-		return
+// commonName lists names that scripts use for themselves and that no described
+// program reads from its environment.
+func commonName(w string) bool {
+	switch w {
+	case "DIR", "FILE", "FILES", "DIRS", "NAME", "NAMES", "SRC", "DST", "DEST", "OUT", "OUTPUT", "RESULT", "RESULTS", "COUNT", "TOTAL", "SUM",
+		"LINE", "MSG", "MESSAGE", "BRANCH", "COMMIT", "SHA", "REV", "REF", "VERSION", "VER", "URL", "PATTERN", "QUERY", "NUM", "IDX", "INDEX",
+		"START", "END", "FIRST", "LAST", "BASE", "PKG", "MOD", "MODULE", "ITEM", "KEY", "VAL", "VALUE", "ARG", "ARGS", "dir", "file", "files",
+		"dirs", "name", "names", "src", "dst", "dest", "out", "output", "result", "results", "count", "total", "sum", "line", "msg", "message",
+		"branch", "commit", "sha", "rev", "ref", "version", "ver", "url", "pattern", "query", "num", "idx", "index", "start", "end", "first",
+		"last", "base", "pkg", "mod", "module", "item", "key", "val", "value", "arg", "args", "word", "words", "text", "size", "ext", "tmp", "id",
+		"ok", "rc", "ret":
+		return true
 	}
-	name := path.Base(c.Args[0].Lit())
-	if p := w.a.lookup(name); p != nil && (p.class == Shell || p.class == Interpreter && len(c.Args) == 1) {
-		w.find(CodePipeToShell, Dangerous, false, w.nodeSpan(s), "what the pipe delivers is run as a program by %s", name)
-	}
+	return false
 }
 
-// safeName says that assigning the variable changes no program's behaviour.
+func (w *walker) safeName(name string) bool {
+	if w.d == Zsh || w.d == Any {
+		return len(name) == 1 && plainName(name) && name != "_" || commonName(name)
+	}
+	return safeName(name)
+}
+
+// safeName says that assigning the variable changes no program's behaviour:
+// it is one letter, one of the common names or, in bash and POSIX shells, which
+// give them no meaning, a name without capitals. Proxies are the variables in
+// small letters that programs do read.
 func safeName(name string) bool {
 	if len(name) == 1 {
 		return name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z'
 	}
+	if commonName(name) {
+		return true
+	}
+	if name == "" || name == "histchars" || name == "auto_resume" || strings.HasSuffix(name, "_proxy") || name[0] == '_' {
+		return false
+	}
 	for i := range len(name) {
-		if c := name[i]; !(c >= 'a' && c <= 'z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
+		if c := name[i]; !(c >= 'a' && c <= 'z' || i > 0 && (c == '_' || c >= '0' && c <= '9')) {
 			return false
 		}
 	}
-	switch name {
-	case "", "_", "path", "cdpath", "fpath", "manpath", "mailpath", "module_path", "fignore", "prompt", "psvar", "watch", "argv", "status",
-		"histchars", "signals", "pipestatus", "zsh_eval_context", "functions", "aliases", "options", "commands", "parameters", "nameddirs",
-		"userdirs", "galiases", "saliases", "builtins", "modules", "history", "jobdirs", "jobtexts", "jobstates", "dirstack", "mapfile", "auto_resume", "precmd", "preexec", "chpwd", "periodic", "zshexit", "zshaddhistory",
-		"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "rsync_proxy":
-		return false
-	}
-	return !strings.HasSuffix(name, "_proxy") && !strings.HasSuffix(name, "_functions")
+	return true
 }
 
 // assignName reports the assignment of a variable that may matter to programs.
 func (w *walker) assignName(name string, s Span) {
-	if !safeName(name) && !inertName(name) {
+	if !w.safeName(name) && !inertName(name) {
 		w.rep.Loose = append(w.rep.Loose, Effect{Kind: Environment, Target: name, Extent: Exact, ByShell: true, Dir: w.st.dir, Span: s})
 	}
 }
@@ -677,12 +923,33 @@ func (w *walker) assigns(list []*syntax.Assign, alone bool) []Assignment {
 			if v.Static && !v.Glob && !a.Append && a.Index == nil && a.Array == nil {
 				val = value{text: v.Text, known: true, integer: isInteger(v.Text)}
 			} else if a.Index == nil && a.Array == nil && !a.Append {
-				val = value{lead: v.lead}
+				val = value{lead: v.lead, integer: w.integerValue(a)}
 			}
 			w.set(name, val)
 		}
 	}
 	return out
+}
+
+// integerValue says that the value of an assignment is one expansion that is a
+// number.
+func (w *walker) integerValue(a *syntax.Assign) bool {
+	if a.Value == nil || len(a.Value.Parts) != 1 {
+		return false
+	}
+	p := a.Value.Parts[0]
+	if d, ok := p.(*syntax.DblQuoted); ok && len(d.Parts) == 1 {
+		p = d.Parts[0]
+	}
+	switch x := p.(type) {
+	case *syntax.ArithmExp:
+		return true
+	case *syntax.ParamExp:
+		return w.param(x).integer
+	case *syntax.CmdSubst:
+		return substValue(x).integer
+	}
+	return false
 }
 
 // redirects turns redirections into effects.
@@ -694,14 +961,24 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		w.leave()
 		s := w.nodeSpan(r)
+		if r.N != nil && len(r.N.Value) > 1 && w.d != Bash {
+			w.block(CodeDialect, s, "other shells than bash take a number of two digits before a redirection for a word")
+		}
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
 		}
-		if r.Hdoc != nil {
+		if r.Hdoc != nil && !quotedDelimiter(r.Word) {
 			w.hereDoc(r.Hdoc)
 		}
 		switch r.Op {
 		case syntax.Hdoc, syntax.DashHdoc:
+			if w.hdoc > 0 {
+				// The outer one ends at the first line with its mark, wherever that stands.
+				w.block(CodeHiddenByParser, s, "a here-document stands inside another one")
+			}
+			if w.subst > 0 && !w.nothingAfter(r) {
+				w.block(CodeHiddenByParser, s, "bash joins what follows a here-document in a substitution with the command before")
+			}
 			for _, p := range r.Word.Parts {
 				switch q := p.(type) {
 				case *syntax.Lit:
@@ -731,7 +1008,17 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		switch r.Op {
 		case syntax.DplIn, syntax.DplOut:
 			fd := strings.TrimSuffix(t.Text, "-")
+			if len(t.Text) > 1 && t.Text[0] == '-' {
+				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
+				continue
+			}
 			if t.Static && (t.Text == "-" || isInteger(fd)) {
+				continue
+			}
+			if strings.IndexFunc(t.Text, func(c rune) bool {
+				return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_./,:+@%-", c))
+			}) >= 0 {
+				w.block(CodeHiddenByParser, s, "bash expands what follows >& a second time, after its quotes are removed")
 				continue
 			}
 			if r.Op == syntax.DplIn || !t.Static || r.N != nil {
@@ -767,6 +1054,37 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 	}
 	return out
+}
+
+// quotedDelimiter says that the body of a here-document is data.
+func quotedDelimiter(n *syntax.Word) bool {
+	for _, p := range n.Parts {
+		l, ok := p.(*syntax.Lit)
+		if !ok || strings.IndexByte(l.Value, '\\') >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// nothingAfter says that neither on the line of a here-document nor after its
+// end another command follows in the same substitution. bash 5.2 loses the
+// separator there: $(cat <<E … E, newline, uniq a;b) runs uniq a b.
+func (w *walker) nothingAfter(r *syntax.Redirect) bool {
+	mark := strings.NewReplacer("'", "", `"`, "", `\`, "").Replace(w.src[r.Word.Pos().Offset():r.Word.End().Offset()])
+	line, rest, ok := strings.Cut(w.src[r.Word.End().Offset():], "\n")
+	plain := strings.NewReplacer("&&", "", ">&", "").Replace(line)
+	if !ok || strings.ContainsAny(plain, ";&") {
+		return false
+	}
+	for ok {
+		line, rest, ok = strings.Cut(rest, "\n")
+		if strings.TrimLeft(line, "\t") == mark {
+			after := strings.TrimLeft(rest, " \t\n")
+			return after != "" && (after[0] == ')' || after[0] == '`')
+		}
+	}
+	return false
 }
 
 func (w *walker) shellEffect(out []Effect, e Effect) []Effect {

@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -14,16 +15,77 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
+		w.bareRedirect(redirs)
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
 		return here
 	}
-	argv := make([]word, len(x.Args))
-	for i, a := range x.Args {
-		argv[i] = w.word(a)
+	first := len(w.rep.Commands)
+	argv := w.take(len(x.Args))
+	for _, a := range x.Args {
+		argv = w.words(a, argv)
+	}
+	if len(argv) == 0 { // {,}
+		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
+		return here
 	}
 	c := Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(&c, x.Assigns, x.Args)
-	return w.run(c, argv, w.redirects(redirs))
+	effects := w.redirects(redirs)
+	own := len(w.rep.Commands)
+	w.stdin = nil
+	for _, r := range redirs {
+		switch {
+		case r.Op == syntax.WordHdoc:
+			if v := w.inputText(r.Word); v != nil {
+				w.stdin = v
+			}
+		case r.Hdoc != nil:
+			if text := r.Hdoc.Lit(); text != "" && (quotedDelimiter(r.Word) || !strings.ContainsAny(text, "\\$`")) && r.Op == syntax.Hdoc {
+				w.stdin = &word{Word: Word{Text: text, Static: true, Span: w.nodeSpan(r.Hdoc)}}
+			}
+		}
+	}
+	out := w.run(c, argv, effects)
+	if own > first {
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
+	}
+	return out
+}
+
+// inputText is the text of a here-string that the source spells.
+func (w *walker) inputText(n *syntax.Word) *word {
+	v := word{Word: Word{Static: true, Span: w.nodeSpan(n)}}
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	switch x := n.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if v.Text = x.Value; x.Dollar {
+			return nil
+		}
+	case *syntax.DblQuoted:
+		l, ok := oneLit(x.Parts)
+		if !ok {
+			return nil
+		}
+		v.Text = unescapeQuoted(l)
+	default:
+		if v.Text = n.Lit(); !plainLit(v.Text) {
+			return nil
+		}
+	}
+	return &v
+}
+
+func oneLit(parts []syntax.WordPart) (string, bool) {
+	if len(parts) != 1 {
+		return "", false
+	}
+	l, ok := parts[0].(*syntax.Lit)
+	if !ok {
+		return "", false
+	}
+	return l.Value, true
 }
 
 // decl reports export, declare and their like, which the grammar sets apart.
@@ -45,13 +107,24 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		}
 		argv = append(argv, t)
 	}
-	c := Command{Span: w.nodeSpan(x), Text: collapse(w.src[x.Pos().Offset():x.End().Offset()])}
+	text := x.Variant.Value
+	for _, a := range x.Args {
+		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
+	}
+	c := Command{Span: w.nodeSpan(x), Text: text}
 	if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
 	w.fill(&c, argv)
 	c.Effects = append(effects, w.redirects(redirs)...)
-	c.Class, c.Prefix = Plain, ""
+	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
+	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
+		c.Described = len(x.Args) > 0
+		for _, a := range x.Args {
+			// A flag or a word that is not known may do more.
+			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
+		}
+	}
 	w.add(c)
 }
 
@@ -61,19 +134,19 @@ func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Wo
 	var b strings.Builder
 	for i, a := range assigns {
 		if i < len(c.Assignments) && !c.Assignments[i].Inert {
-			b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+			b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 			b.WriteByte(' ')
 		}
 	}
 	if b.Len() == 0 && tight(args) {
-		c.Text = collapse(w.src[first:last])
+		c.Text = w.src[first:last]
 		return
 	}
 	for i, a := range args {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(collapse(w.src[a.Pos().Offset():a.End().Offset()]))
+		b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 	}
 	c.Text = b.String()
 }
@@ -88,21 +161,21 @@ func tight(args []*syntax.Word) bool {
 	return true
 }
 
-// collapse removes line continuations outside quotes.
-func collapse(s string) string {
-	if !strings.Contains(s, "\\\n") {
-		return s
-	}
-	return strings.ReplaceAll(s, "\\\n", "")
-}
-
 // fill sets what follows from the words alone.
 func (w *walker) fill(c *Command, argv []word) {
 	c.Argv = make([]Word, len(argv))
-	n := len(argv)
+	n, at := len(argv), 0
 	for i := range argv {
 		c.Argv[i] = argv[i].Word
 		n += len(argv[i].Text)
+		// at follows c.Text as long as it spells the words as they are.
+		if t := argv[i].Text; at >= 0 && i > 0 && at < len(c.Text) && c.Text[at] == ' ' && strings.HasPrefix(c.Text[at+1:], t) {
+			at += 1 + len(t)
+		} else if i == 0 && strings.HasPrefix(c.Text, t) {
+			at = len(t)
+		} else {
+			at = -1
+		}
 		if !argv[i].Static || argv[i].Glob {
 			c.Dynamic = true
 		}
@@ -110,15 +183,18 @@ func (w *walker) fill(c *Command, argv []word) {
 	c.Dir = w.st.dir
 	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
 	c.Substituted = w.subst > 0
-	var b strings.Builder
-	b.Grow(n)
-	for i := range argv {
-		if i > 0 {
-			b.WriteByte(' ')
+	plain := c.Text
+	if at != len(c.Text) || at == 0 {
+		var b strings.Builder
+		b.Grow(n)
+		for i := range argv {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(argv[i].Text)
 		}
-		b.WriteString(argv[i].Text)
+		plain = b.String()
 	}
-	plain := b.String()
 	if c.Text == "" {
 		c.Text = plain
 	}
@@ -148,21 +224,22 @@ func (w *walker) add(c Command) int {
 
 // judged is what a description says about one argument list.
 type judged struct {
-	ok       bool
-	effects  []Effect
-	class    Class
-	prefix   int
-	exact    bool
-	edits    bool
-	say      string
-	inner    []word   // a command that is run
-	transp   bool     // the inner command is seen through by allow rules
-	opaqueIn bool     // assignments or options change the inner command
-	execs    [][]word // commands of find -exec
-	shells   []word   // texts of shell programs
-	assigns  []Assignment
-	assume   []Assumption
-	replace  string // what xargs replaces in the inner command
+	ok        bool
+	effects   []Effect
+	class     Class
+	prefix    int
+	exact     bool
+	edits     bool
+	say       string
+	inner     []word   // a command that is run
+	transp    bool     // the inner command is seen through by allow rules
+	execs     [][]word // commands of find -exec
+	away      bool     // they start in folders that are not known
+	shells    []word   // texts of shell programs
+	assigns   []Assignment
+	assume    []Assumption
+	globBelow bool   // a pattern may become a flag that makes it act on trees
+	replace   string // what xargs replaces in the inner command
 }
 
 // run describes, records and follows one command.
@@ -179,11 +256,18 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		w.add(c)
 		return dirs{}
 	}
-	if name.odd {
-		w.find(CodeObfuscatedWord, Suspicious, false, name.Span, "the name of the program is written with quotes or escapes: %s", escape(name.Text))
-	}
-	for _, a := range argv[1:] {
-		if a.odd && a.Static && strings.HasPrefix(a.Text, "-") && len(a.Text) < 16 && w.outer == nil && splitFlag(w.src[a.Span.Start:a.Span.End]) {
+	for i, a := range argv {
+		if !a.odd || !a.Static || w.outer != nil && w.base < 0 || i > 0 && (len(a.Text) > 16 || !strings.HasPrefix(a.Text, "-") || strings.IndexByte(a.Text, '=') > 0) {
+			continue
+		}
+		src := w.rep.Source[a.Span.Start:a.Span.End]
+		switch {
+		case !splitFlag(src):
+		case i == 0 && src[0] == '\\' && src[1:] == a.Text:
+			w.find(CodeObfuscatedWord, Notice, false, a.Span, "the backslash before %s passes over an alias", escape(a.Text))
+		case i == 0:
+			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "the name of the program is split by quotes or escapes: %s", escape(a.Text))
+		case !textTail(src):
 			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "a flag is split by quotes or escapes: %s", escape(a.Text))
 		}
 	}
@@ -201,20 +285,44 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			p, trusted = q, false
 		}
 	}
-	if name.Text == "cd" || name.Text == "pushd" || name.Text == "popd" {
+	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
 		return w.cd(c, argv, redirected)
 	}
 	var j judged
 	if p != nil {
-		j = w.judge(p, argv)
+		args, start := argv, w.st.dir
+		if p.names[0] == "git" {
+			args = w.gitDir(&c, argv)
+		}
+		j = w.judge(p, args)
+		w.st.dir = start
+		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
-		c.Effects = j.effects
-		c.Prefix = prefixOf(argv, j.prefix)
+		c.Summary = j.say
+		if c.Effects == nil {
+			c.Effects = j.effects
+		} else {
+			c.Effects = append(c.Effects, j.effects...)
+		}
+		c.Prefix = prefixOf(c.Plain[0], argv, j.prefix)
+		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
+			c.Prefix = "" // the name of the program alone is too much
+		}
+		if j.ok && trusted && plainGet(argv) {
+			w.assume(AssumeNoProxy)
+			n := 0
+			for i := range c.Effects {
+				if e := &c.Effects[i]; e.Kind == Connect {
+					e.PlainGet, e.URL = true, w.literalURL(argv, n)
+					n++
+				}
+			}
+		}
 		if j.ok && trusted {
 			for _, as := range j.assume {
 				w.assume(as)
-				if as == "git-config-trusted" && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
+				if as == AssumeGitConfig && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
 					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 				}
 			}
@@ -236,9 +344,13 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	switch name.Text {
 	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
 		// printf only with -v, which is never described.
-		if name.Text != "printf" || !c.Described {
+		if (name.Text != "printf" && name.Text != "read") || !c.Described {
 			w.st.forget, w.st.vars = true, nil
 		}
+	}
+	if n := len(c.Effects); n > 0 && n <= cap(w.room)-len(w.room) && &c.Effects[0] == &w.room[:len(w.room)+1][len(w.room)] {
+		w.room = w.room[:len(w.room)+n]
+		c.Effects = c.Effects[:n:n]
 	}
 	index := w.add(c)
 	inside := w.follow(index, j)
@@ -246,6 +358,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	case "command", "builtin", "noglob", "nocorrect":
 		if len(j.inner) > 0 {
 			w.st.forget, w.st.vars = true, nil // it may be a builtin that assigns
+			if w.d == Zsh || w.d == Any {
+				return dirs{} // zsh's command runs no builtin, so not cd
+			}
 			return inside
 		}
 	case "eval", ".", "source", "-":
@@ -254,8 +369,96 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	return here
 }
 
+// gitDir follows `git -C dir`, which is cd for this one command.
+func (w *walker) gitDir(c *Command, argv []word) []word {
+	if len(argv) < 3 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
+		return argv
+	}
+	d := enterDir(w.st.dir, argv[2].Text)
+	w.st.dir, c.Dir = d, d
+	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: w.st.dir, Span: argv[2].Span})
+	return append([]word{argv[0]}, argv[3:]...)
+}
+
+// enterDir is where a change to the directory leads.
+func enterDir(from Dir, to string) Dir {
+	if strings.HasPrefix(to, "/") {
+		return Dir{Known: true, Paths: []string{path.Clean(to)}}
+	}
+	if !from.Known {
+		return Dir{}
+	}
+	out := Dir{Known: true}
+	for _, p := range from.Paths {
+		if q := path.Join(p, to); !slices.Contains(out.Paths, q) {
+			out.Paths = append(out.Paths, q)
+		}
+	}
+	return out
+}
+
+// special is what descriptions cannot say: what depends on the dialect, on how
+// the words of eval are joined, and on a shell's input.
+func (w *walker) special(p *program, argv []word, j *judged) {
+	switch p.names[0] {
+	case "eval":
+		j.shells = nil
+		var b strings.Builder
+		joined := word{Word: Word{Static: true, Span: spanOf(argv)}}
+		for i, a := range argv[1:] {
+			if i > 0 {
+				b.WriteByte(' ')
+			} else if a.Text == "--" {
+				continue
+			}
+			joined.Static = joined.Static && a.Static && !a.Glob
+			b.WriteString(a.Text)
+		}
+		if len(argv) == 2 {
+			joined.Span = argv[1].Span
+		}
+		joined.Text = strings.TrimPrefix(b.String(), " ")
+		if len(argv) > 1 {
+			j.shells = []word{joined}
+		}
+	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
+		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
+			for _, a := range argv[1:] {
+				if !a.Static || strings.IndexByte(a.Text, '[') >= 0 {
+					j.ok = false
+				}
+			}
+		}
+	}
+	if j.class == Shell && len(j.shells) == 0 && w.stdin != nil && (len(argv) == 1 || argv[len(argv)-1].Text == "-s" || argv[len(argv)-1].Text == "-") {
+		j.shells = append(j.shells, *w.stdin)
+	}
+}
+
+// literalURL is the n-th URL of a plain GET.
+func (w *walker) literalURL(argv []word, n int) string {
+	for _, a := range argv[1:] {
+		if strings.Contains(a.Text, "://") {
+			if n == 0 {
+				return a.Text
+			}
+			n--
+		}
+	}
+	return ""
+}
+
 func splitFlag(src string) bool {
 	return !(src[0] == '"' || src[0] == '\'') || src[0] != src[len(src)-1] || strings.Count(src, src[:1]) != 2
+}
+
+// textTail says that a flag is written plainly up to its value: -F',' or -n"5".
+func textTail(src string) bool {
+	i := 0
+	for i < len(src) && (src[i] == '-' || src[i] >= 'a' && src[i] <= 'z' || src[i] >= 'A' && src[i] <= 'Z') {
+		i++
+	}
+	return i == 2 && src[0] == '-' && src[1] != '-' && (src[i] == '"' || src[i] == '\'') && strings.Count(src, src[i:i+1]) == 2 && src[len(src)-1] == src[i]
 }
 
 // follow analyzes the commands and texts inside a command. It returns where
@@ -265,6 +468,7 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		return
 	}
 	parent, transp := w.parent, w.transp
+	w.stdin = nil
 	defer func() { w.parent, w.transp = parent, transp }()
 	w.depth++
 	defer func() { w.depth-- }()
@@ -279,7 +483,12 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 	w.transp = false
 	for _, e := range j.execs {
 		if len(e) > 0 {
-			w.isolated(func() { w.run(Command{Span: spanOf(e)}, e, nil) })
+			w.isolated(func() {
+				if j.away {
+					w.st.dir = Dir{}
+				}
+				w.run(Command{Span: spanOf(e)}, e, nil)
+			})
 		}
 	}
 	for _, t := range j.shells {
@@ -299,7 +508,17 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 		}
 		w.isolated(func() {
 			w.st.vars = nil
-			if !w.text(t.Text, d, &s) {
+			base := -1
+			if w.outer == nil || w.base >= 0 {
+				// Quoted once and without escapes, the text stands in the source as it is.
+				for quote := 0; quote <= 1; quote++ {
+					if a, z := s.Start+quote, s.End-quote; a <= z && w.rep.Source[a:z] == t.Text {
+						base = a
+						break
+					}
+				}
+			}
+			if !w.text(t.Text, d, &s, base) {
 				w.block(CodeIndirectExecution, s, "the text of a shell program inside the command was not understood")
 			}
 		})
@@ -318,21 +537,21 @@ func spanOf(ws []word) Span {
 	return Span{ws[0].Span.Start, max(ws[len(ws)-1].Span.End, ws[0].Span.End)}
 }
 
-func prefixOf(argv []word, n int) string {
-	if n <= 0 {
-		return ""
-	}
-	var b strings.Builder
+// prefixOf is the beginning of plain that holds the first n words, as far as
+// they are literal and no flags.
+func prefixOf(plain string, argv []word, n int) string {
+	end := 0
 	for i := 0; i < n && i < len(argv); i++ {
-		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(argv[i].Text, "-") || strings.ContainsAny(argv[i].Text, " \t\n*\"'$`\\") {
+		t := argv[i].Text
+		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || strings.ContainsAny(t, " \t\n*\"'$`\\") {
 			break
 		}
 		if i > 0 {
-			b.WriteByte(' ')
+			end++
 		}
-		b.WriteString(argv[i].Text)
+		end += len(t)
 	}
-	return b.String()
+	return plain[:end]
 }
 
 // rebinding reports builtins that change what later names mean.
@@ -353,8 +572,18 @@ func (w *walker) rebinding(name word, argv []word) {
 				w.block(CodeRebindsName, name.Span, "hash may change what later words mean")
 			}
 		}
+	case "unset":
+		for _, a := range argv[1:] {
+			if !a.Static || strings.Contains(a.Text, "[") {
+				w.block(CodeArithmetic, name.Span, "unset evaluates a subscript, in which a shell may run code")
+			}
+		}
 	case "eval", ".", "source":
-		w.find(CodeIndirectExecution, Suspicious, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
+		sev := Suspicious
+		if name.Text != "eval" && len(argv) > 1 && argv[1].Static && !argv[1].Glob {
+			sev = Notice // a file that the text names
+		}
+		w.find(CodeIndirectExecution, sev, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
 	}
 }
 
@@ -372,7 +601,16 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix = Plain, argv[0].Text
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "goes back to the folder before"
+	if len(argv) == 1 && argv[0].Text == "cd" {
+		c.Summary = "goes"
+	}
+	if argv[0].Text != "popd" && len(argv) > 1 {
+		c.Summary = "goes"
+		if argv[1].Text == "-" {
+			c.Summary = "goes back to the folder before"
+		}
+	}
 	args := argv[1:]
 	for len(args) > 0 && args[0].Static && (args[0].Text == "-L" || args[0].Text == "-P" || args[0].Text == "--") {
 		if args[0].Text == "-P" {
@@ -382,7 +620,9 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	}
 	target, known := "", false
 	switch {
-	case argv[0].Text != "cd" || len(args) > 1:
+	case argv[0].Text == "popd" && len(args) == 0:
+		c.Described = true // back to where nothing in this text tells
+	case argv[0].Text == "popd" || len(args) > 1 || argv[0].Text == "pushd" && (len(args) == 0 || strings.HasPrefix(args[0].Text, "+")):
 	case len(args) == 0:
 		home := w.get("HOME")
 		target, known = home.text, home.known && strings.HasPrefix(home.text, "/")
@@ -390,7 +630,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true
-	case args[0].lead != 0 && args[0].lead != '-' || args[0].Glob:
+	case !args[0].mayBeFlag():
 		c.Described = true
 	}
 	after := Dir{}
@@ -398,17 +638,9 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	if known {
 		e.Target, e.Extent = target, Exact
 		if !strings.HasPrefix(target, "/") && !strings.HasPrefix(target, ".") {
-			w.assume("cdpath-unset")
+			w.assume(AssumeNoCDPATH)
 		}
-		switch {
-		case strings.HasPrefix(target, "/"):
-			after = Dir{Known: true, Paths: []string{path.Clean(target)}}
-		case before.Known:
-			after.Known = true
-			for _, p := range before.Paths {
-				after.Paths = append(after.Paths, path.Join(p, target))
-			}
-		}
+		after = enterDir(before, target)
 	}
 	c.Effects = append([]Effect{e}, redirected...)
 	if !c.Described {
@@ -426,7 +658,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say}
+	j := judged{ok: true, class: p.class, say: p.say, effects: w.room[len(w.room):]}
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -485,6 +717,9 @@ func (w *walker) judge(p *program, argv []word) judged {
 	} else if len(operands) == 0 && len(command) == 0 && p.forms["bare"] != nil {
 		f = p.forms["bare"]
 	}
+	if f.kind != 0 {
+		j.class = f.kind
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.assume = append(j.assume, p.assume...)
 	if f != &p.form {
@@ -496,13 +731,19 @@ func (w *walker) judge(p *program, argv []word) judged {
 		j.prefix = f.prefix
 	case p.prefix >= 0:
 		j.prefix = p.prefix
-	case j.class != Plain:
+	case j.class != Plain && j.class != Runner:
 		j.prefix = 0
+	}
+	if p.say != "" {
+		j.say = p.say
 	}
 	if f.say != "" {
 		j.say = f.say
 	}
 	w.operands(p, f, operands, command, &j)
+	if base.names[0] == "xargs" && len(args) > 0 && strings.HasPrefix(args[0].Text, "-") {
+		j.transp = false // allow rules look through bare xargs only
+	}
 	w.fixed(f, operands, &j, argv)
 	if f.own {
 		for i := range j.effects {
@@ -512,11 +753,33 @@ func (w *walker) judge(p *program, argv []word) judged {
 	return j
 }
 
+// cluster says whether the word is nothing but described flags of one letter
+// without values.
+func (p *program) cluster(t string) bool {
+	if len(t) < 2 || t[0] != '-' {
+		return false
+	}
+	for i := 1; i < len(t); i++ {
+		if s := p.flags["-"+t[i:i+1]]; s == nil || s.value.kind != vNone {
+			return false
+		}
+	}
+	return true
+}
+
 // flags separates flags from operands. subs: stop at the first operand, which
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
+	operands = w.take(len(args))
 	f := &p.form
+	if f.words {
+		n := 0
+		for n < len(args) && args[n].Static && p.cluster(args[n].Text) {
+			n++
+		}
+		return append(operands, args[n:]...), "", nil, true
+	}
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
 		if o.kind == vCommand {
@@ -541,17 +804,23 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
-			if f.operands[at].repeat || true {
-				// NAME=VALUE operands before the command are matched by count.
-				return operands, mode, args[i:], ok
-			}
+			// NAME=VALUE operands before the command are matched by count.
+			return operands, mode, args[i:], ok
 		}
 		if !a.Static || a.Glob {
-			if a.lead == '-' || a.lead == 0 && !f.globOK && !a.proc {
+			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
+				setMode(s)
+				ok = w.useValue(s.value, v, j) && ok
+				continue
+			}
+			switch {
+			case f.globBelow && a.Static && a.lead == leadName:
+				j.globBelow = true
+			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
 			operands = append(operands, a)
-			if subs {
+			if subs || f.posix {
 				return append(operands, args[i+1:]...), mode, nil, ok
 			}
 			continue
@@ -567,12 +836,17 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 		if len(t) < 2 || t[0] != '-' && !(t[0] == '+' && p.flags[t] != nil) {
 			operands = append(operands, a)
-			if subs {
+			if subs || f.posix {
 				return append(operands, args[i+1:]...), mode, nil, ok
 			}
 			continue
 		}
 		name, val, has := strings.Cut(t, "=")
+		if s := p.flags[t]; has && s != nil { // described with this value alone
+			setMode(s)
+			ok = ok && s.value.kind != vRefuse
+			continue
+		}
 		if s := p.flags[name]; s != nil && (len(name) > 2 || !has) {
 			setMode(s)
 			switch {
@@ -594,7 +868,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			case s.optional:
 			case i+1 < len(args):
 				i++
-				if args[i].fields && !f.globOK {
+				if args[i].fields && !f.globOK || flagLike(s, args[i]) {
 					ok = false
 				}
 				ok = w.useValue(s.value, args[i], j) && ok
@@ -624,6 +898,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+					ok = false // -o=f is f to some programs and =f to others
+				}
 				ok = w.useValue(s.value, v, j) && ok
 			} else if !s.optional {
 				if i+1 >= len(args) {
@@ -631,7 +908,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 					break
 				}
 				i++
-				if args[i].fields && !f.globOK {
+				if args[i].fields && !f.globOK || flagLike(s, args[i]) {
 					ok = false
 				}
 				ok = w.useValue(s.value, args[i], j) && ok
@@ -640,6 +917,37 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	return operands, mode, nil, ok
+}
+
+// longFlag finds the flag of a word --name=VALUE in which only the value is not
+// known, or is a pattern: whatever names the pattern matches begin alike.
+func longFlag(p *program, a word) (*flagSpec, word) {
+	known := a.prefix
+	if a.Static {
+		known = a.Text
+		if i := strings.IndexAny(known, "*?[\\"); i >= 0 {
+			known = known[:i]
+		}
+	}
+	name, _, has := strings.Cut(known, "=")
+	s := p.flags[name]
+	if !has || !strings.HasPrefix(name, "--") || s == nil || !s.takes {
+		return nil, a
+	}
+	v := a
+	v.Static, v.lead, v.prefix = false, 0, ""
+	return s, v
+}
+
+// flagLike says that the separate value of a flag looks like a flag itself. A
+// program that takes no such value would read it as one: git log knows only
+// --format=X, so that `git log --format --output=f` writes f before it fails.
+func flagLike(s *flagSpec, v word) bool {
+	if s.value.kind == vPattern || len(v.Text) < 2 || v.Text[0] != '-' || isInteger(v.Text) {
+		return false
+	}
+	c := v.Text[1]
+	return c == '-' || c == '"' || c == '\'' || c == '$' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // operands matches operands against the form.
@@ -735,7 +1043,6 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
 		if o.Static && !o.Glob {
 			e.Target, e.Port = hostOf(o.Text)
-			e.URL = o.Text
 			if e.Target != "" {
 				e.Extent = Exact
 			}
@@ -755,14 +1062,13 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		if !o.Static || o.Glob {
 			return false
 		}
-		if !safeName(o.Text) {
+		w.set(o.Text, value{})
+		if !w.safeName(o.Text) {
 			j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		}
 		return strings.IndexByte(o.Text, '[') < 0
 	case vGitObject:
-		if rev, file, ok := strings.Cut(o.Text, ":"); o.Static && ok && file != "" && rev != "" {
-			j.effects = append(j.effects, Effect{Kind: Read, Target: file, Extent: Tree, Dir: w.st.dir, Span: o.Span})
-		}
+		w.gitObject(o, j)
 		return true
 	case vFormat:
 		// %G placeholders run the program that verifies signatures.
@@ -773,10 +1079,38 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		return o.Static
+	case vUpload:
+		file, at := strings.CutPrefix(o.Text, "@")
+		if _, v, ok := strings.Cut(o.Text, "=@"); ok && !at {
+			file, at = v, true
+		} else if _, v, ok := strings.Cut(o.Text, "=<"); ok && !at {
+			file, at = v, true
+		}
+		switch {
+		case !o.Static:
+			if strings.Contains(o.Text, "@") || o.lead == 0 {
+				j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
+			}
+		case at && file != "-":
+			file, _, _ = strings.Cut(file, ";")
+			return w.usePath(valueSpec{vPath, Read, Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+		}
+		return true
+	case vSetOption:
+		switch o.Text {
+		case "errexit", "nounset", "pipefail", "errtrace", "functrace", "noclobber":
+			return o.Static
+		}
+		return false
 	case vPSLetters:
 		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+	case vPSFormat:
+		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
+	case vLocalFile:
+		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -784,9 +1118,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		j.shells = append(j.shells, o)
 		return true
 	case vSed:
-		return o.Static && !o.Glob && w.sed(o, j)
+		return (o.Static && !o.Glob || o.like != "") && w.sed(o, j)
 	case vAwk:
-		return o.Static && !o.Glob && awkOnlyPrints(o.Text)
+		return (o.Static && !o.Glob || o.like != "") && awkOnlyPrints(cmp.Or(o.like, o.Text))
 	case vJq:
 		return o.Static && !o.Glob && jqOnlyReads(o.Text)
 	case vAssign:
@@ -808,6 +1142,40 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return true
 	}
 	return false
+}
+
+// gitObject adds what an operand reads that may be a revision, REVISION:PATH,
+// :PATH (the index) or a path. Paths in the working tree are covered by the
+// effects of the sub-command; those that lead out of it are not (git diff shows
+// any two files when one of them lies outside: git-diff(1), --no-index).
+func (w *walker) gitObject(o word, j *judged) {
+	read := func(target string) {
+		j.effects = append(j.effects, Effect{Kind: Read, Target: target, Extent: Tree, Dir: w.st.dir, Span: o.Span})
+	}
+	if !o.Static {
+		if o.lead == '/' || o.lead == 0 || o.lead == '.' {
+			j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
+		}
+		return
+	}
+	t := o.Text
+	for i := strings.IndexByte(t, ':'); i >= 0; {
+		file := strings.TrimPrefix(t[i+1:], "./")
+		if len(file) > 2 && (file[0] >= '0' && file[0] <= '3') && file[1] == ':' {
+			file = file[2:]
+		}
+		if file != "" && file[0] != '/' && file[0] != '(' && file[0] != '!' && file[0] != '^' {
+			read(file)
+		}
+		next := strings.IndexByte(t[i+1:], ':')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	if clean := path.Clean(t); strings.HasPrefix(clean, "/") || clean == ".." || strings.HasPrefix(clean, "../") {
+		read(clean)
+	}
 }
 
 func number(s string) bool {
@@ -837,13 +1205,42 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		if o.Text == "" {
 			return false
 		}
+		if v.extent == Within {
+			// The target itself, where it is no directory.
+			x := e
+			x.Extent = Exact
+			j.effects = append(j.effects, x)
+		}
 	case o.Static && o.Glob:
 		e.Target = o.Text
-		if v.extent == Exact {
-			e.Extent = Glob
-		} else {
-			e.Extent = Anywhere
+		switch {
+		case v.extent == Exact, e.Kind == List:
+			e.Extent, e.Below = Glob, j.globBelow && e.Kind == Delete
+		case e.Kind == Delete || e.Kind == Change:
+			e.Extent, e.Below = Glob, true
+		default:
+			// Everything below the folder in which the pattern begins.
+			e.Target, e.Extent = globBase(o.Text), Tree
 		}
+	case len(o.one) > 0:
+		for _, item := range o.one {
+			item.Span = o.Span
+			if !w.usePath(v, word{Word: item}, j) {
+				return false
+			}
+		}
+		return true
+	case len(o.below) > 0:
+		for _, p := range o.below {
+			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
+				e.Target, e.Extent = globBase(p.Target), Tree
+			}
+			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
+				e.Extent = Within // what find finds below
+			}
+			j.effects = append(j.effects, e)
+		}
+		return true
 	default:
 		e.Extent = Anywhere
 		if e.Kind == Read && (strings.Contains(o.Text, "proc") || strings.Contains(o.Text, "environ")) {
@@ -855,6 +1252,20 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 	}
 	j.effects = append(j.effects, e)
 	return true
+}
+
+// globBase is the folder in which the names that a pattern matches lie.
+func globBase(pattern string) string {
+	if i := strings.IndexAny(pattern, "*?[\\"); i >= 0 {
+		pattern = pattern[:i]
+	}
+	switch i := strings.LastIndexByte(pattern, '/'); {
+	case i > 0:
+		return pattern[:i]
+	case i == 0:
+		return "/"
+	}
+	return "."
 }
 
 // fixed adds the effects that a form always has.
@@ -912,7 +1323,7 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 			}
 			break
 		}
-		j.transp = len(command) > 0 && j.ok && len(j.effects) == 0 && !j.opaqueIn
+		j.transp = true
 		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
 	}
 	j.inner = command
@@ -940,4 +1351,25 @@ func hostOf(u string) (host string, port int) {
 		return strings.ToLower(h), n
 	}
 	return strings.ToLower(rest), 0
+}
+
+// psColumns says whether the text names only columns of ps that tell of a
+// process without its environment (procps-ng 4, macOS).
+func psColumns(text string) bool {
+	for _, c := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, _, _ := strings.Cut(c, "=")
+		name, _, _ = strings.Cut(name, ":")
+		switch name {
+		case "pid", "ppid", "pgid", "pgrp", "sid", "sess", "tid", "lwp", "spid", "nlwp", "thcount", "tgid", "tpgid",
+			"user", "euser", "ruser", "suser", "uid", "euid", "ruid", "uname", "group", "egroup", "gid", "egid", "rgid", "rgroup",
+			"comm", "ucmd", "ucomm", "cmd", "args", "command", "exe", "fname",
+			"%cpu", "pcpu", "c", "cp", "%mem", "pmem", "rss", "rssize", "rsz", "vsz", "vsize", "size", "sz", "drs", "trs", "pss", "uss",
+			"stat", "state", "s", "pri", "ni", "nice", "cls", "class", "rtprio", "policy", "psr", "wchan", "flags", "f",
+			"start", "lstart", "bsdstart", "start_time", "stime", "etime", "etimes", "time", "bsdtime", "cputime", "cputimes", "times",
+			"tty", "tt", "tname", "maj_flt", "min_flt", "cgroup", "label", "unit", "slice", "numa":
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -44,16 +44,7 @@
 //
 // # Assumptions
 //
-//	shell=bash               the text is run by that shell (also sh, zsh, any), with its default options
-//	path-trusted             the programs found by PATH are the ones described
-//	no-function-shadowing    the shell has no functions or aliases with these names
-//	cdpath-unset             CDPATH is not set
-//	git-config-trusted       what git's configuration and attributes run is trusted
-//	ripgrep-config-trusted   RIPGREP_CONFIG_PATH is not set, or trusted
-//	go-toolchain-trusted     go.mod names no toolchain that would be fetched (GOTOOLCHAIN=local)
-//	go-offline               the go command does not fetch modules (GOPROXY=off, GOFLAGS=-mod=readonly)
-//	toolchain-trusted        a compiler or build tool with that name is no project wrapper
-//	docker-daemon-trusted    the container daemon may be asked
-//	kubeconfig-trusted       the kubectl configuration runs no plugins
-//	no-auto-mount            listing a directory mounts nothing
+// They are the Assume constants. A [Report] names those it rests on; a caller
+// that cannot grant all of them treats the Report as not read-only. [SafeEnv]
+// builds an environment that makes most of them true.
 package bashcheck

@@ -12,6 +12,6 @@ func Example() {
 		fmt.Println(r.ReadOnly(), r.Explain())
 	}
 	// Output:
-	// true Runs `grep -rn foo src` (reads src), and `head`. It only reads.
-	// false Runs `sort -o out.txt in.txt` (writes out.txt, reads in.txt). Not provably read-only: It writes out.txt.
+	// true Searches text in src, then prints the beginning of its input. It only reads.
+	// false Sorts lines in in.txt, writing out.txt.
 }

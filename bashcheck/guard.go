@@ -1,8 +1,11 @@
 package bashcheck
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -294,46 +297,119 @@ func countTokens(src string) (dollar, ticks, procs int) {
 	return dollar, ticks, procs
 }
 
-// shape is the tree without positions, comments and layout: two texts that
-// mean the same have the same shape.
-func shape(f *syntax.File) string {
-	var b strings.Builder
+// scratch is what comparing two readings of a text needs; it is pooled.
+type scratch struct {
+	printer *syntax.Printer
+	text    bytes.Buffer
+	a, b    []byte
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{printer: syntax.NewPrinter()} }}
+
+// sameShape says that two trees are the same without positions, comments and
+// layout: the texts mean the same.
+func (s *scratch) sameShape(f, g *syntax.File) bool {
+	s.a, s.b = appendShape(s.a[:0], f), appendShape(s.b[:0], g)
+	return bytes.Equal(s.a, s.b)
+}
+
+// appendShape writes a tree in a form that only equal trees share.
+func appendShape(b []byte, f *syntax.File) []byte {
+	text := func(tag byte, s string) {
+		b = append(b, '(', tag)
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	flag := func(vs ...bool) {
+		x := byte('0')
+		for _, v := range vs {
+			x <<= 1
+			if v {
+				x |= 1
+			}
+		}
+		b = append(b, x)
+	}
+	op := func(tag byte, n uint32) {
+		b = append(b, '(', tag)
+		b = binary.AppendUvarint(b, uint64(n))
+	}
 	syntax.Walk(f, func(n syntax.Node) bool {
 		switch x := n.(type) {
 		case nil:
-			b.WriteByte(')')
-			return true
+			b = append(b, ')')
 		case *syntax.Comment:
 			return false
 		case *syntax.Lit:
-			fmt.Fprintf(&b, "(L%q", x.Value)
+			text('L', x.Value)
 		case *syntax.SglQuoted:
-			fmt.Fprintf(&b, "(S%t%q", x.Dollar, x.Value)
+			text('S', x.Value)
+			flag(x.Dollar)
 		case *syntax.DblQuoted:
-			fmt.Fprintf(&b, "(D%t", x.Dollar)
+			b = append(b, '(', 'D')
+			flag(x.Dollar)
 		case *syntax.Stmt:
-			fmt.Fprintf(&b, "(s%t%t", x.Negated, x.Background)
+			b = append(b, '(', 's')
+			flag(x.Negated, x.Background, x.Coprocess, x.Disown)
 		case *syntax.BinaryCmd:
-			fmt.Fprintf(&b, "(B%d", x.Op)
+			op('B', uint32(x.Op))
 		case *syntax.Redirect:
-			fmt.Fprintf(&b, "(R%d", x.Op)
+			op('R', uint32(x.Op))
 		case *syntax.BinaryTest:
-			fmt.Fprintf(&b, "(T%d", x.Op)
+			op('T', uint32(x.Op))
 		case *syntax.UnaryTest:
-			fmt.Fprintf(&b, "(U%d", x.Op)
+			op('U', uint32(x.Op))
 		case *syntax.BinaryArithm:
-			fmt.Fprintf(&b, "(A%d", x.Op)
+			op('A', uint32(x.Op))
 		case *syntax.UnaryArithm:
-			fmt.Fprintf(&b, "(a%d%t", x.Op, x.Post)
+			op('a', uint32(x.Op))
+			flag(x.Post)
 		case *syntax.ParamExp:
-			fmt.Fprintf(&b, "(P%t%t%t%d", x.Excl, x.Length, x.Width, x.Names)
+			b = append(b, '(', 'P')
+			flag(x.Excl, x.Length, x.Width)
+			b = binary.AppendUvarint(b, uint64(x.Names))
 			if x.Exp != nil {
-				fmt.Fprintf(&b, "E%d", x.Exp.Op)
+				op('E', uint32(x.Exp.Op))
 			}
+		case *syntax.Assign:
+			b = append(b, '(', '=')
+			flag(x.Append, x.Naked)
+		case *syntax.CaseItem:
+			op('i', uint32(x.Op))
+		case *syntax.ForClause:
+			b = append(b, '(', 'f')
+			flag(x.Select)
+		case *syntax.WhileClause:
+			b = append(b, '(', 'w')
+			flag(x.Until)
+		case *syntax.TimeClause:
+			b = append(b, '(', 't')
+			flag(x.PosixFormat)
+		case *syntax.ProcSubst:
+			op('p', uint32(x.Op))
+		case *syntax.File:
+			b = append(b, '(', 'F')
+		case *syntax.Word:
+			b = append(b, '(', 'W')
+		case *syntax.CallExpr:
+			op('C', uint32(len(x.Assigns)))
+		case *syntax.CmdSubst:
+			b = append(b, '(', '$')
+		case *syntax.Subshell:
+			b = append(b, '(', '(')
+		case *syntax.Block:
+			b = append(b, '(', '{')
+		case *syntax.IfClause:
+			b = append(b, '(', 'I')
+			b = binary.AppendUvarint(b, uint64(len(x.Cond)))
+			b = binary.AppendUvarint(b, uint64(len(x.Then)))
 		default:
-			fmt.Fprintf(&b, "(%T", n)
+			b = fmt.Appendf(b, "(%T", n)
 		}
 		return true
 	})
-	return b.String()
+	return b
 }
+
+// shape is the form of [appendShape] as a string.
+func shape(f *syntax.File) string { return string(appendShape(nil, f)) }

@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -24,6 +25,9 @@ var differentials = []struct{ name, src string }{
 	{"P7 continuation inside a dollar", "echo \"$\\\n(touch HIT)\""},
 	{"P8 continuation before a string", "printf '' ; $\\\n'\\x74ouch' HIT"},
 	{"P9 quoted arithmetic", "echo $(( 'a[$(touch HIT)]' ))"},
+	{"P11 closed descriptor before a word", ">&-touch HIT"},
+	{"P12 here-document in a here-document", "cat <<E\n$(cat <<F\nE\ntouch HIT\nF\n)\nE\n"},
+	{"P13 quoted file after >&", "echo a >&'x$(touch HIT)'"},
 	{"P10 NUL", "to\x00uch HIT"},
 }
 
@@ -200,13 +204,13 @@ func TestCommandsInside(t *testing.T) {
 
 func TestFailClosed(t *testing.T) {
 	for _, src := range []string{
-		"$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
+		"", "  ", "# rm x", "$x", "l*", "./ls", "/tmp/ls", "PATH=/tmp ls", "export PATH=/tmp; ls", "ls > f", "ls >> ~/.bashrc", "ls &> f", "ls >| f", "ls <> f",
 		"cat < /dev/tcp/h/80", "cat /proc/self/environ", "cd /proc/self && cat environ", "cat /proc/1/e*", "env", "set", "export -p", "printenv TOKEN",
 		"echo $((x))", "x='a[$(id)]'; echo $((x))", "echo ${!x}", "echo ${x@P}", "echo ${x:=y}", "[[ -v 'a[$(id)]' ]]", "[[ 'a[$(id)]' -eq 0 ]]", "test -v 'a[$(id)]'",
 		`[ "$x" "$y" ]`, "sort $x", "sort *", "sort \"$@\"", "uniq *", "xxd a b", "rg *", "git branch $x", "git tag x", "find $x", "find . $x",
 		"find . -name a -fprint out", "sed w f", "sed 's/a/b/w f' g", "sed -n '1e id' f", "sed --expression='1w x' f", "awk '{print | \"sh\"}' f",
 		"awk '{print > $1}' f", "awk 'BEGIN{while((getline l < \"/etc/x\")>0)print l}'", "jq env", "jq '$ENV.X'", "xargs -I{} rm {}", "find . -exec sh -c 'rm x' \\;",
-		"x=5; read x; [[ $x -eq 1 ]]", "x=5; command read x; echo $((x))", "x=5; printf -v x a; echo $((x))", "strings /proc/$$/environ", "read PATH", "x=/dev/tcp/a/1; cat < \"$x\"", "cat < \"$y\"",
+		"x=5; read x; [[ $x -eq 1 ]]", "x=5; command read x; echo $((x))", "x=5; printf -v x a; echo $((x))", "strings /proc/$$/environ", "read PATH", "x=/dev/tcp/a/1; cat < \"$x\"", "cat < \"$y\"", "for f in a /dev/tcp/x/1; do cat < \"$f\"; done",
 		"bash -c ls", "command -p rm x", "builtin eval x", "coproc ls", "{fd}>x ls", "ls() { rm x; }; ls", "alias ls=rm", "trap 'rm x' EXIT", "git -C x status", "git -c a.b=c status",
 		"git log --output=x", "git log --outp=x", "git diff --ext-diff", "date -s 1", "date 0101", "hostname x", "ps auxe", "ls\u202e", "ls\u00a0-l", "ls \u200b",
 	} {
@@ -227,6 +231,38 @@ func TestEveryday(t *testing.T) {
 	}
 }
 
+func TestCommandFacts(t *testing.T) {
+	last := func(src string) Command {
+		r := Analyze(src)
+		require.NotEmpty(t, r.Commands, src)
+		return r.Commands[len(r.Commands)-1]
+	}
+	for src, want := range map[string]string{
+		"git commit -m x": "git commit", "npm run build": "npm run build", "go test ./...": "go test", "python x.py": "", "sudo ls -l": "ls",
+		"make build": "make build", "unknown x": "", "git -c a=b log": "", "npm run": "", "docker run x": "docker run",
+	} {
+		assert.Equal(t, want, last(src).Prefix, src)
+	}
+	for src, want := range map[string]bool{
+		"sed -i s/a/b/ f": true, "sed -i 's/a/b/e' f": false, "sed -i -e 's/a/b/w x' f": false, "sed -i -e s/a/b/ f": true, "sed -i.bak s/a/b/ f": false,
+		"cp a b": true, "cp --backup a b": false, "cp -s a b": false, "cp --parents a b": false, "mkdir -p a": true, "rm -rf a": true, "tee f": true, "ln -s a b": false, "touch a": true,
+	} {
+		c := last(src)
+		assert.Equal(t, want, c.Edits, src)
+		if !want && src != "ln -s a b" {
+			assert.False(t, c.Described, src)
+		}
+	}
+	assert.True(t, last("find . -delete").ExactOnly)
+	assert.True(t, last("timeout 5 ls").Transparent)
+	assert.True(t, last("ls | xargs grep x").Transparent)
+	assert.False(t, last("ls | xargs -n 1 grep x").Transparent)
+	assert.False(t, last("sudo ls").Transparent)
+	assert.True(t, Analyze("xargs").Commands[0].Described) // it prints its input
+	assert.Equal(t, 1, last("sudo ls").Parent)
+	assert.Equal(t, []string{"/bin/rm -r x", "rm -r x"}, last("/bin/rm  -r 'x'").Plain)
+}
+
 // TestPositions puts every command that is not read-only into other places.
 func TestPositions(t *testing.T) {
 	f, err := os.ReadFile(vectorDir(t) + "/bash-bypass.jsonl")
@@ -242,7 +278,7 @@ func TestPositions(t *testing.T) {
 			"echo $(V\n)", "cat <(V\n)", "timeout 5 V", "nice V", "command V", "env V", "xargs V", "time V", "ls & V", "case a in a) V\n;; esac"} {
 			src := strings.ReplaceAll(m, "V", v.Command)
 			n++
-			if (m == "! V" || m == "env V") && strings.HasPrefix(v.Command, "cd ") {
+			if (m == "! V" || m == "env V") && (strings.HasPrefix(v.Command, "cd ") || strings.HasPrefix(v.Command, "pushd ")) {
 				continue // git then runs only where cd failed
 			}
 			if (strings.HasPrefix(m, "xargs") || strings.HasPrefix(m, "timeout") || strings.HasPrefix(m, "nice")) && strings.ContainsAny(v.Command, "=;&|") {
@@ -277,6 +313,9 @@ func TestExplainEscapes(t *testing.T) {
 	s := Analyze("echo 'a\u202eb'\tc").Explain()
 	assert.NotContains(t, s, "\u202e")
 	assert.NotContains(t, s, "\t")
+	assert.Contains(t, s, "U+202E")
+	s = Analyze("cat 'a\u202eb'").Explain()
+	assert.NotContains(t, s, "\u202e")
 	assert.Contains(t, s, "<U+0202E>")
 }
 
@@ -299,7 +338,12 @@ func FuzzAnalyze(f *testing.F) {
 		}
 	}
 	shells := []*Analyzer{New(Options{}), New(Options{Shell: Any, Home: "/h"})}
+	always := New(Options{})
+	always.always = true
 	f.Fuzz(func(t *testing.T, src string) {
+		if r, full := shells[0].Analyze(src), always.Analyze(src); r.ReadOnly() != full.ReadOnly() {
+			t.Fatalf("printing and parsing again changes the verdict: %v", full.Findings)
+		}
 		for _, a := range shells {
 			r := a.Analyze(src)
 			_ = r.Explain()
@@ -313,4 +357,32 @@ func FuzzAnalyze(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLoopItems: a loop's variable stands for the items, one by one.
+func TestLoopItems(t *testing.T) {
+	effects := func(text string) string {
+		var out []string
+		for _, e := range Analyze(text).Effects() {
+			out = append(out, fmt.Sprint(e.Kind, " ", e.Target, " ", e.Extent))
+		}
+		return strings.Join(out, ", ")
+	}
+	for text, want := range map[string]string{
+		`for f in a b; do cat "$f"; done`:                         fmt.Sprint(Read, " a ", Exact, ", ", Read, " b ", Exact),
+		`for f in a b; do cat $f; done`:                           fmt.Sprint(Read, " a ", Exact, ", ", Read, " b ", Exact),
+		`for f in src/*.go; do wc -l "$f"; done`:                  fmt.Sprint(Read, " src/*.go ", Glob),
+		`for f in src/*.go; do wc -l $f; done`:                    fmt.Sprint(Read, "  ", Anywhere), // a name may hold a blank
+		`for f in a $x; do cat "$f"; done`:                        fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do while :; do cat "$f"; f=b; done; done`:    fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do read f; cat "$f"; done`:                   fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do if :; then f=b; fi; cat "$f"; done`:       fmt.Sprint(Read, "  ", Anywhere),
+		`for f in .env; do cat "$f"; done`:                        fmt.Sprint(Read, " .env ", Exact),
+		`for f in 'a b'; do cat "$f"; done`:                       fmt.Sprint(Read, " a b ", Exact),
+		`for f in 'a b'; do cat $f; done`:                         fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do cat "$f"; done; cat "$f"`:                 fmt.Sprint(Read, " a ", Exact, ", ", Read, "  ", Anywhere),
+		`for f in a; do for g in b "$f"; do cat "$g"; done; done`: fmt.Sprint(Read, "  ", Anywhere),
+	} {
+		require.Equal(t, want, effects(text), text)
+	}
 }

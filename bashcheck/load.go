@@ -47,8 +47,12 @@ const (
 	vFormat     // a git format without signature checks
 	vRevision   // the name of a revision, not of a sub-command
 	vPSLetters  // the old flags of ps
+	vPSFormat   // columns of ps
 	vSysctlName // a name of dots and letters
+	vSetOption  // a shell option that makes the shell stricter
+	vUpload     // a text that is sent, or @FILE, which is read and sent
 	vReplace    // what xargs replaces in the command
+	vLocalFile  // a path that no program takes for HOST:PATH or @FILE
 )
 
 type valueSpec struct {
@@ -88,16 +92,20 @@ type example struct {
 
 // form is one way of calling a program or a sub-command.
 type form struct {
-	name     string
-	say      string
-	operands []operandSpec
-	effects  []fixedEffect
-	own      bool
-	globOK   bool
-	exact    bool
-	edits    bool
-	prefix   int // -1: not said
-	assume   []Assumption
+	name      string
+	say       string
+	operands  []operandSpec
+	effects   []fixedEffect
+	own       bool
+	globOK    bool
+	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
+	posix     bool // flags end at the first operand
+	words     bool // flags end at the first word that is none; every other word is data
+	exact     bool
+	edits     bool
+	prefix    int // -1: not said
+	assume    []Assumption
+	kind      Class // of this form alone; 0: the program's
 }
 
 // program is a program or a sub-command.
@@ -125,7 +133,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "sysctlname": vSysctlName, "replace": vReplace,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -252,7 +260,11 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) != 1 || classes[args[0]] == 0 {
 			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
 		}
-		l.cur.class = classes[args[0]]
+		if l.form == &l.cur.form {
+			l.cur.class = classes[args[0]]
+		} else {
+			l.form.kind = classes[args[0]]
+		}
 	case "say":
 		if rest == "" || l.form.say != "" {
 			return fail(cols[0], "say needs one text, once")
@@ -355,10 +367,18 @@ func (l *loader) line(raw string, line int) error {
 		}
 		l.form.assume = append(l.form.assume, Assumption(args[0]))
 	case "glob":
-		if len(args) != 1 || args[0] != "ok" {
-			return fail(cols[0], "the line is: glob ok")
+		switch strings.Join(args, " ") {
+		case "ok":
+			l.form.globOK = true
+		case "below":
+			l.form.globBelow = true
+		default:
+			return fail(cols[0], "the line is: glob ok, or glob below")
 		}
-		l.form.globOK = true
+	case "posix":
+		l.form.posix = true
+	case "words":
+		l.form.words = true
 	case "exact":
 		l.form.exact = true
 	case "edits":

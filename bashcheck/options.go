@@ -69,6 +69,8 @@ type Analyzer struct {
 	opts Options
 	own  map[string]*program
 	err  error
+	// always: print and reparse plain text too (for the fuzz test that shows it changes nothing)
+	always bool
 }
 
 // New returns an analyzer. A description in opts.Programs that cannot be

@@ -1,6 +1,9 @@
 package bashcheck
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // reader judges programs whose arguments are a language of their own.
 func (w *walker) reader(p *program, args []word, j *judged) {
@@ -71,16 +74,19 @@ func (w *walker) testArgs(args []word) bool {
 
 // findTests are the expressions of find that only test or print, with the
 // number of their arguments.
-var findTests = map[string]int{
-	"-print": 0, "-print0": 0, "-ls": 0, "-prune": 0, "-quit": 0, "-true": 0, "-false": 0, "-depth": 0, "-mount": 0, "-xdev": 0,
-	"-daystart": 0, "-follow": 0, "-noleaf": 0, "-warn": 0, "-nowarn": 0, "-ignore_readdir_race": 0, "-noignore_readdir_race": 0,
-	"-empty": 0, "-executable": 0, "-readable": 0, "-writable": 0, "-nouser": 0, "-nogroup": 0, "-a": 0, "-and": 0, "-o": 0, "-or": 0, "-not": 0,
-	"!": 0, "(": 0, ")": 0, ",": 0, "-help": 0, "--help": 0, "-version": 0, "--version": 0,
-	"-maxdepth": 1, "-mindepth": 1, "-regextype": 1, "-amin": 1, "-anewer": 1, "-atime": 1, "-cmin": 1, "-cnewer": 1, "-ctime": 1, "-fstype": 1,
-	"-gid": 1, "-group": 1, "-ilname": 1, "-iname": 1, "-inum": 1, "-ipath": 1, "-iregex": 1, "-iwholename": 1, "-links": 1, "-lname": 1,
-	"-mmin": 1, "-mtime": 1, "-name": 1, "-newer": 1, "-path": 1, "-perm": 1, "-regex": 1, "-samefile": 1, "-size": 1, "-type": 1, "-uid": 1,
-	"-used": 1, "-user": 1, "-wholename": 1, "-xtype": 1, "-context": 1, "-printf": 1,
-	"-newermt": 1, "-newerat": 1, "-newerct": 1, "-newermm": 1, "-neweraa": 1, "-newercc": 1,
+func findTests(w string) (args int, ok bool) {
+	switch w {
+	case "-print", "-print0", "-ls", "-prune", "-quit", "-true", "-false", "-depth", "-mount", "-xdev", "-daystart", "-follow", "-noleaf",
+		"-warn", "-nowarn", "-ignore_readdir_race", "-noignore_readdir_race", "-empty", "-executable", "-readable", "-writable", "-nouser",
+		"-nogroup", "-a", "-and", "-o", "-or", "-not", "!", "(", ")", ",", "-help", "--help", "-version", "--version":
+		return 0, true
+	case "-maxdepth", "-mindepth", "-regextype", "-amin", "-anewer", "-atime", "-cmin", "-cnewer", "-ctime", "-fstype", "-gid", "-group",
+		"-ilname", "-iname", "-inum", "-ipath", "-iregex", "-iwholename", "-links", "-lname", "-mmin", "-mtime", "-name", "-newer", "-path",
+		"-perm", "-regex", "-samefile", "-size", "-type", "-uid", "-used", "-user", "-wholename", "-xtype", "-context", "-printf", "-newermt",
+		"-newerat", "-newerct", "-newermm", "-neweraa", "-newercc":
+		return 1, true
+	}
+	return 0, false
 }
 
 func (w *walker) findArgs(args []word, j *judged) {
@@ -99,7 +105,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 		if a.Static && a.Text != "" && !a.Glob {
 			first = a.Text[0]
 		}
-		if first == 0 || strings.IndexByte("-(!),", first) >= 0 {
+		if first == 0 || first == leadName || strings.IndexByte("-(!),", first) >= 0 {
 			j.ok = false
 		}
 		if first != '.' && first != '/' {
@@ -112,13 +118,19 @@ func (w *walker) findArgs(args []word, j *judged) {
 		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: w.st.dir, Span: Span{}})
 	}
 	places := append([]Effect(nil), j.effects...)
+	tests := false // an expression that chooses among the names
 	for ; i < len(args); i++ {
 		a := args[i]
 		if !a.Static || a.Glob {
 			j.ok = false
 			return
 		}
-		if n, ok := findTests[a.Text]; ok {
+		if n, ok := findTests(a.Text); ok {
+			switch a.Text {
+			case "-depth", "-mount", "-xdev", "-a", "-and", "(", ")", "-print", "-maxdepth", "-warn", "-nowarn":
+			default:
+				tests = true
+			}
 			for range n {
 				if i++; i >= len(args) || args[i].fields || !args[i].Static && !strings.HasSuffix(a.Text, "name") && !strings.HasSuffix(a.Text, "path") {
 					j.ok = false
@@ -133,6 +145,9 @@ func (w *walker) findArgs(args []word, j *judged) {
 			for _, e := range places {
 				e.Kind = Delete
 				e.Span = a.Span
+				if tests && e.Extent == Tree {
+					e.Extent = Within // what the tests choose below the start
+				}
 				j.effects = append(j.effects, e)
 			}
 		case "-exec", "-execdir", "-ok", "-okdir":
@@ -148,8 +163,9 @@ func (w *walker) findArgs(args []word, j *judged) {
 					b.lead = 0
 					if b.Text == "{}" {
 						b.lead = lead
+						b.below = places
 						if a.Text == "-execdir" || a.Text == "-okdir" {
-							b.lead = '.'
+							b.lead = 0 // BSD find gives the bare name
 						}
 					} else if b.Text[0] != '{' {
 						b.lead = b.Text[0]
@@ -165,6 +181,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				inner[len(inner)-1].fields = true
 			}
 			j.execs = append(j.execs, inner)
+			j.away = j.away || strings.HasSuffix(a.Text, "dir")
 		case "-fprint", "-fprint0", "-fls", "-fprintf":
 			if i++; i >= len(args) {
 				j.ok = false
@@ -184,7 +201,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 // sed accepts programs made of addresses and commands that neither write nor
 // run anything (GNU sed manual, chapters 3 and 4).
 func (w *walker) sed(o word, j *judged) bool {
-	return sedOnlyPrints(o.Text)
+	return sedOnlyPrints(cmp.Or(o.like, o.Text))
 }
 
 func sedOnlyPrints(s string) bool {
@@ -221,8 +238,13 @@ func sedOnlyPrints(s string) bool {
 					k++
 				}
 				for k < len(s) && s[k] != ']' && s[k] != '\n' {
-					if s[k] == d || s[k] == '[' || s[k] == '\\' {
+					if s[k] == d || s[k] == '[' {
 						return false
+					}
+					if s[k] == '\\' { // a backslash before a letter is read alike by all
+						if k++; k >= len(s) || !(s[k] >= 'a' && s[k] <= 'z' || s[k] >= 'A' && s[k] <= 'Z') || s[k] == d {
+							return false
+						}
 					}
 					k++
 				}
@@ -309,6 +331,16 @@ func sedOnlyPrints(s string) bool {
 		case 'p', 'P', 'd', 'D', 'n', 'N', 'g', 'G', 'h', 'H', 'x', '=', 'l', 'z':
 		case 'q', 'Q':
 			skip(" 0123456789")
+		case 'a', 'i', 'c':
+			// The rest of the line is text that is printed. GNU and BSD differ
+			// in the forms with a backslash.
+			for i < len(s) && s[i] != '\n' {
+				if s[i] == '\\' {
+					return false
+				}
+				i++
+			}
+			continue
 		case 's', 'y':
 			if i >= len(s) || strings.IndexByte("/|,:#%@!_+~^;", s[i]) < 0 {
 				return false
@@ -350,23 +382,102 @@ func replacement(s string, i *int, d byte) bool {
 	return false
 }
 
+type awkWord uint8
+
+const (
+	awkVar awkWord = iota
+	awkKey
+	awkHead // a parenthesis follows, and then a statement
+	awkPrint
+	awkCall
+)
+
+// awkKind sorts the words of awk that neither write, run, connect nor read
+// another file (POSIX awk, gawk manual 5.1).
+func awkKind(w string) awkWord {
+	switch w {
+	case "BEGIN", "END", "else", "do", "next", "exit", "break", "continue", "in", "delete", "return":
+		return awkKey
+	case "if", "while", "for":
+		return awkHead
+	case "print", "printf":
+		return awkPrint
+	case "length", "substr", "index", "split", "sub", "gsub", "gensub", "match", "sprintf", "tolower", "toupper", "int", "log", "exp",
+		"sqrt", "sin", "cos", "atan2", "rand", "srand", "strftime", "mktime", "systime", "asort", "asorti", "and", "or", "xor",
+		"compl", "lshift", "rshift", "strtonum":
+		return awkCall
+	}
+	return awkVar
+}
+
+// awkRefused are the words that read, run, write or name the environment, or
+// that mean different things in different awks.
+func awkRefused(w string) bool {
+	switch w {
+	case "getline", "system", "close", "fflush", "function", "func", "ENVIRON", "PROCINFO", "ARGV", "ARGC", "SYMTAB", "FUNCTAB",
+		"nextfile", "getenv", "switch", "case", "default", "BEGINFILE", "ENDFILE", "namespace", "eval", "use", "popen", "fopen":
+		return true
+	}
+	return false
+}
+
 // awkOnlyPrints accepts awk programs without anything that could write, run,
-// connect or read another file: every word is on a list, and a redirection
-// sign stands only where it must be a comparison.
+// connect or read another file: every function is on a list, a redirection
+// sign stands only where it must be a comparison, and where a slash could be
+// a division or a regular expression the program is not understood.
 func awkOnlyPrints(s string) bool {
-	depth, lastPrint := 0, false
-	prevOperand := false // the last token could end an operand, so / divides
+	const (
+		slashRegexp = iota // no operand before: a regular expression
+		slashDivide
+		slashEither
+	)
+	printing := false // inside a print statement, as far as lines tell
+	slash := slashRegexp
+	var parens []bool // open parentheses; true: the head of if, while or for
+	head := false     // the last word was if, while or for
 	for i := 0; i < len(s); {
 		c := s[i]
+		wasHead := head
+		if c != ' ' && c != '\t' {
+			head = false
+		}
 		switch {
 		case c == ' ' || c == '\t':
 			i++
-		case c == '\n' || c == ';' || c == '{' || c == '}':
-			if depth > 0 && c != '\n' {
+		case c == '\n':
+			// It may or may not end a statement; a print goes on after a comma.
+			if len(parens) > 0 {
 				return false
 			}
-			lastPrint, prevOperand = false, false
+			if slash == slashDivide {
+				slash = slashRegexp
+			}
 			i++
+		case c == ';':
+			if len(parens) > 0 && !parens[len(parens)-1] {
+				return false
+			}
+			if len(parens) == 0 {
+				printing = false
+			}
+			slash = slashRegexp
+			i++
+		case c == '{' || c == '}':
+			if len(parens) > 0 {
+				return false
+			}
+			printing, slash = false, slashRegexp
+			i++
+		case c == '#':
+			if i > 0 && strings.IndexByte(" \t\n;{}", s[i-1]) < 0 {
+				return false
+			}
+			for i < len(s) && s[i] != '\n' {
+				if s[i] == '\\' {
+					return false
+				}
+				i++
+			}
 		case c == '"':
 			i++
 			for i < len(s) && s[i] != '"' {
@@ -382,8 +493,19 @@ func awkOnlyPrints(s string) bool {
 				return false
 			}
 			i++
-			prevOperand = true
-		case c == '/' && !prevOperand:
+			slash = slashDivide
+		case c == '/':
+			switch slash {
+			case slashEither:
+				return false
+			case slashDivide:
+				slash = slashRegexp
+				i++
+				if i < len(s) && s[i] == '=' {
+					return false // the assignment /= or a regular expression
+				}
+				continue
+			}
 			i++
 			for i < len(s) && s[i] != '/' {
 				if s[i] == '\n' {
@@ -391,9 +513,10 @@ func awkOnlyPrints(s string) bool {
 				}
 				if s[i] == '[' { // a slash in a bracket is read differently by different awks
 					end := strings.IndexByte(s[i:], ']')
-					if end < 0 || strings.IndexByte(s[i:i+end], '/') >= 0 {
+					if end < 0 || strings.IndexByte(s[i:i+end], '/') >= 0 || strings.IndexByte(s[i:i+end], '\\') >= 0 {
 						return false
 					}
+					i += end
 				}
 				if s[i] == '\\' {
 					i++
@@ -404,86 +527,232 @@ func awkOnlyPrints(s string) bool {
 				return false
 			}
 			i++
-			prevOperand = true
+			slash = slashDivide
 		case c >= '0' && c <= '9' || c == '.':
 			for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.') {
 				i++
 			}
-			prevOperand = true
+			slash = slashDivide
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
 			k := i
 			for i < len(s) && (s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z' || s[i] == '_' || s[i] >= '0' && s[i] <= '9') {
 				i++
 			}
 			word := s[k:i]
-			next := i
-			for next < len(s) && (s[next] == ' ' || s[next] == '\t') {
-				next++
-			}
-			call := next < len(s) && s[next] == '('
-			prevOperand = true
-			switch word {
-			case "print", "printf":
-				lastPrint, prevOperand = true, false
-			case "BEGIN", "END", "if", "else", "while", "for", "do", "next", "exit", "break", "continue", "in", "delete", "return":
-				prevOperand = false
-			case "length", "substr", "index", "split", "sub", "gsub", "gensub", "match", "sprintf", "tolower", "toupper", "int", "log", "exp", "sqrt",
-				"sin", "cos", "atan2", "rand", "srand", "strftime", "mktime", "systime", "asort", "asorti", "and", "or", "xor", "compl", "lshift", "rshift":
-			case "getline", "system", "close", "fflush", "function", "func", "ENVIRON", "PROCINFO", "ARGV", "ARGC", "SYMTAB", "FUNCTAB", "nextfile", "getenv":
+			if awkRefused(word) {
 				return false
+			}
+			slash = slashDivide
+			switch awkKind(word) {
+			case awkPrint:
+				printing, slash = true, slashRegexp
+			case awkKey:
+				slash = slashRegexp
+			case awkHead:
+				slash, head = slashRegexp, true
+			case awkCall:
+				slash = slashEither
 			default:
-				if call && i < len(s) && s[i] == '(' {
-					return false
+				if i < len(s) && s[i] == '(' {
+					return false // a function that is not on the list
 				}
 			}
 		case c == '(':
-			depth++
-			prevOperand = false
+			parens = append(parens, wasHead)
+			slash = slashRegexp
 			i++
 		case c == ')':
-			if depth--; depth < 0 {
+			if len(parens) == 0 {
 				return false
 			}
-			prevOperand = true
+			slash = slashDivide
+			if parens[len(parens)-1] {
+				slash = slashRegexp
+			}
+			parens = parens[:len(parens)-1]
 			i++
 		case c == ']':
-			prevOperand = true
+			slash = slashDivide
 			i++
 		case c == '>':
-			if lastPrint && depth == 0 {
+			if printing && len(parens) == 0 {
 				return false
 			}
-			prevOperand = false
+			slash = slashRegexp
 			i++
-		case c == '|':
-			if i+1 >= len(s) || s[i+1] != '|' {
+		case c == '|' || c == '&':
+			if i+1 >= len(s) || s[i+1] != c {
 				return false
 			}
-			prevOperand = false
+			slash = slashRegexp
 			i += 2
-		case c == '&':
-			if i+1 >= len(s) || s[i+1] != '&' {
-				return false
+		case c == '+' || c == '-':
+			slash = slashRegexp
+			if i+1 < len(s) && s[i+1] == c {
+				i++
+				slash = slashEither
 			}
-			prevOperand = false
-			i += 2
-		case strings.IndexByte("$,+-*/%^!=<~?:[", c) >= 0:
-			prevOperand = false
+			i++
+		case strings.IndexByte("$,*%^!=<~?:[", c) >= 0:
+			slash = slashRegexp
 			i++
 		default:
 			return false
 		}
 	}
-	return depth == 0
+	return len(parens) == 0
 }
 
-// jqOnlyReads accepts filters that name neither the environment nor other
-// files. jq itself can neither write nor run anything (jq manual 1.7).
-func jqOnlyReads(s string) bool {
-	for _, bad := range []string{"env", "ENV", "import", "include", "input_filename", "getpath(\"env", "$__", "halt", "debug", "stderr", "modulemeta", "get_search_list", "load"} {
-		if strings.Contains(s, bad) {
-			return false
-		}
+// jqName lists the builtins of jq 1.6 to 1.8 that compute from their input alone.
+// Not among them: env, input_filename, import, include, modulemeta, halt_error
+// and what names the environment or other files.
+func jqName(w string) bool {
+	switch w {
+	case "GROUP_BY", "IN", "INDEX", "JOIN", "UNIQUE_BY", "abs", "acos", "acosh", "add", "all", "and", "any", "arrays", "as", "ascii",
+		"ascii_downcase", "ascii_upcase", "asin", "asinh", "atan", "atan2", "atanh", "booleans", "break", "bsearch", "capture", "catch", "cbrt",
+		"ceil", "combinations", "contains", "copysign", "cos", "cosh", "date", "dateadd", "datesub", "debug", "def", "del", "delpaths", "drem",
+		"elif", "else", "empty", "end", "endswith", "error", "exp", "exp10", "exp2", "explode", "fabs", "false", "finites", "first", "flatten",
+		"floor", "fma", "fmax", "fmin", "fmod", "foreach", "format", "frexp", "from_entries", "fromdate", "fromdateiso8601", "fromjson",
+		"fromstream", "gamma", "getpath", "gmtime", "group_by", "gsub", "halt", "halt_error", "has", "have_decnum", "have_literal_numbers", "if",
+		"implode", "in", "index", "indices", "infinite", "input", "input_line_number", "inputs", "inside", "isempty", "isfinite", "isinfinite",
+		"isnan", "isnormal", "isvalid", "iterables", "join", "keys", "keys_unsorted", "label", "last", "ldexp", "length", "lgamma", "limit",
+		"localtime", "log", "log10", "log2", "logb", "ltrim", "ltrimstr", "map", "map_values", "match", "max", "max_by", "min", "min_by",
+		"mktime", "modf", "nan", "nearbyint", "normals", "not", "now", "nth", "null", "nulls", "numbers", "objects", "or", "path", "paths",
+		"pick", "pow", "pow10", "range", "recurse", "recurse_down", "reduce", "repeat", "reverse", "rindex", "round", "rtrim", "rtrimstr",
+		"scalars", "scalb", "scalbln", "scan", "select", "setpath", "significand", "sin", "sinh", "skip", "sort", "sort_by", "split", "splits",
+		"sqrt", "startswith", "strflocaltime", "strftime", "strings", "strptime", "sub", "tan", "tanh", "test", "tgamma", "then", "to_entries",
+		"toarray", "todate", "todateiso8601", "tojson", "tonumber", "tostream", "tostring", "transpose", "trim", "trimstr", "true", "trunc",
+		"truncate_stream", "try", "type", "unique", "unique_by", "until", "utf8bytelength", "values", "walk", "while", "with_entries":
+		return true
 	}
-	return true
+	return false
+}
+
+// jqRefused are the builtins that a filter may not name, not even as its own.
+func jqRefused(w string) bool {
+	switch w {
+	case "env", "import", "include", "input_filename", "modulemeta", "get_search_list":
+		return true
+	}
+	return false
+}
+
+// jqOnlyReads accepts filters made of listed builtins, their own functions and
+// variables, fields and operators. jq itself can neither write nor run anything
+// (jq manual 1.7); what is refused tells the environment or reads other files.
+func jqOnlyReads(s string) bool {
+	own := map[string]bool{}
+	end, ok := jqScan(s, 0, false, own)
+	return ok && end == len(s)
+}
+
+// jqScan reads a filter up to its end, or to the closing parenthesis of a
+// string interpolation.
+func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bool) {
+	var open []byte // the brackets that are open
+	prev := ""
+	ident := func(c byte) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= '0' && c <= '9'
+	}
+	for i < len(s) {
+		c := s[i]
+		switch {
+		case c == ' ' || c == '\t' || c == '\n':
+			i++
+			continue
+		case c == '#':
+			for i < len(s) && s[i] != '\n' {
+				if s[i] == '\\' { // newer versions continue a comment
+					return i, false
+				}
+				i++
+			}
+			continue
+		case c == '"':
+			if i, ok = jqString(s, i+1, own); !ok {
+				return i, false
+			}
+			prev = "\""
+			continue
+		case c >= '0' && c <= '9':
+			for i < len(s) && (ident(s[i]) || s[i] == '.') {
+				i++
+			}
+			prev = "0"
+			continue
+		case c == '$' || c == '@' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
+			k := i
+			for i++; i < len(s) && (ident(s[i]) || s[i] == ':' && i+1 < len(s) && s[i+1] == ':'); i++ {
+				if s[i] == ':' {
+					return i, false // a module
+				}
+			}
+			word := s[k:i]
+			switch {
+			case c == '@':
+			case c == '$':
+				if word == "$ENV" || strings.HasPrefix(word, "$__") && word != "$__loc__" || len(word) == 1 {
+					return i, false
+				}
+			case prev == ".":
+			case prev == "def":
+				if jqRefused(word) {
+					return i, false
+				}
+				own[word] = true
+			default:
+				// The key of an object is data.
+				n := i
+				for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\n') {
+					n++
+				}
+				key := n < len(s) && s[n] == ':' && len(open) > 0 && open[len(open)-1] == '{' && (prev == "{" || prev == ",")
+				if !key && !jqName(word) && !own[word] {
+					if jqRefused(word) || prev != "(" && prev != ";" || !jqParameter(s[:k]) {
+						return i, false
+					}
+					own[word] = true
+				}
+			}
+			prev = word
+			continue
+		case c == '(' || c == '[' || c == '{':
+			open = append(open, c)
+		case c == ')' || c == ']' || c == '}':
+			if len(open) == 0 {
+				return i, inString && c == ')'
+			}
+			open = open[:len(open)-1]
+		case strings.IndexByte(".,:;|?+-*/%=<>!", c) < 0:
+			return i, false
+		}
+		prev = s[i : i+1]
+		i++
+	}
+	return i, !inString && len(open) == 0
+}
+
+// jqParameter says that what follows is a parameter of a def.
+func jqParameter(before string) bool {
+	i := strings.LastIndexByte(before, '(')
+	return i > 0 && strings.HasPrefix(strings.TrimSpace(before[strings.LastIndex(before, "def ")+1:]), "ef ") && strings.LastIndex(before, "def ") >= 0 &&
+		!strings.ContainsAny(before[strings.LastIndex(before, "def "):i], ":|[{")
+}
+
+func jqString(s string, i int, own map[string]bool) (end int, ok bool) {
+	for i < len(s) {
+		switch s[i] {
+		case '"':
+			return i + 1, true
+		case '\\':
+			i++
+			if i < len(s) && s[i] == '(' {
+				if i, ok = jqScan(s, i+1, true, own); !ok {
+					return i, false
+				}
+			}
+		}
+		i++
+	}
+	return i, false
 }

@@ -64,6 +64,9 @@ type Command struct {
 	// Edits says that the program is one of mkdir touch rm rmdir mv cp sed, or
 	// tee, in a form whose writes accept-edits mode may settle.
 	Edits bool
+	// Summary says what the program does in this form, in the words of its
+	// description ("lists files"); empty where there is none.
+	Summary string
 	// Class is what kind of program it is.
 	Class Class
 	// Prefix is the longest literal prefix that a saved rule may have ("git
@@ -105,6 +108,9 @@ type Effect struct {
 	Dir Dir
 	// Extent says how much of what lies at Target is reached.
 	Extent Extent
+	// Below says that, with the extent Glob, everything below the matched names
+	// is reached too (rm -r *.tmp).
+	Below bool
 	// Own says that the description marks the effect as the program's own
 	// business (git's .git, npm's node_modules), which a rule for the command
 	// covers.

@@ -17,6 +17,15 @@ type EnvOptions struct {
 	Path []string
 	// Temp is the value of TMPDIR; empty leaves it out.
 	Temp string
+	// Roots are the directories that the model may write to. An entry of PATH at
+	// or below one of them is left out.
+	Roots []string
+	// Online leaves out what keeps the go command from fetching (GOPROXY=off,
+	// GOFLAGS=-mod=readonly, GOENV=off). Set it for a command that a person or a
+	// rule approved, such as go get. A command that runs because it only reads
+	// needs it off: go list fetches modules otherwise, so that the assumption
+	// [AssumeGoOffline] does not hold.
+	Online bool
 	// Keep names further variables that are taken from the process. Variables
 	// that start programs, load code or hold credentials are not taken even
 	// when named here.
@@ -49,7 +58,10 @@ func SafeEnv(o EnvOptions) []string {
 		"GIT_CONFIG_KEY_3=safe.bareRepository", "GIT_CONFIG_VALUE_3=explicit",
 		"GIT_CONFIG_KEY_4=diff.autoRefreshIndex", "GIT_CONFIG_VALUE_4=false",
 		"GIT_CONFIG_KEY_5=protocol.ext.allow", "GIT_CONFIG_VALUE_5=never",
-		"GOTOOLCHAIN=local", "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOTELEMETRY=off",
+		"GOTOOLCHAIN=local", "GOTELEMETRY=off",
+	}
+	if !o.Online {
+		env = append(env, "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOENV=off")
 	}
 	if o.Home != "" {
 		env = append(env, "HOME="+o.Home)
@@ -63,7 +75,7 @@ func SafeEnv(o EnvOptions) []string {
 	}
 	var path []string
 	for _, d := range dirs {
-		if trustedDir(d) {
+		if trustedDir(d, o.Roots) {
 			path = append(path, d)
 		}
 	}
@@ -77,10 +89,22 @@ func SafeEnv(o EnvOptions) []string {
 }
 
 // trustedDir says whether programs may be looked for in d: absolute, there, and
-// not writable by everybody.
-func trustedDir(d string) bool {
+// not writable by everybody, and not where the model may write.
+func trustedDir(d string, roots []string) bool {
 	if !filepath.IsAbs(d) || strings.ContainsRune(d, os.PathListSeparator) {
 		return false
+	}
+	real, err := filepath.EvalSymlinks(d)
+	if err != nil {
+		return false
+	}
+	for _, r := range roots {
+		if rr, err := filepath.EvalSymlinks(r); err == nil {
+			r = rr
+		}
+		if rel, err := filepath.Rel(r, real); err != nil || rel == "." || filepath.IsLocal(rel) {
+			return false
+		}
 	}
 	st, err := os.Stat(d)
 	if err != nil || !st.IsDir() {
@@ -93,7 +117,7 @@ func trustedDir(d string) bool {
 // what is read, or hold credentials, by the words in the name.
 func keepable(name string) bool {
 	upper := strings.ToUpper(name)
-	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_"} {
+	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
 		if strings.HasPrefix(upper, p) {
 			return false
 		}
@@ -102,7 +126,7 @@ func keepable(name string) bool {
 	case "ENV", "IFS", "CDPATH", "GLOBIGNORE", "SHELLOPTS", "PS4", "PROMPT_COMMAND", "PATH", "HOME", "TMPDIR", "EDITOR", "VISUAL", "BROWSER":
 		return false
 	}
-	for _, w := range []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "KEY", "AUTH", "COOKIE", "DSN", "CREDENTIAL", "PROXY", "PAGER", "OPTIONS", "OPTS"} {
+	for _, w := range []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "KEY", "AUTH", "COOKIE", "DSN", "CREDENTIAL", "PROXY", "PAGER", "OPTIONS", "OPTS", "CONFIG", "PRELOAD", "LIBRARY", "STARTUP"} {
 		if strings.Contains(upper, w) {
 			return false
 		}
@@ -110,10 +134,61 @@ func keepable(name string) bool {
 	return true
 }
 
-// SafeEnvAssumptions are the assumptions that hold for a command that bash
-// runs in the environment of [SafeEnv], without start-up files, in a
-// repository whose own configuration is trusted.
+// The assumptions that a [Report] may name. What is said here about SafeEnv
+// holds for a shell that is started by its absolute path, without start-up
+// files and with the environment of [SafeEnv] and nothing else.
+const (
+	// AssumeShellBash, AssumeShellPOSIX, AssumeShellZsh and AssumeShellAny: the
+	// text is run by that shell, with its default options. The host's promise.
+	AssumeShellBash  Assumption = "shell=bash"
+	AssumeShellPOSIX Assumption = "shell=sh"
+	AssumeShellZsh   Assumption = "shell=zsh"
+	AssumeShellAny   Assumption = "shell=any"
+	// AssumePath: the programs found by PATH are the ones described. SafeEnv
+	// leaves out what is relative, writable by everybody or below Roots; that the
+	// rest is well kept is the host's promise.
+	AssumePath Assumption = "path-trusted"
+	// AssumeNoFunctions: no functions or aliases have these names. SafeEnv passes
+	// no exported function and no start-up file.
+	AssumeNoFunctions Assumption = "no-function-shadowing"
+	// AssumeNoCDPATH: CDPATH is not set. SafeEnv makes it true.
+	AssumeNoCDPATH Assumption = "cdpath-unset"
+	// AssumeGitConfig: what git's configuration and attributes run is trusted.
+	// SafeEnv switches off fsmonitor, hooks, pagers, the ext protocol, lazy
+	// fetches and bare repositories that nobody named. Filters (clean, smudge,
+	// process), text converters and external diff programs of the repository's
+	// own configuration it cannot switch off: that those are trusted is the
+	// host's promise, which it can check with git config --get-regexp.
+	AssumeGitConfig Assumption = "git-config-trusted"
+	// AssumeRipgrepConfig: RIPGREP_CONFIG_PATH is not set. SafeEnv makes it true.
+	AssumeRipgrepConfig Assumption = "ripgrep-config-trusted"
+	// AssumeGoToolchain: no toolchain that go.mod names is fetched and run.
+	// SafeEnv makes it true (GOTOOLCHAIN=local).
+	AssumeGoToolchain Assumption = "go-toolchain-trusted"
+	// AssumeGoOffline: the go command fetches no modules. SafeEnv makes it true
+	// unless EnvOptions.Online is set.
+	AssumeGoOffline Assumption = "go-offline"
+	// AssumeToolchain: a compiler or build tool that prints its version is no
+	// wrapper that the project chooses (rust-toolchain.toml). The host's promise.
+	AssumeToolchain Assumption = "toolchain-trusted"
+	// AssumeDocker: the container daemon of the user's own configuration may be
+	// asked. SafeEnv passes no DOCKER_HOST; the rest is the host's promise.
+	AssumeDocker Assumption = "docker-daemon-trusted"
+	// AssumeKubeconfig: the kubectl configuration runs no plugins. Not among the
+	// assumptions of SafeEnv.
+	AssumeKubeconfig Assumption = "kubeconfig-trusted"
+	// AssumeNoAutoMount: listing a directory mounts nothing. The host's promise.
+	AssumeNoAutoMount Assumption = "no-auto-mount"
+	// AssumeNoProxy: no variable sends requests to a proxy. SafeEnv makes it true.
+	AssumeNoProxy Assumption = "no-proxy"
+)
+
+// SafeEnvAssumptions are the assumptions that hold for a command that a bash,
+// started by its absolute path and without start-up files, runs in the
+// environment of [SafeEnv] with Online off, if the host keeps the promises that
+// the constants name: it trusts the programs in its own PATH, the repository's
+// filters and converters, the user's container configuration and toolchains.
 func SafeEnvAssumptions() []Assumption {
-	return []Assumption{"shell=bash", "path-trusted", "no-function-shadowing", "cdpath-unset", "ripgrep-config-trusted",
-		"no-auto-mount", "git-config-trusted", "go-offline", "go-toolchain-trusted", "toolchain-trusted", "docker-daemon-trusted"}
+	return []Assumption{AssumeShellBash, AssumePath, AssumeNoFunctions, AssumeNoCDPATH, AssumeRipgrepConfig, AssumeNoAutoMount,
+		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeDocker, AssumeNoProxy}
 }

@@ -15,19 +15,19 @@ func (r Report) notReadOnly() string {
 	if !r.Parsed {
 		for _, f := range r.Findings {
 			if f.Blocks {
-				return sentence(f.Text)
+				return "It is not proven to only read: " + f.Text + "."
 			}
 		}
-		return "The text was not understood."
+		return "It is not proven to only read."
 	}
 	for _, f := range r.Findings {
-		if f.Blocks {
-			return sentence(f.Text)
+		if f.Blocks || f.Code == CodeNestedSubstitution {
+			return "It is not proven to only read: " + f.Text + "."
 		}
 	}
 	for _, c := range r.Commands {
 		if !c.Described {
-			return "It is not known what " + escape(short(c)) + " does in this form."
+			return "It is not proven to only read: what " + escape(short(c)) + " does in this form is not known."
 		}
 		if c.Class == Shell {
 			return "A shell may run anything: " + escape(short(c)) + "."
@@ -39,6 +39,13 @@ func (r Report) notReadOnly() string {
 		}
 	}
 	for _, e := range r.Loose {
+		if e.Kind == Unknown {
+			for _, f := range r.Findings {
+				if f.Span == e.Span {
+					return "It is not proven to only read: " + f.Text + "."
+				}
+			}
+		}
 		if why := e.harm(); why != "" {
 			return why
 		}
@@ -48,34 +55,40 @@ func (r Report) notReadOnly() string {
 
 // harm says why an effect is not read-only, or is empty.
 func (e Effect) harm() string {
-	t := escape(e.Target)
-	if t == "" {
-		t = "something that the text does not name"
-	}
+	t := place(e)
 	switch e.Kind {
 	case List:
 		return ""
 	case Read:
 		if e.readsEnvironment() {
-			return "It reads the environment of a process through " + t + "."
+			return "It reads the environment of a process."
 		}
 		return ""
 	case Write:
+		if e.Own && e.Target == "" {
+			return "It writes files of its own."
+		}
 		return "It writes " + t + "."
 	case Delete:
 		return "It deletes " + t + "."
 	case Change:
 		return "It changes the mode, owner or links of " + t + "."
 	case Execute:
+		if e.Target == "" {
+			return "It runs other programs."
+		}
 		return "It runs " + t + "."
 	case Connect:
 		return "It connects to " + t + "."
 	case Environment:
-		return "It reads or sets the environment: " + t + "."
+		if e.Target == "" {
+			return "It shows or changes the environment."
+		}
+		return "It shows or sets the variable " + t + "."
 	case Process:
-		return "It signals or inspects processes: " + t + "."
+		return "It acts on processes."
 	case Privilege:
-		return "It raises privileges."
+		return "It uses other rights."
 	}
 	return "It does something that is not known."
 }
@@ -83,6 +96,12 @@ func (e Effect) harm() string {
 // readsEnvironment says that a read may show the environment of a process.
 func (e Effect) readsEnvironment() bool {
 	check := func(p string) bool {
+		if rest, ok := strings.CutPrefix(p, "/dev/fd"); ok {
+			p = "/proc/self/fd" + rest // a link: .. leads up from where it leads
+		}
+		if p = path.Clean(p); strings.HasPrefix(p, "/proc/self/fd/") && strings.Count(p, "/") == 4 && e.Extent == Exact && strings.HasPrefix(e.Target, "/dev/fd/") {
+			return false // one of the shell's own files
+		}
 		if e.Extent == Tree && (p == "/" || p == "/proc") {
 			return true
 		}
@@ -98,10 +117,10 @@ func (e Effect) readsEnvironment() bool {
 		return true
 	}
 	if strings.HasPrefix(e.Target, "/") {
-		return check(path.Clean(e.Target))
+		return check(e.Target)
 	}
 	for _, d := range e.Dir.Paths {
-		if check(path.Join(d, e.Target)) {
+		if check(d + "/" + e.Target) {
 			return true
 		}
 	}
@@ -171,89 +190,6 @@ func outward(e Effect) bool {
 		}
 	}
 	return false
-}
-
-// Explain says in plain sentences what the text does and, where it is not
-// read-only, why. Control and invisible characters are escaped.
-func (r Report) Explain() string {
-	var b strings.Builder
-	for i, c := range r.Commands {
-		switch {
-		case i == 0:
-			b.WriteString("Runs ")
-		case i == len(r.Commands)-1:
-			b.WriteString(", and ")
-		default:
-			b.WriteString(", ")
-		}
-		b.WriteByte('`')
-		b.WriteString(escape(c.Text))
-		b.WriteByte('`')
-		if s := phrase(c); s != "" {
-			b.WriteString(" (")
-			b.WriteString(s)
-			b.WriteString(")")
-		}
-	}
-	if len(r.Commands) > 0 {
-		b.WriteString(".")
-	} else {
-		b.WriteString("Runs no program.")
-	}
-	if why := r.notReadOnly(); why != "" {
-		b.WriteString(" Not provably read-only: ")
-		b.WriteString(why)
-	} else {
-		b.WriteString(" It only reads.")
-	}
-	return b.String()
-}
-
-// phrase says what a command does, from its effects.
-func phrase(c Command) string {
-	var parts []string
-	for _, e := range c.Effects {
-		if e.Own {
-			continue
-		}
-		verb := ""
-		switch e.Kind {
-		case Read:
-			verb = "reads "
-		case List:
-			verb = "lists "
-		case Write:
-			verb = "writes "
-		case Delete:
-			verb = "deletes "
-		case Change:
-			verb = "changes mode, owner or links of "
-		case Execute:
-			verb = "runs "
-		case Connect:
-			verb = "connects to "
-		case Environment:
-			verb = "reads or sets the environment "
-		case Process:
-			verb = "signals processes "
-		case Privilege:
-			verb = "raises privileges "
-		default:
-			verb = "does something not known "
-		}
-		t := escape(e.Target)
-		if e.Kind == Unknown {
-			t = ""
-		} else if t == "" {
-			t = "what only the run tells"
-		}
-		s := strings.TrimSpace(verb + t)
-		if len(parts) > 0 && parts[len(parts)-1] == s {
-			continue
-		}
-		parts = append(parts, s)
-	}
-	return strings.Join(parts, ", ")
 }
 
 func short(c Command) string {

@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -10,11 +11,22 @@ import (
 // word is a Word with what matters only while a command is judged.
 type word struct {
 	Word
-	lead   byte // not static: the first byte of every field it becomes, 0 not known
-	fields bool // may become any number of fields
-	proc   bool // a process substitution
-	odd    bool // written with quotes or escapes inside
+	lead   byte     // not static: the first byte of every field it becomes, 0 not known
+	fields bool     // may become any number of fields
+	proc   bool     // a process substitution
+	odd    bool     // written with quotes or escapes inside
+	prefix string   // not static: what it begins with for certain
+	like   string   // not static: the text with 1 for each unknown number, where nothing else is unknown
+	one    []Word   // not static: it is one of these, or a name that one of these patterns matches
+	below  []Effect // the trees in which find finds what the word stands for
 }
+
+// leadName is the lead of the names that a pattern without a folder matches:
+// any first byte but a slash.
+const leadName = 1
+
+// mayBeFlag says that a word which is not known may begin with a dash.
+func (o word) mayBeFlag() bool { return o.lead == 0 || o.lead == '-' || o.lead == leadName }
 
 // ctx says where a part stands.
 type ctx uint8
@@ -35,9 +47,79 @@ func (w *walker) word(n *syntax.Word) word { return w.eval(n, true) }
 func (w *walker) value(n *syntax.Word) word { return w.eval(n, false) }
 
 func (w *walker) hereDoc(n *syntax.Word) {
+	w.hdoc++
+	defer func() { w.hdoc-- }()
 	for _, p := range n.Parts {
 		w.part(p, cHdoc)
 	}
+}
+
+// wordShape is what the unquoted literals of a word hold.
+type wordShape struct {
+	glob  bool // a live pattern character
+	brace bool // braces that may expand
+}
+
+// scanShape looks at all unquoted literals of a word together: a pattern or a
+// brace may begin in one part and end in another.
+func scanShape(n *syntax.Word) (s wordShape) {
+	open, sep, bracket := false, false, false
+	for part, p := range n.Parts {
+		l, ok := p.(*syntax.Lit)
+		if !ok {
+			continue
+		}
+		v := l.Value
+		for i := 0; i < len(v); i++ {
+			switch v[i] {
+			case '\\':
+				i++
+			case '*', '?':
+				s.glob = true
+			case '[':
+				bracket = true
+			case ']':
+				s.glob = s.glob || bracket
+			case '{':
+				open = true
+			case ',':
+				sep = true
+			case '.':
+				// The two dots may stand in two parts, so one is enough there.
+				sep = sep || i+1 < len(v) && v[i+1] == '.' || i == 0 && part > 0 || i == len(v)-1 && part < len(n.Parts)-1
+			}
+		}
+	}
+	s.brace = open && sep
+	return s
+}
+
+// oneOf are the items of a loop that a word stands for which is nothing but the
+// loop's variable. Without quotes only items that are one field remain.
+func (w *walker) oneOf(n *syntax.Word, split bool) []Word {
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	p, quoted := n.Parts[0], false
+	if q, ok := p.(*syntax.DblQuoted); ok && !q.Dollar && len(q.Parts) == 1 {
+		p, quoted = q.Parts[0], true
+	}
+	x, ok := p.(*syntax.ParamExp)
+	if !ok {
+		return nil
+	}
+	v := w.param(x)
+	if v.known || v.one == nil {
+		return nil
+	}
+	if split && !quoted {
+		for _, o := range *v.one {
+			if o.Glob || strings.ContainsAny(o.Text, " \t\n*?[\\") {
+				return nil
+			}
+		}
+	}
+	return *v.one
 }
 
 func (w *walker) eval(n *syntax.Word, split bool) word {
@@ -47,7 +129,6 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	}
 	defer w.leave()
 	src := w.src[n.Pos().Offset():n.End().Offset()]
-	static, glob := true, false
 	if len(n.Parts) == 1 {
 		if l, ok := n.Parts[0].(*syntax.Lit); ok && plainLit(l.Value) {
 			w.nodes++
@@ -56,7 +137,14 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			return out
 		}
 	}
-	var b strings.Builder
+	var shape wordShape
+	if split {
+		shape = scanShape(n)
+	}
+	static, glob := true, shape.glob
+	out.fields = glob
+	var b, like strings.Builder
+	likely := true  // nothing but numbers is unknown
 	known := true   // everything so far is known
 	splits := false // fields of unknown beginnings
 	first := func(c byte) {
@@ -67,9 +155,33 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	emit := func(s string) {
 		if known {
 			b.WriteString(s)
+		} else if likely {
+			like.WriteString(s)
 		}
 	}
-	unknown := func() { static, known = false, false }
+	// quoted text inside a pattern means itself
+	emitQuoted := func(s string) {
+		if glob && known && strings.ContainsAny(s, "*?[]\\") {
+			for i := range len(s) {
+				if strings.IndexByte("*?[]\\", s[i]) >= 0 {
+					b.WriteByte('\\')
+				}
+				b.WriteByte(s[i])
+			}
+			return
+		}
+		emit(s)
+	}
+	unknown := func() { static, known, likely = false, false, false }
+	number := func() { // an unknown number
+		if known {
+			like.WriteString(b.String())
+		}
+		static, known = false, false
+		if likely {
+			like.WriteByte('1')
+		}
+	}
 	for i, p := range n.Parts {
 		if !w.part(p, cWord) {
 			unknown()
@@ -78,7 +190,7 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		}
 		switch x := p.(type) {
 		case *syntax.Lit:
-			text, g, odd, ok := unescape(x.Value, split)
+			text, odd := unescape(x.Value, glob)
 			out.odd = out.odd || odd
 			if i == 0 && strings.HasPrefix(x.Value, "~") {
 				name, rest, _ := strings.Cut(text, "/")
@@ -94,22 +206,17 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 				default:
 					unknown()
 				}
+			} else if !split && strings.Contains(x.Value, ":~") || split && strings.Contains(x.Value, "=") && (strings.Contains(x.Value, "=~") || strings.Contains(x.Value, ":~")) {
+				unknown() // a tilde is expanded after a colon in an assignment, and in a word that looks like one
 			}
-			if !ok { // braces
-				out.fields = true
-				if j := strings.IndexByte(text, '{'); j > 0 {
-					first(text[0])
+			if text != "" {
+				if c := text[0]; glob && (c == '*' || c == '?' || c == '[') {
+					first(leadName)
+				} else if glob && c == '\\' && len(text) > 1 {
+					first(text[1])
+				} else {
+					first(c)
 				}
-				unknown()
-			}
-			if g {
-				glob = true
-				if j := strings.IndexAny(text, "*?["); j > 0 {
-					first(text[0])
-				}
-				out.fields = true
-			} else if text != "" {
-				first(text[0])
 			}
 			emit(text)
 		case *syntax.SglQuoted:
@@ -125,10 +232,7 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			if text != "" {
 				first(text[0])
 			}
-			if split && strings.ContainsAny(text, "*?[") && glob {
-				unknown() // a quoted pattern character beside a live one
-			}
-			emit(text)
+			emitQuoted(text)
 		case *syntax.DblQuoted:
 			out.odd = true
 			for _, q := range x.Parts {
@@ -138,14 +242,14 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 					if text != "" {
 						first(text[0])
 					}
-					emit(text)
+					emitQuoted(text)
 				case *syntax.ParamExp:
 					v := w.param(y)
 					if v.known {
 						if v.text != "" {
 							first(v.text[0])
 						}
-						emit(v.text)
+						emitQuoted(v.text)
 					} else {
 						if v.lead != 0 {
 							first(v.lead)
@@ -153,8 +257,20 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 						if manyFields(y) {
 							out.fields, splits = true, true
 						}
-						unknown()
+						if v.integer {
+							number()
+						} else {
+							unknown()
+						}
 					}
+				case *syntax.ArithmExp:
+					number()
+				case *syntax.CmdSubst:
+					v := substValue(y)
+					if v.lead != 0 {
+						first(v.lead)
+					}
+					unknown()
 				default:
 					unknown()
 				}
@@ -168,6 +284,10 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			case !split && v.known:
 				emit(v.text)
 			default:
+				if v.integer { // digits do not split
+					number()
+					break
+				}
 				out.fields, splits = out.fields || split, splits || split
 				if v.lead != 0 && !split {
 					first(v.lead)
@@ -175,11 +295,7 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 				unknown()
 			}
 		case *syntax.ArithmExp:
-			first('0')
-			if out.lead == '0' {
-				out.lead = 0 // may be negative
-			}
-			unknown()
+			number()
 		case *syntax.ProcSubst:
 			first('/')
 			out.proc = len(n.Parts) == 1
@@ -187,7 +303,15 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		case *syntax.ExtGlob:
 			glob, out.fields = true, true
 			unknown()
-		default: // command substitution
+		case *syntax.CmdSubst:
+			v := substValue(x)
+			if v.lead != 0 && len(n.Parts) == 1 {
+				first(v.lead)
+			}
+			out.fields = out.fields || split
+			splits = splits || split && v.lead == 0
+			unknown()
+		default:
 			out.fields, splits = out.fields || split, splits || split
 			unknown()
 		}
@@ -195,17 +319,190 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	if splits {
 		out.lead = 0
 	}
+	if shape.brace {
+		static, out.fields, out.lead = false, true, 0
+		if l, ok := n.Parts[0].(*syntax.Lit); ok && strings.IndexByte("{\\~*?[", l.Value[0]) < 0 {
+			out.lead = l.Value[0]
+		}
+	}
 	out.Static = static
 	out.Glob = glob
 	if static {
 		out.Text = b.String()
-		if !glob {
-			out.fields = false
-		}
 	} else {
 		out.Text = src
+		out.one = w.oneOf(n, split)
+		out.prefix = b.String()
+		if likely && !glob && !shape.brace {
+			out.like = like.String()
+		}
 	}
 	return out
+}
+
+// substValue is what is known about the output of a substitution of one plain
+// command: numbers, object names and absolute paths.
+func substValue(x *syntax.CmdSubst) value {
+	if len(x.Stmts) != 1 {
+		return value{}
+	}
+	c, ok := x.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(c.Assigns) > 0 || len(c.Args) == 0 || x.Stmts[0].Negated || x.Stmts[0].Background {
+		return value{}
+	}
+	input := false
+	for _, r := range x.Stmts[0].Redirs {
+		if r.Op != syntax.RdrIn {
+			return value{}
+		}
+		input = true
+	}
+	var b strings.Builder
+	for i, a := range c.Args {
+		l := a.Lit()
+		if l == "" || strings.ContainsAny(l, "\\*?[{~$") {
+			return value{}
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(l)
+	}
+	switch s := b.String(); {
+	case input && (s == "wc -l" || s == "wc -c" || s == "wc -w"), s == "nproc", s == "date +%s", s == "id -u",
+		s == "git rev-list --count HEAD":
+		return value{lead: '0', integer: true}
+	case s == "pwd", s == "git rev-parse --show-toplevel":
+		return value{lead: '/'}
+	case s == "git rev-parse HEAD", s == "git rev-parse --short HEAD", s == "git rev-parse --abbrev-ref HEAD", s == "git branch --show-current":
+		return value{lead: 'x'} // the name of a branch does not begin with a dash (git-check-ref-format(1))
+	case strings.HasPrefix(s, "git merge-base ") && !strings.Contains(s, " -"):
+		return value{lead: 'x'}
+	}
+	return value{}
+}
+
+// maxBraces bounds the words that one word with braces may become.
+const maxBraces = 64
+
+// words evaluates one word of a command or of a for list. In bash, braces of
+// plain text become one word each; what is more is not known before it runs.
+func (w *walker) words(n *syntax.Word, into []word) []word {
+	if w.d != Bash || len(n.Parts) == 0 {
+		return append(into, w.word(n))
+	}
+	at := -1
+	for i, p := range n.Parts {
+		switch x := p.(type) {
+		case *syntax.Lit:
+			if strings.IndexByte(x.Value, '{') >= 0 {
+				if at >= 0 {
+					return append(into, w.word(n))
+				}
+				at = i
+			}
+		case *syntax.SglQuoted:
+		case *syntax.ParamExp:
+			if x.Exp != nil || x.Repl != nil || x.Slice != nil || x.Index != nil {
+				return append(into, w.word(n))
+			}
+		case *syntax.DblQuoted:
+			for _, q := range x.Parts {
+				if _, ok := q.(*syntax.Lit); !ok {
+					return append(into, w.word(n))
+				}
+			}
+		default:
+			return append(into, w.word(n))
+		}
+	}
+	if at < 0 || !scanShape(n).brace {
+		return append(into, w.word(n))
+	}
+	old := n.Parts[at].(*syntax.Lit)
+	texts, ok := expandBraces(old.Value)
+	if w.expanded += len(texts); !ok || w.expanded > 8*maxBraces {
+		return append(into, w.word(n))
+	}
+	for i, p := range n.Parts {
+		// A brace or a separator elsewhere in the word: not so plain.
+		if l, ok := p.(*syntax.Lit); ok && i != at && strings.ContainsAny(l.Value, "{},.") {
+			return append(into, w.word(n))
+		}
+	}
+	for _, t := range texts {
+		l := *old
+		l.Value = t
+		parts := make([]syntax.WordPart, len(n.Parts))
+		copy(parts, n.Parts)
+		parts[at] = &l
+		if t == "" {
+			if parts = append(parts[:at], parts[at+1:]...); len(parts) == 0 {
+				continue // an empty unquoted word vanishes
+			}
+		}
+		into = append(into, w.word(&syntax.Word{Parts: parts}))
+	}
+	return into
+}
+
+// expandBraces expands {a,b} and {1..9} in plain text without nesting and
+// without escapes (bash manual, 3.5.1).
+func expandBraces(s string) ([]string, bool) {
+	if strings.ContainsAny(s, "\\$`") {
+		return nil, false
+	}
+	out := []string{""}
+	for s != "" {
+		open := strings.IndexByte(s, '{')
+		if open < 0 {
+			if strings.IndexByte(s, '}') >= 0 {
+				return nil, false
+			}
+			for i := range out {
+				out[i] += s
+			}
+			break
+		}
+		end := strings.IndexByte(s, '}')
+		if end < open {
+			return nil, false
+		}
+		group := s[open+1 : end]
+		if strings.IndexByte(group, '{') >= 0 {
+			return nil, false
+		}
+		var items []string
+		switch {
+		case strings.IndexByte(group, ',') >= 0:
+			items = strings.Split(group, ",")
+		case strings.Contains(group, ".."):
+			a, z, _ := strings.Cut(group, "..")
+			from, err1 := strconv.Atoi(a)
+			to, err2 := strconv.Atoi(z)
+			if err1 != nil || err2 != nil || from < 0 || to < from || to-from >= maxBraces || len(a) > 9 || len(z) > 9 || len(a) > 1 && a[0] == '0' {
+				return nil, false
+			}
+			for i := from; i <= to; i++ {
+				items = append(items, strconv.Itoa(i))
+			}
+		case group == "":
+			items = []string{"{}"}
+		default:
+			return nil, false
+		}
+		if len(out)*len(items) > maxBraces {
+			return nil, false
+		}
+		var next []string
+		for _, o := range out {
+			for _, it := range items {
+				next = append(next, o+s[:open]+it)
+			}
+		}
+		out, s = next, s[end+1:]
+	}
+	return out, true
 }
 
 // plainLit says that a literal means itself.
@@ -226,45 +523,27 @@ func manyFields(p *syntax.ParamExp) bool {
 	return p.Index != nil || p.Excl || p.Names != 0
 }
 
-// unescape removes backslashes from an unquoted literal. glob: a live pattern
-// character stands in it. ok is false where braces may expand.
-func unescape(s string, split bool) (text string, glob, odd, ok bool) {
-	ok = true
-	if strings.IndexByte(s, '\\') < 0 && !strings.ContainsAny(s, "*?[{") {
-		return s, false, false, true
+// unescape removes backslashes from an unquoted literal. pattern: the word is a
+// glob, in which an escaped pattern character keeps its backslash.
+func unescape(s string, pattern bool) (text string, odd bool) {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s, false
 	}
 	var b strings.Builder
-	brace := false
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
-		case '\\':
-			odd = true
-			if i++; i < len(s) && s[i] != '\n' {
-				b.WriteByte(s[i])
-			}
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
 			continue
-		case '*', '?':
-			glob = glob || split
-		case '[':
-			// Without its closing bracket it is no pattern.
-			glob = glob || split && strings.IndexByte(s[i:], ']') > 0
-		case '{':
-			brace = true
-		case ',':
-			if brace {
-				ok = !split
-			}
-		case '.':
-			if brace && i+1 < len(s) && s[i+1] == '.' {
-				ok = !split
-			}
 		}
-		b.WriteByte(s[i])
+		odd = true
+		if i++; i < len(s) && s[i] != '\n' {
+			if pattern && strings.IndexByte("*?[]\\", s[i]) >= 0 {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(s[i])
+		}
 	}
-	if brace && split && (strings.Contains(s, ",") || strings.Contains(s, "..")) {
-		ok = false
-	}
-	return b.String(), glob, odd, ok
+	return b.String(), odd
 }
 
 // unescapeQuoted removes the backslashes that double quotes remove.
@@ -323,13 +602,32 @@ func (w *walker) zshLit(l *syntax.Lit) {
 		return
 	}
 	v := l.Value
-	bad := strings.ContainsAny(v, "()^#<>]!{[") || strings.HasPrefix(v, "=") ||
+	bad := strings.ContainsAny(v, "()^#<>]!{[$") && v != "{}" || strings.HasPrefix(v, "=") ||
 		strings.Contains(strings.TrimPrefix(v, "~/"), "~") && v != "~"
 	if v == "[" || v == "]" || v == "!" {
 		bad = v == "!"
 	}
 	if bad {
 		w.block(CodeDialect, w.nodeSpan(l), "zsh may read %s otherwise than bash", escape(v))
+	}
+}
+
+// zshQuoted refuses in double quotes what zsh expands and bash does not: $=x,
+// $~x and a subscript after a variable without braces ("$x[1]").
+func (w *walker) zshQuoted(l *syntax.Lit) {
+	v := l.Value
+	start := int(l.Pos().Offset())
+	after := start > 0 && start <= len(w.src) && v != "" && v[0] == '[' && w.src[start-1] != '}' && w.src[start-1] != ')' && w.src[start-1] != '"' && w.src[start-1] != '`'
+	for i := 0; i < len(v) && !after; i++ {
+		switch v[i] {
+		case '\\':
+			i++
+		case '$':
+			after = start+i+1 < len(w.src) && w.src[start+i+1] != '"'
+		}
+	}
+	if after {
+		w.block(CodeDialect, w.nodeSpan(l), "zsh may expand %s, which bash takes for text", escape(v))
 	}
 }
 
@@ -345,6 +643,8 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 	case *syntax.Lit:
 		if c == cWord {
 			w.zshLit(x)
+		} else if c == cDquot && (w.d == Zsh || w.d == Any) {
+			w.zshQuoted(x)
 		}
 		return w.lit(x, c)
 	case *syntax.SglQuoted:
@@ -389,10 +689,10 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			w.seenDollar++
 		}
 		if c == cHdoc || c == cParam || c == cParamQuoted {
-			w.block(CodeExpansion, w.nodeSpan(x), "a command is run inside a here-document or a parameter expansion")
+			w.find(CodeNestedSubstitution, Notice, false, w.nodeSpan(x), "a command is run inside a here-document or a parameter expansion")
 		}
-		if c == cArith {
-			w.block(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
+		if c == cArith && !substValue(x).integer {
+			w.unproven(CodeArithmetic, w.nodeSpan(x), "the output of a command is evaluated as arithmetic, in which a shell may run code")
 		}
 		w.substituted(x.Stmts)
 		return true
@@ -412,6 +712,10 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 		}
 		return w.arithm(x.X)
 	case *syntax.ExtGlob:
+		if w.d == Zsh || w.d == Any {
+			w.block(CodeDialect, w.nodeSpan(x), "for zsh a parenthesis after a pattern may hold code")
+			return false
+		}
 		for i := range len(x.Pattern.Value) {
 			if c := x.Pattern.Value[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.|*?-", c) >= 0) {
 				w.block(CodeHiddenByParser, w.nodeSpan(x), "an extended pattern may hold code that the shell runs")
@@ -445,10 +749,13 @@ func (w *walker) lit(l *syntax.Lit, c ctx) bool {
 				next = w.src[start+i+1]
 			}
 			ok := " \t\n|)/.,;:%=+]}^&"
-			if c == cDquot {
-				ok += "\"'"
+			if c == cDquot || c == cHdoc {
+				ok += "\"'<>~"
 			}
 			bad = strings.IndexByte(ok, next) < 0 || c == cArith
+			if next == '\\' && start+i+2 < len(w.src) && w.src[start+i+2] != '\n' && c != cArith {
+				bad = false
+			}
 		case '(':
 			bad = c == cWord || c == cArith || c == cParam
 		case '<', '>':
@@ -478,8 +785,9 @@ func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
 		x.Split != 0 || x.GlobSubst != 0 || x.RcExpand != 0 || len(x.Modifiers) > 0 {
 		return bad(CodeExpansion, "this expansion evaluates or indirects")
 	}
-	if c == cArith && !w.get(x.Param.Value).integer {
-		return bad(CodeArithmetic, "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
+	if c == cArith && !w.param(x).integer {
+		w.unproven(CodeArithmetic, w.nodeSpan(x), "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
+		return false
 	}
 	inner := c
 	switch c {
@@ -543,10 +851,44 @@ func (w *walker) param(x *syntax.ParamExp) value {
 	if x.Length || x.Param.Value == "#" || x.Param.Value == "?" || x.Param.Value == "$" {
 		return value{lead: '0', integer: true}
 	}
+	if w.d == Bash && !w.st.forget && w.numberOfShell(x.Param.Value) && x.Exp == nil && x.Index == nil && x.Slice == nil && x.Repl == nil && !x.Excl {
+		return value{lead: '0', integer: true}
+	}
 	if x.Excl || x.Index != nil || x.Slice != nil || x.Repl != nil || x.Names != 0 || x.Exp != nil || x.Width {
 		return value{}
 	}
 	return w.get(x.Param.Value)
+}
+
+func assigns(op syntax.BinAritOperator) bool {
+	switch op {
+	case syntax.Assgn, syntax.AddAssgn, syntax.SubAssgn, syntax.MulAssgn, syntax.QuoAssgn, syntax.RemAssgn, syntax.AndAssgn, syntax.OrAssgn,
+		syntax.XorAssgn, syntax.ShlAssgn, syntax.ShrAssgn, syntax.AndBoolAssgn, syntax.OrBoolAssgn, syntax.XorBoolAssgn, syntax.PowAssgn:
+		return true
+	}
+	return false
+}
+
+// numberOfShell lists the variables that bash keeps a number whatever the
+// environment holds (bash manual, 5.2).
+func (w *walker) numberOfShell(name string) bool {
+	if _, set := w.st.vars[name]; set {
+		return false
+	}
+	switch name {
+	case "RANDOM", "LINENO", "SECONDS", "UID", "EUID", "PPID":
+		return true
+	}
+	return false
+}
+
+func plainName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // arithm accepts arithmetic over numbers and variables that are numbers.
@@ -561,10 +903,10 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 	switch x := e.(type) {
 	case *syntax.Word:
 		if l := x.Lit(); l != "" {
-			if isInteger(l) || w.get(l).integer {
+			if isInteger(l) || w.get(l).integer || w.d == Bash && !w.st.forget && w.numberOfShell(l) {
 				return true
 			}
-			w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses %s, which is not provably a number; a shell may run code in it", escape(l))
+			w.unproven(CodeArithmetic, w.nodeSpan(x), "arithmetic uses %s, which is not provably a number; a shell may run code in it", escape(l))
 			return false
 		}
 		ok := true
@@ -572,10 +914,6 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 			switch q := p.(type) {
 			case *syntax.ParamExp:
 				ok = w.part(q, cArith) && ok
-				if !w.param(q).integer {
-					w.block(CodeArithmetic, w.nodeSpan(x), "arithmetic uses a value that is not provably a number; a shell may run code in it")
-					ok = false
-				}
 			case *syntax.ArithmExp:
 				ok = w.part(q, cArith) && ok
 			case *syntax.Lit:
@@ -584,8 +922,7 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 					ok = false
 				}
 			case *syntax.CmdSubst:
-				w.part(q, cArith)
-				ok = false
+				ok = w.part(q, cArith) && ok
 			default:
 				w.part(q, cArith)
 				w.block(CodeArithmetic, w.nodeSpan(x), "quoted text is evaluated as arithmetic, in which a shell may run code")
@@ -594,10 +931,20 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 		}
 		return ok
 	case *syntax.BinaryArithm:
-		assign := x.Op >= syntax.Assgn && x.Op <= syntax.ShrAssgn
+		assign := assigns(x.Op)
 		if assign {
-			w.block(CodeArithmetic, w.nodeSpan(x), "an assignment inside arithmetic is not understood")
-			return false
+			name, ok := x.X.(*syntax.Word)
+			if !ok || !plainName(name.Lit()) {
+				w.block(CodeArithmetic, w.nodeSpan(x), "an assignment inside arithmetic is not understood")
+				return false
+			}
+			if x.Op != syntax.Assgn && !w.arithm(x.X) {
+				return false
+			}
+			ok = w.arithm(x.Y)
+			w.assignName(name.Lit(), w.nodeSpan(x))
+			w.set(name.Lit(), value{integer: ok})
+			return ok
 		}
 		l := w.arithm(x.X)
 		return w.arithm(x.Y) && l
@@ -642,7 +989,7 @@ func (w *walker) test(e syntax.TestExpr) {
 						continue
 					}
 				}
-				w.block(CodeArithmetic, w.nodeSpan(x), "this test evaluates its operands as arithmetic, in which a shell may run code")
+				w.unproven(CodeArithmetic, w.nodeSpan(x), "this test evaluates its operands as arithmetic, in which a shell may run code")
 			}
 			return
 		}

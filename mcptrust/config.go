@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"unicode/utf8"
 )
@@ -27,6 +26,7 @@ const (
 	CodeBadURL        Code = "BAD_URL"
 	CodeBadText       Code = "BAD_TEXT"
 	CodeTooBig        Code = "TOO_BIG"
+	CodeSecretPlace   Code = "CREDENTIAL_PLACE"
 )
 
 const maxServerName = 128
@@ -39,7 +39,15 @@ const (
 	// JSON with the key mcpServers.
 	FormatMCP Format = iota
 	// FormatVSCode is .vscode/mcp.json: JSON with comments and the key servers.
+	// Variables are ${env:NAME} and ${workspaceFolder}; ${input:…} is an error.
 	FormatVSCode
+	// FormatCursor is .cursor/mcp.json: as FormatMCP, but a url without type is
+	// HTTP, and variables are those of FormatVSCode and ${userHome}.
+	FormatCursor
+	// FormatClaudeUser is ~/.claude.json: mcpServers for [ScopeUser], and those
+	// below projects and ParseOptions.Project for [ScopeLocal]. The rest of the
+	// file is not looked at.
+	FormatClaudeUser
 )
 
 // ParseOptions says what a file is and where variables come from.
@@ -49,12 +57,21 @@ type ParseOptions struct {
 	// Lookup supplies ${VAR}. Nil knows no variable: give os.LookupEnv, or the
 	// environment as it was when the program started.
 	Lookup func(name string) (string, bool)
+	// Project is the project's folder, for FormatClaudeUser and ${workspaceFolder}.
+	Project string
 }
 
-// ReadFile reads opts.Source.File, at most 1 MiB, and parses it as [Parse]. The
+func (o *ParseOptions) limit() int {
+	if o.Format == FormatClaudeUser {
+		return MaxUserFileBytes
+	}
+	return MaxFileBytes
+}
+
+// ReadFile reads opts.Source.File and parses it as [Parse]. The
 // bytes are read once: start servers from what is returned, not from the file.
 func ReadFile(opts ParseOptions) ([]Server, error) {
-	f, err := os.Open(opts.Source.File)
+	f, err := openFile(opts.Source.File)
 	if err != nil {
 		return nil, fmt.Errorf("mcptrust: %w", err)
 	}
@@ -63,8 +80,8 @@ func ReadFile(opts ParseOptions) ([]Server, error) {
 		return nil, &ConfigError{File: opts.Source.File, Code: CodeBadText, Msg: "not a regular file", Fix: "give a plain file"}
 	}
 	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(&limitedFile{f, maxFileBytes + 1}); err != nil || buf.Len() > maxFileBytes {
-		return nil, &ConfigError{File: opts.Source.File, Code: CodeTooBig, Msg: fmt.Sprintf("cannot read it, or more than %d bytes", maxFileBytes), Fix: "split the file"}
+	if _, err := buf.ReadFrom(&limitedFile{f, opts.limit() + 1}); err != nil || buf.Len() > opts.limit() {
+		return nil, &ConfigError{File: opts.Source.File, Code: CodeTooBig, Msg: fmt.Sprintf("cannot read it, or more than %d bytes", opts.limit()), Fix: "split the file"}
 	}
 	return Parse(buf.Bytes(), opts)
 }
@@ -75,8 +92,8 @@ func ReadFile(opts ParseOptions) ([]Server, error) {
 // error joins *[ConfigError] values, each with file, line and the fix.
 func Parse(data []byte, opts ParseOptions) ([]Server, error) {
 	file := opts.Source.File
-	if len(data) > maxFileBytes {
-		return nil, &ConfigError{File: file, Code: CodeTooBig, Msg: fmt.Sprintf("more than %d bytes", maxFileBytes), Fix: "split the file"}
+	if len(data) > opts.limit() {
+		return nil, &ConfigError{File: file, Code: CodeTooBig, Msg: fmt.Sprintf("more than %d bytes", opts.limit()), Fix: "split the file"}
 	}
 	// A byte order mark is tolerated at the start, where editors put it.
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
@@ -89,6 +106,14 @@ func Parse(data []byte, opts ParseOptions) ([]Server, error) {
 		key = "servers"
 	}
 	servers := root.get(key)
+	if opts.Format == FormatClaudeUser {
+		if opts.Source.Scope == ScopeLocal {
+			servers = root.get("projects").get(opts.Project).get(key)
+		}
+		if servers == nil && root.kind == kindObject {
+			return nil, nil
+		}
+	}
 	if servers == nil {
 		return nil, &ConfigError{File: file, Line: 1, Code: CodeMissingField, Msg: "no object " + key, Fix: `write {"` + key + `": {}} for no servers`}
 	}
@@ -158,6 +183,8 @@ func (p *entry) server(n *node) (Server, error) {
 	switch {
 	case typeNode == nil && command != nil:
 		s.Transport = Stdio
+	case typeNode == nil && url != nil && p.opts.Format == FormatCursor:
+		s.Transport = HTTP
 	case typeNode == nil && url != nil:
 		return s, p.fail(url.off, CodeMissingType, "url without type", `add "type": "http" (or "sse", "ws")`)
 	case typeNode == nil:
@@ -238,12 +265,31 @@ func (p *entry) value(n *node, field string) (Value, error) {
 	if n.kind != kindString {
 		return Value{}, p.fail(n.off, CodeWrongType, field+" is not a string", "put it in double quotes")
 	}
-	v, err := Expand(n.text, p.opts.Lookup)
+	v, err := expand(n.text, p.lookup, p.opts.Format == FormatVSCode || p.opts.Format == FormatCursor)
 	var unset *UnsetError
 	if errors.As(err, &unset) {
 		return Value{}, p.fail(n.off, CodeUnsetVariable, field+": "+err.Error(), "set "+unset.Name+", or write ${"+unset.Name+":-default}")
 	}
-	return v, err
+	if err != nil {
+		return Value{}, p.fail(n.off, CodeUnsetVariable, field+": "+err.Error(), "write ${env:NAME}")
+	}
+	return v, nil
+}
+
+// lookup knows the folders that editors put in.
+func (p *entry) lookup(name string) (string, bool) {
+	if p.opts.Format == FormatVSCode || p.opts.Format == FormatCursor {
+		switch {
+		case name == "workspaceFolder" && p.opts.Project != "":
+			return p.opts.Project, true
+		case name == "userHome" && p.opts.Lookup != nil:
+			return p.opts.Lookup("HOME")
+		}
+	}
+	if p.opts.Lookup == nil {
+		return "", false
+	}
+	return p.opts.Lookup(name)
 }
 
 func (p *entry) values(n *node) ([]Value, error) {
@@ -315,6 +361,9 @@ func (s *Server) invalid() (code Code, msg, fix string) {
 		return false
 	}
 	for field, v := range s.values() {
+		if len(v.credentials()) > 0 && !strings.HasPrefix(field, "env.") && !strings.HasPrefix(field, "headers.") {
+			return CodeSecretPlace, Escape(field) + " asks for a credential: every process can read it there", "pass ${cred:NAME} in env or headers"
+		}
 		if bad(Escape(field), v.Expanded()) || bad(Escape(field), field) {
 			return code, msg, fix
 		}

@@ -56,3 +56,21 @@ func invisible(r rune) bool {
 	}
 	return false
 }
+
+// Hidden reports whether a JSON value holds, in a key or a string, a character
+// that a person would not see as it is: a control or terminal sequence, a
+// bidirectional control, an invisible or private-use character. Text that is not
+// JSON counts as hidden.
+func Hidden(raw []byte) bool {
+	n, err := parseJSON(raw, false)
+	if err != nil {
+		return true
+	}
+	found := false
+	walkStrings("", &n, func(_, text string) {
+		if code, _ := hidden(text, true); code != "" {
+			found = true
+		}
+	})
+	return found
+}

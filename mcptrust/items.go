@@ -25,17 +25,12 @@ const (
 	CodeRemoteRef     Code = "REMOTE_REF"
 )
 
-const (
-	maxItems    = 10000
-	maxItemName = 256
-)
-
 // ParseTool reads one element of a tools/list result from the server's own
 // bytes. Duplicate keys, broken UTF-8 and lone surrogates are errors.
 func ParseTool(raw []byte) (Tool, error) {
 	var t Tool
-	if len(raw) > maxItemBytes {
-		return t, fmt.Errorf("mcptrust: a tool of more than %d bytes", maxItemBytes)
+	if len(raw) > MaxItemBytes {
+		return t, fmt.Errorf("mcptrust: a tool of more than %d bytes", MaxItemBytes)
 	}
 	n, err := parseJSON(raw, false)
 	if err != nil {
@@ -98,6 +93,7 @@ type item struct {
 	raw     bool
 	node    node
 	text    string // canonical
+	size    int    // about, of the canonical text
 	invalid string
 }
 
@@ -112,8 +108,8 @@ func toolItem(t Tool) item {
 	switch {
 	case t.Name == "":
 		return fail("the tool has no name")
-	case len(t.Name) > maxItemName:
-		return fail(fmt.Sprintf("the name is longer than %d bytes", maxItemName))
+	case len(t.Name) > MaxNameBytes:
+		return fail(fmt.Sprintf("the name is longer than %d bytes", MaxNameBytes))
 	case len(t.InputSchema) == 0:
 		return fail("no inputSchema")
 	}
@@ -148,8 +144,8 @@ func toolItem(t Tool) item {
 		if len(f.raw) == 0 {
 			continue
 		}
-		if size += len(f.raw); size > maxItemBytes {
-			return fail(fmt.Sprintf("more than %d bytes", maxItemBytes))
+		if size += len(f.raw); size > MaxItemBytes {
+			return fail(fmt.Sprintf("more than %d bytes", MaxItemBytes))
 		}
 		n, err := parseJSON(f.raw, false)
 		if err != nil {
@@ -172,11 +168,12 @@ func toolItem(t Tool) item {
 		}
 		it.node.obj = append(it.node.obj, member{key: f.key, val: n})
 	}
+	it.size = size
 	return it.seal()
 }
 
 func (it item) seal() item {
-	b, err := it.node.canonical(nil)
+	b, err := it.node.canonical(make([]byte, 0, it.size+256))
 	if err != nil {
 		it.invalid = Escape(err.Error())
 		return it
@@ -329,8 +326,8 @@ func squash(s string) string {
 //
 // Errors are those of [Registry.Check]; with an error nothing is trusted.
 func (r *Registry) CheckTools(ctx context.Context, project string, s Server, tools []Tool) ([]ItemCheck, error) {
-	if len(tools) > maxItems {
-		return nil, fmt.Errorf("mcptrust: %d tools, more than %d", len(tools), maxItems)
+	if len(tools) > MaxItems {
+		return nil, fmt.Errorf("mcptrust: %d tools, more than %d", len(tools), MaxItems)
 	}
 	items := make([]item, len(tools))
 	for i, t := range tools {
@@ -346,7 +343,7 @@ func (r *Registry) CheckInstructions(ctx context.Context, project string, s Serv
 	if text == "" {
 		return ItemCheck{Kind: KindInstructions, Status: Trusted}, nil
 	}
-	if !utf8.ValidString(text) || len(text) > maxItemBytes {
+	if !utf8.ValidString(text) || len(text) > MaxItemBytes {
 		it.invalid = "not UTF-8, or too long"
 	} else {
 		it.node.obj = []member{{key: "instructions", val: node{kind: kindString, text: text}}}
@@ -369,37 +366,50 @@ func (r *Registry) CheckResources(ctx context.Context, project string, s Server,
 }
 
 func (r *Registry) checkRaw(ctx context.Context, project string, s Server, kind Kind, id string, raws []json.RawMessage) ([]ItemCheck, error) {
-	if len(raws) > maxItems {
-		return nil, fmt.Errorf("mcptrust: %d definitions, more than %d", len(raws), maxItems)
+	items, err := rawItems(kind, id, raws, true)
+	if err != nil {
+		return nil, err
+	}
+	return r.checkItems(ctx, project, s, items)
+}
+
+func rawItems(kind Kind, id string, raws []json.RawMessage, wire bool) ([]item, error) {
+	if len(raws) > MaxItems {
+		return nil, fmt.Errorf("mcptrust: %d definitions, more than %d", len(raws), MaxItems)
 	}
 	items := make([]item, len(raws))
 	for i, raw := range raws {
-		it := item{kind: kind, raw: true}
+		it := item{kind: kind, raw: wire}
 		var n node
 		var err error
-		if len(raw) <= maxItemBytes {
+		if len(raw) <= MaxItemBytes {
 			n, err = parseJSON(raw, false)
 		}
 		name := n.get(id)
 		if name == nil && kind == KindResource {
 			name = n.get("uriTemplate")
 		}
+		if name != nil && name.kind == kindString && len(name.text) <= 4*MaxNameBytes {
+			it.name = name.text
+		}
 		switch {
-		case len(raw) > maxItemBytes:
+		case len(raw) > MaxItemBytes:
 			it.invalid = "too big"
 		case err != nil:
 			it.invalid = err.Error()
-		case name == nil || name.kind != kindString || name.text == "" || len(name.text) > 4*maxItemName:
+		case it.name == "":
 			it.invalid = "no " + id
 		default:
-			it.name = name.text
 			n.obj = slices.DeleteFunc(n.obj, func(m member) bool { return m.key == "icons" })
+			if meta := n.get("_meta"); meta != nil {
+				meta.obj = slices.DeleteFunc(meta.obj, volatileMeta)
+			}
 			it.node = n
 			it = it.seal()
 		}
 		items[i] = it
 	}
-	return r.checkItems(ctx, project, s, items)
+	return items, nil
 }
 
 func one(cs []ItemCheck, err error) (ItemCheck, error) {
@@ -414,11 +424,20 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 	if err != nil {
 		return nil, err
 	}
-	count := map[string]int{}
-	for _, it := range items {
-		count[itemKey(it.kind, it.name)]++
+	count := make(map[string]int, len(items))
+	keys := make([]string, len(items))
+	size := 0
+	for i := range items {
+		keys[i] = itemKey(items[i].kind, items[i].name)
+		count[keys[i]]++
+		if size += len(items[i].text); size > MaxListBytes {
+			return nil, fmt.Errorf("mcptrust: more than %d bytes of definitions", MaxListBytes)
+		}
 	}
-	names := map[string]string{}
+	others := neighbours(&st, s.Name)
+	taken := collisions(s.Name, others)
+	var shadow *shadows
+	var alike map[string][]string // names by their letters
 	out := make([]ItemCheck, len(items))
 	for i := range items {
 		it := &items[i]
@@ -429,9 +448,33 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			c.Status = Blocked
 			c.Reasons = []Reason{{CodeItemInvalid, it.invalid}}
 			continue
-		case count[itemKey(it.kind, it.name)] > 1:
+		case count[keys[i]] > 1:
 			c.Status = Blocked
 			c.Reasons = []Reason{{CodeDuplicateItem, "the server lists this name twice: which one a call means is not clear"}}
+			continue
+		case len(taken) > 0 && it.kind == KindTool && taken[ExposedName(s.Name, it.name)] != "":
+			c.Status = Blocked
+			c.Reasons = []Reason{{CodeNameCollision, "a tool of server " + quote(taken[ExposedName(s.Name, it.name)]) + " has the same full name " + quote(ExposedName(s.Name, it.name)) + ": rename one server"}}
+			continue
+		case server.Status == Trusted && st.locked != nil:
+			c.Reasons = []Reason{{CodeItemNew, "not in the given lock file"}}
+			if l := st.locked.items[itemKey(it.kind, it.name)]; l.text == it.text && l.raw == it.raw {
+				c.Status = Trusted
+				c.Reasons = []Reason{{CodeLock, "listed in the given lock file"}}
+				if rec := st.rec; rec != nil && rec.Items[itemKey(it.kind, it.name)] != nil && rec.Items[itemKey(it.kind, it.name)].Status == wordRevoked {
+					c.Status = Revoked
+					c.Reasons = []Reason{{CodeItemRevoked, "trust was withdrawn"}}
+				}
+			} else if l.text != "" {
+				c.Status = Changed
+				c.Reasons = []Reason{{CodeLockMismatch, "this is not what the given lock file lists"}}
+				if c.Diff, err = differences(json.RawMessage(l.text), json.RawMessage(it.text)); err != nil {
+					return nil, err
+				}
+			}
+			if c.Status != Trusted && c.Status != Revoked && r.headless {
+				c.Status = Blocked
+			}
 			continue
 		case server.Status != Trusted || st.rec == nil:
 			c.Status = Unknown
@@ -442,7 +485,7 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			continue
 		}
 		digest := digest("item/v1", it.kind.String(), s.Name, it.text)
-		rec := st.rec.Items[itemKey(it.kind, it.name)]
+		rec := st.rec.Items[keys[i]]
 		if rec != nil && rec.Status == wordTrusted && rec.Digest == digest && rec.Raw == it.raw {
 			c.Status = Trusted
 			continue
@@ -473,11 +516,37 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			c.Status = Changed
 			c.Reasons = []Reason{{CodeItemChanged, "this is not what was approved"}}
 		}
-		c.Findings = itemFindings(it, r.tools)
-		if other, ok := names[strings.ToLower(squash(it.name))]; ok && it.kind == KindTool {
-			c.Findings = append(c.Findings, Finding{CodeNearName, "name", "differs from " + quote(other) + " only in case or separators", true})
+		if r.headless {
+			if c.Status != Revoked {
+				c.Status = Blocked
+			}
+			c.Reasons = append(c.Reasons, Reason{CodeHeadless, "nobody can be asked here"})
+			continue
 		}
-		names[strings.ToLower(squash(it.name))] = it.name
+		if shadow == nil {
+			shadow = newShadows(&s, others, items)
+		}
+		c.Findings = append(itemFindings(it, r.tools), shadow.findings(it)...)
+		if it.kind == KindTool {
+			if alike == nil {
+				alike = map[string][]string{}
+				for j := range items {
+					if items[j].kind == KindTool && items[j].invalid == "" {
+						key := strings.ToLower(squash(items[j].name))
+						alike[key] = append(alike[key], items[j].name)
+					}
+				}
+			}
+			for _, other := range alike[strings.ToLower(squash(it.name))] {
+				if other != it.name {
+					c.Findings = append(c.Findings, Finding{CodeNearName, "name", "differs from " + quote(other) + " only in case or separators", true})
+					break
+				}
+			}
+		}
+		if n := len(c.Findings); n > MaxFindings {
+			c.Findings = append(c.Findings[:MaxFindings:MaxFindings], Finding{CodeTooLong, "", fmt.Sprintf("%d more findings", n-MaxFindings), true})
+		}
 		if needsTyping(c.Findings) {
 			c.Confirm = it.name
 			if it.kind == KindInstructions || hasHidden(it.name) {

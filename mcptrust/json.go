@@ -17,12 +17,6 @@ import (
 // over something that nobody sent, so this package reads JSON itself and
 // refuses what is ambiguous.
 
-const (
-	maxJSONDepth = 128
-	maxItemBytes = 1 << 20
-	maxFileBytes = 1 << 20
-)
-
 type kind uint8
 
 const (
@@ -82,6 +76,7 @@ func (e *duplicateError) Is(target error) bool { return target == errDuplicate }
 
 type jsonParser struct {
 	src      []byte
+	text     string // the same, for strings that need no copy of their own
 	pos      int
 	depth    int
 	comments bool
@@ -90,7 +85,7 @@ type jsonParser struct {
 // parseJSON reads one JSON value (RFC 8259) and nothing after it. With comments
 // it also takes // and /* */ and a comma before a closing bracket.
 func parseJSON(src []byte, comments bool) (node, error) {
-	p := jsonParser{src: src, comments: comments}
+	p := jsonParser{src: src, text: string(src), comments: comments}
 	n, err := p.value()
 	if err != nil {
 		return node{}, err
@@ -181,8 +176,8 @@ func (p *jsonParser) value() (node, error) {
 
 func (p *jsonParser) enter() error {
 	p.pos++
-	if p.depth++; p.depth > maxJSONDepth {
-		return p.fail(fmt.Sprintf("nested deeper than %d", maxJSONDepth))
+	if p.depth++; p.depth > MaxDepth {
+		return p.fail(fmt.Sprintf("nested deeper than %d", MaxDepth))
 	}
 	return nil
 }
@@ -295,6 +290,9 @@ func (p *jsonParser) object(n *node) error {
 		if m.val, err = p.value(); err != nil {
 			return err
 		}
+		if n.obj == nil {
+			n.obj = make([]member, 0, 4)
+		}
 		n.obj = append(n.obj, m)
 		if done, err := p.next('}'); done || err != nil {
 			return err
@@ -338,7 +336,7 @@ func (p *jsonParser) number() (string, error) {
 			return "", p.fail("bad number")
 		}
 	}
-	return string(p.src[start:p.pos]), nil
+	return p.text[start:p.pos], nil
 }
 
 func (p *jsonParser) str() (string, error) {
@@ -348,7 +346,7 @@ func (p *jsonParser) str() (string, error) {
 		p.pos++
 	}
 	if p.pos < len(p.src) && p.src[p.pos] == '"' {
-		s := string(p.src[start:p.pos])
+		s := p.text[start:p.pos]
 		p.pos++
 		return s, nil
 	}
@@ -472,7 +470,9 @@ func (n *node) canonical(dst []byte) ([]byte, error) {
 		return append(dst, ']'), nil
 	default:
 		dst = append(dst, '{')
-		for i, m := range n.sorted() {
+		ms := n.sorted()
+		for i := range ms {
+			m := &ms[i]
 			if i > 0 {
 				dst = append(dst, ',')
 			}
@@ -487,6 +487,9 @@ func (n *node) canonical(dst []byte) ([]byte, error) {
 
 // sorted returns the members ordered by UTF-16 code units (RFC 8785 3.2.3).
 func (n *node) sorted() []member {
+	if slices.IsSortedFunc(n.obj, func(a, b member) int { return compareUTF16(a.key, b.key) }) {
+		return n.obj
+	}
 	ms := slices.Clone(n.obj)
 	slices.SortFunc(ms, func(a, b member) int { return compareUTF16(a.key, b.key) })
 	return ms
@@ -510,7 +513,12 @@ func compareUTF16(a, b string) int {
 func canonicalString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
-	for i := range len(s) {
+	plain := 0
+	for plain < len(s) && s[plain] >= 0x20 && s[plain] != '"' && s[plain] != '\\' {
+		plain++
+	}
+	dst = append(dst, s[:plain]...)
+	for i := plain; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			dst = append(dst, '\\', c)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -29,6 +28,10 @@ const (
 	CodePolicyDeny        Code = "POLICY_DENY"
 	CodePolicyNotAllowed  Code = "POLICY_NOT_ALLOWED"
 	CodePolicyInvalidDeny Code = "POLICY_INVALID_DENY"
+	CodeHeadless          Code = "HEADLESS"
+	CodeLock              Code = "LOCK_FILE"
+	CodeLockMismatch      Code = "LOCK_FILE_MISMATCH"
+	CodeLockSuggested     Code = "LOCK_FILE_SUGGESTED"
 )
 
 // Options configures [Open]. Only Dir is needed.
@@ -45,6 +48,17 @@ type Options struct {
 	// BuiltinTools are the names of the host's own tools, which no server may
 	// imitate.
 	BuiltinTools []string
+	// Headless says that no person can answer: what is not decided is Blocked,
+	// and no check returns a token. Only earlier decisions and Lock let anything
+	// run.
+	Headless bool
+	// Lock holds reviewed definitions that count as approved, for teams and CI.
+	// Read it with [ReadLock] from a path that the caller chose, never because
+	// it was found in a checkout: who writes it approves.
+	Lock *Lock
+	// Sealer encrypts or authenticates the store's files; nil: they are plain
+	// text, which Paths, modes and owner protect.
+	Sealer Sealer
 }
 
 // Registry holds the decisions. It is safe for concurrent use, also by several
@@ -55,6 +69,9 @@ type Registry struct {
 	home   string // real path; empty: not known, then nothing is kept
 	tools  []string
 
+	headless bool
+	lock     *Lock
+
 	mu      sync.Mutex
 	session map[string]string // trust of workspaces that is not kept
 }
@@ -62,7 +79,7 @@ type Registry struct {
 // Open opens or creates the store. Errors: *[StoreError]. A store folder that
 // another user may write, or that is a link, is refused.
 func Open(opts Options) (*Registry, error) {
-	st, err := openStore(context.Background(), opts.Dir)
+	st, err := openStore(context.Background(), opts.Dir, opts.Sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +93,8 @@ func Open(opts Options) (*Registry, error) {
 		}
 		home = filepath.Clean(home)
 	}
-	return &Registry{store: st, policy: opts.Policy, home: home, tools: slices.Clone(opts.BuiltinTools), session: map[string]string{}}, nil
+	return &Registry{store: st, policy: opts.Policy, home: home, tools: slices.Clone(opts.BuiltinTools),
+		headless: opts.Headless, lock: opts.Lock, session: map[string]string{}}, nil
 }
 
 // Paths returns what a host must keep from the model's tools, reading and
@@ -134,9 +152,23 @@ type standing struct {
 	pin    json.RawMessage
 	digest string
 	rec    *serverRecord // nil when there is none
+	locked *lockedServer // the lock file's entry, when it is what makes the server trusted
+	files  []*fileState  // that hold decisions for the project
 }
 
 func (r *Registry) check(ctx context.Context, project string, s Server) (ServerCheck, standing, error) {
+	out, st, err := r.compare(ctx, project, s)
+	if err == nil && r.headless && out.Status != Trusted {
+		if out.Status != Revoked {
+			out.Status = Blocked
+		}
+		out.Token, out.Prompt, out.Confirm = "", "", ""
+		out.Reasons = append(out.Reasons, Reason{CodeHeadless, "nobody can be asked here: approve it in an interactive run, or give a lock file"})
+	}
+	return out, st, err
+}
+
+func (r *Registry) compare(ctx context.Context, project string, s Server) (ServerCheck, standing, error) {
 	out := ServerCheck{Server: s}
 	if err := ctx.Err(); err != nil {
 		return out, standing{}, err
@@ -178,6 +210,14 @@ func (r *Registry) check(ctx context.Context, project string, s Server) (ServerC
 			return out, standing{}, err
 		}
 	}
+	st.files = []*fileState{own}
+	if f != own {
+		st.files = append(st.files, f)
+	} else if u, err := r.readPlace(place{file: userFile}); err != nil {
+		return out, standing{}, err
+	} else {
+		st.files = append(st.files, u)
+	}
 	rec := f.Servers[s.Name]
 	if rec != nil {
 		st.rec = rec
@@ -190,6 +230,15 @@ func (r *Registry) check(ctx context.Context, project string, s Server) (ServerC
 			out.Reasons = append(out.Reasons, Reason{CodeServerRevoked, "revoked for this project: forget that decision first"})
 			return out, st, nil
 		}
+	}
+	if l := r.lock.server(s.Name); l != nil && !revoked {
+		if l.matches(&s, pl.start) {
+			st.locked = l
+			out.Status = Trusted
+			out.Reasons = append(out.Reasons, Reason{CodeLock, "listed in the given lock file"})
+			return out, st, nil
+		}
+		out.Reasons = append(out.Reasons, Reason{CodeLockMismatch, "the given lock file lists another definition under this name"})
 	}
 	if (rec == nil || rec.Status == wordForgotten) && pl.ws.main != "" && s.Transport != Stdio && pl.file != userFile {
 		// A verified worktree shares decisions about remote servers with its
@@ -213,6 +262,11 @@ func (r *Registry) check(ctx context.Context, project string, s Server) (ServerC
 	case rec == nil || rec.Status == wordForgotten:
 		out.Status = Unknown
 		out.Reasons = append(out.Reasons, Reason{CodeServerNew, "this server was never approved here"})
+		if r.lock == nil && s.Source.Scope == ScopeProject {
+			if _, err := os.Lstat(filepath.Join(pl.ws.root, LockName)); err == nil {
+				out.Reasons = append(out.Reasons, Reason{CodeLockSuggested, "the project brings a " + LockName + ", which counts only when you give it to the program yourself"})
+			}
+		}
 		for _, name := range slices.Sorted(maps.Keys(f.Servers)) {
 			if o := f.Servers[name]; o.Digest == st.digest && o.Status != wordForgotten {
 				out.Reasons = append(out.Reasons, Reason{CodeServerRenamed, fmt.Sprintf("the same definition is %s under the name %s", o.Status, quote(name))})
@@ -228,8 +282,10 @@ func (r *Registry) check(ctx context.Context, project string, s Server) (ServerC
 		benign := len(out.Diff) > 0
 		for i := range out.Diff {
 			d := &out.Diff[i]
-			// A variable that is no longer set gives the server nothing new.
-			d.Benign = strings.HasPrefix(d.Field, "env.") && d.New == "" && d.Old != ""
+			// A credential that is no longer given lets the server do less. Any
+			// other variable can be what restricted it, such as READ_ONLY=1.
+			name, env := strings.CutPrefix(d.Field, "env.")
+			d.Benign = env && d.New == "" && d.Old != "" && secretName(name) && !loaderVariable(name)
 			benign = benign && d.Benign
 		}
 		if benign {
@@ -240,6 +296,7 @@ func (r *Registry) check(ctx context.Context, project string, s Server) (ServerC
 		out.Status = Changed
 		out.Reasons = append(out.Reasons, Reason{CodeServerChanged, "this is not what was approved"})
 	}
+	out.Findings = append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...)
 	if needsTyping(out.Findings) {
 		out.Confirm = s.Name
 	}
@@ -282,11 +339,14 @@ type ticket struct {
 	Parent  state           `json:"q"` // the server's state, for an item
 	Confirm string          `json:"c,omitempty"`
 	Shown   string          `json:"h"`
+	Entries []string        `json:"e,omitempty"` // of a workspace
 }
 
 const (
 	ticketServer = "server"
 	ticketItem   = "item"
+
+	ticketWorkspace = "workspace"
 )
 
 // state is what a decision looked like when it was checked.
@@ -352,6 +412,12 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 		if err != nil {
 			return err
 		}
+		if k.Kind == ticketWorkspace && r.notKept(k.Path) {
+			r.mu.Lock()
+			r.session[k.Path] = k.Digest
+			r.mu.Unlock()
+			continue
+		}
 		tickets = append(tickets, k)
 	}
 	var files []string
@@ -364,16 +430,22 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 	}
 	for _, file := range files {
 		ks := byFile[file]
-		err := r.store.update(ctx, file, ks[0].Path, func(f *fileState) (bool, error) {
-			any := false
+		err := r.store.update(ctx, file, ks[0].Path, func(f *fileState) ([]Event, error) {
+			var events []Event
 			for _, k := range ks {
 				changed, err := f.apply(k)
 				if err != nil {
-					return false, err
+					return nil, err
 				}
-				any = any || changed
+				if changed {
+					kind, item, _ := strings.Cut(k.Item, ":")
+					if k.Kind != ticketItem {
+						kind = k.Kind
+					}
+					events = append(events, Event{Op: OpApprove, Kind: kind, Server: k.Server, Name: item, Digest: k.Digest, Before: k.Before.Digest})
+				}
 			}
-			return any, nil
+			return events, nil
 		})
 		if err != nil {
 			return err
@@ -402,6 +474,20 @@ func (f *fileState) apply(k ticket) (bool, error) {
 		}
 		rec.Status, rec.Digest, rec.Pin = wordTrusted, k.Digest, k.Pin
 		rec.Rev++
+		return true, nil
+	case ticketWorkspace:
+		now := workspaceState(f.Workspace)
+		if now == (state{wordTrusted, k.Before.Rev + 1, k.Digest}) {
+			return false, nil
+		}
+		if now != k.Before {
+			return false, ErrStale
+		}
+		w := &workspaceRecord{Status: wordTrusted, Digest: k.Digest, Rev: k.Before.Rev + 1, Entries: k.Entries}
+		if f.Workspace != nil {
+			w.extra = f.Workspace.extra
+		}
+		f.Workspace = w
 		return true, nil
 	case ticketItem:
 		if rec == nil || rec.Status != wordTrusted || recordState(rec) != k.Parent {
@@ -443,19 +529,19 @@ func (r *Registry) target(project string) (file, path string, err error) {
 // that was never approved. A revoked server comes back only by [Registry.Approve]
 // of a new check, or by [Registry.Forget].
 func (r *Registry) Revoke(ctx context.Context, project, server string) error {
-	return r.change(ctx, project, server, func(rec *serverRecord) (bool, error) {
+	return r.change(ctx, project, server, func(rec *serverRecord) ([]Event, error) {
 		if rec.Status == wordRevoked {
-			return false, nil
+			return nil, nil
 		}
 		rec.Status = wordRevoked
 		rec.Rev++
-		return true, nil
+		return []Event{{Op: OpRevoke, Kind: "server", Server: server, Before: rec.Digest}}, nil
 	})
 }
 
 // RevokeTool withdraws trust from one tool of a server, under any definition.
 func (r *Registry) RevokeTool(ctx context.Context, project, server, tool string) error {
-	return r.change(ctx, project, server, func(rec *serverRecord) (bool, error) {
+	return r.change(ctx, project, server, func(rec *serverRecord) ([]Event, error) {
 		key := itemKey(KindTool, tool)
 		it := rec.Items[key]
 		if it == nil {
@@ -469,15 +555,15 @@ func (r *Registry) RevokeTool(ctx context.Context, project, server, tool string)
 			rec.Status = wordForgotten
 		}
 		if it.Status == wordRevoked {
-			return false, nil
+			return nil, nil
 		}
 		it.Status = wordRevoked
 		it.Rev++
-		return true, nil
+		return []Event{{Op: OpRevoke, Kind: "tool", Server: server, Name: tool, Before: it.Digest}}, nil
 	})
 }
 
-func (r *Registry) change(ctx context.Context, project, server string, op func(*serverRecord) (bool, error)) error {
+func (r *Registry) change(ctx context.Context, project, server string, op func(*serverRecord) ([]Event, error)) error {
 	if server == "" {
 		return ErrNotFound
 	}
@@ -485,7 +571,7 @@ func (r *Registry) change(ctx context.Context, project, server string, op func(*
 	if err != nil {
 		return err
 	}
-	return r.store.update(ctx, file, path, func(f *fileState) (bool, error) {
+	return r.store.update(ctx, file, path, func(f *fileState) ([]Event, error) {
 		rec := f.Servers[server]
 		if rec == nil {
 			rec = &serverRecord{}
@@ -506,28 +592,22 @@ func (r *Registry) Forget(ctx context.Context, project, server string) error {
 	if err != nil {
 		return err
 	}
-	return r.store.update(ctx, file, path, func(f *fileState) (bool, error) {
+	return r.store.update(ctx, file, path, func(f *fileState) ([]Event, error) {
 		rec := f.Servers[server]
 		if rec == nil || rec.Status == wordForgotten && len(rec.Items) == 0 {
-			return false, ErrNotFound
+			return nil, ErrNotFound
 		}
 		f.Servers[server] = &serverRecord{Status: wordForgotten, Rev: rec.Rev + 1, extra: rec.extra}
-		return true, nil
+		return []Event{{Op: OpForget, Kind: "server", Server: server, Before: rec.Digest}}, nil
 	})
 }
 
 // List returns every decision, ordered by project, server, kind and name. Files
 // that cannot be read are reported in the error, beside the records of the others.
 func (r *Registry) List(ctx context.Context) ([]Record, error) {
-	names := []string{userFile}
-	entries, err := os.ReadDir(filepath.Join(r.store.dir, "projects"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, &StoreError{Path: r.store.dir, Code: CodeStoreIO, Msg: "cannot list", Err: err}
-	}
-	for _, e := range entries {
-		if n := e.Name(); strings.HasSuffix(n, ".json") && !strings.HasPrefix(n, ".") {
-			names = append(names, filepath.Join("projects", n))
-		}
+	names, err := r.store.files()
+	if err != nil {
+		return nil, err
 	}
 	var out []Record
 	var errs []error

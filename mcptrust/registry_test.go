@@ -2,10 +2,8 @@ package mcptrust
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -170,42 +168,4 @@ func TestWorktreeToolApproval(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, Trusted, is[0].Status)
 	}
-}
-
-// The floor is reading the same tools with encoding/json.
-func BenchmarkCheckKnown50(b *testing.B) {
-	r, err := Open(Options{Dir: filepath.Join(b.TempDir(), "trust"), Home: b.TempDir()})
-	require.NoError(b, err)
-	project, s := b.TempDir(), Server{Name: "s", Transport: Stdio, Command: Literal("srv")}
-	c, err := r.Check(b.Context(), project, s)
-	require.NoError(b, err)
-	require.NoError(b, r.Approve(b.Context(), c.Token))
-	schema := json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","description":"relative path"},"n":{"type":"integer"}},"required":["path"]}`)
-	tools := make([]Tool, 50)
-	for i := range tools {
-		tools[i] = Tool{Name: fmt.Sprintf("tool_number_%d", i), Description: strings.Repeat("Does a thing. ", 20), InputSchema: schema}
-	}
-	is, err := r.CheckTools(b.Context(), project, s, tools)
-	require.NoError(b, err)
-	for _, i := range is {
-		require.NoError(b, r.Approve(b.Context(), i.Token.Confirm(i.Confirm)))
-	}
-	b.Run("check", func(b *testing.B) {
-		for b.Loop() {
-			is, err := r.CheckTools(b.Context(), project, s, tools)
-			if err != nil || is[0].Status != Trusted || is[49].Status != Trusted {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("floor", func(b *testing.B) {
-		for b.Loop() {
-			for i := range tools {
-				var v any
-				if json.Unmarshal(tools[i].InputSchema, &v) != nil {
-					b.Fatal()
-				}
-			}
-		}
-	})
 }

@@ -27,26 +27,36 @@ const (
 	CodeStoreUnsafe  Code = "STORE_UNSAFE"
 	CodeStoreIO      Code = "STORE_IO"
 	CodeStoreBusy    Code = "STORE_BUSY"
+	CodeStoreSealed  Code = "STORE_SEAL"
 )
 
 const (
-	storeSchema   = 1
-	maxStoreBytes = 4 << 20
-	lockWait      = 30 * time.Second
-	lockPoll      = 2 * time.Millisecond
-	userFile      = "user.json"
-	keyFile       = "key"
+	storeSchema = 1
+	lockWait    = 30 * time.Second
+	lockPoll    = 2 * time.Millisecond
+	userFile    = "user.json"
+	keyFile     = "key"
 )
 
 // One small file per project: writers of different projects never meet, and a
 // damaged file costs one project. Every write takes the file's lock, reads it
 // again, applies one operation, and renames a synced temporary file over it.
 type store struct {
-	dir string
-	key []byte
+	dir    string
+	key    []byte
+	sealer Sealer
 
 	mu    sync.Mutex
 	cache map[string]cached
+}
+
+// Sealer protects the store's files against a writer that cannot use its key:
+// an AES-GCM key from the system's keychain, say. Open must fail for bytes that
+// Seal did not make. Both must be safe for concurrent use. It does not protect
+// against who puts an older sealed file back.
+type Sealer interface {
+	Seal(plain []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
 }
 
 type cached struct {
@@ -67,7 +77,10 @@ type fileState struct {
 type workspaceRecord struct {
 	Status string `json:"status"`
 	Digest string `json:"digest,omitempty"`
-	extra  map[string]json.RawMessage
+	Rev    uint64 `json:"rev,omitempty"`
+	// Entries are what the digest stands for, for the next diff.
+	Entries []string `json:"entries,omitempty"`
+	extra   map[string]json.RawMessage
 }
 
 type serverRecord struct {
@@ -210,7 +223,7 @@ func (f *fileState) check() error {
 	return nil
 }
 
-func openStore(ctx context.Context, dir string) (*store, error) {
+func openStore(ctx context.Context, dir string, sealer Sealer) (*store, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, &StoreError{Path: dir, Code: CodeStoreUnsafe, Msg: "the store folder is not an absolute path", Fix: "give a folder below the user's own configuration folder"}
 	}
@@ -234,7 +247,7 @@ func openStore(ctx context.Context, dir string) (*store, error) {
 	if err != nil {
 		return nil, &StoreError{Path: dir, Code: CodeStoreIO, Msg: "cannot resolve the store folder", Err: err}
 	}
-	s := &store{dir: real, cache: map[string]cached{}}
+	s := &store{dir: real, sealer: sealer, cache: map[string]cached{}}
 	return s, s.loadKey(ctx)
 }
 
@@ -245,6 +258,9 @@ func (s *store) loadKey(ctx context.Context) error {
 		b, _, err := s.readRaw(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return false, nil
+		}
+		if err == nil {
+			b, err = s.unwrap(keyFile, b)
 		}
 		if err != nil {
 			return false, err
@@ -273,6 +289,37 @@ func (s *store) loadKey(ctx context.Context) error {
 	}
 	s.key = key
 	return nil
+}
+
+// wrap seals the content of a file. The file's name is sealed with it, so that
+// one file cannot stand in for another.
+func (s *store) wrap(name string, b []byte) ([]byte, error) {
+	if s.sealer == nil {
+		return b, nil
+	}
+	name = filepath.ToSlash(name)
+	plain := make([]byte, 0, len(name)+1+len(b))
+	plain = append(append(append(plain, name...), 0), b...)
+	out, err := s.sealer.Seal(plain)
+	if err != nil {
+		return nil, &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreSealed, Msg: "cannot seal", Err: err}
+	}
+	return out, nil
+}
+
+func (s *store) unwrap(name string, b []byte) ([]byte, error) {
+	if s.sealer == nil {
+		return b, nil
+	}
+	plain, err := s.sealer.Open(b)
+	if err != nil {
+		return nil, &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreSealed, Msg: "the seal is broken; nothing in it is trusted, and it is left as it is", Err: err, Fix: "restore the file or the key, or move the file away and approve again"}
+	}
+	prefix := filepath.ToSlash(name) + "\x00"
+	if !bytes.HasPrefix(plain, []byte(prefix)) {
+		return nil, &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreSealed, Msg: "sealed under another name: the file was moved here", Fix: "move it away and approve again"}
+	}
+	return plain[len(prefix):], nil
 }
 
 // mac is the keyed digest of a value that must not be stored. The purpose and
@@ -329,12 +376,12 @@ func (s *store) readRaw(path string) ([]byte, fs.FileInfo, error) {
 	if msg := unsafeInfo(info); msg != "" {
 		return nil, nil, &StoreError{Path: path, Code: CodeStoreUnsafe, Msg: msg, Fix: "look at it, then remove it or chown it to you and chmod 600"}
 	}
-	if info.Size() > maxStoreBytes {
-		return nil, nil, &StoreError{Path: path, Code: CodeStoreCorrupt, Msg: fmt.Sprintf("larger than %d bytes", maxStoreBytes), Fix: "remove it and approve again"}
+	if info.Size() > MaxStoreBytes {
+		return nil, nil, &StoreError{Path: path, Code: CodeStoreCorrupt, Msg: fmt.Sprintf("larger than %d bytes", MaxStoreBytes), Fix: "remove it and approve again"}
 	}
 	b := make([]byte, 0, info.Size()+1)
 	buf := bytes.NewBuffer(b)
-	if _, err := buf.ReadFrom(&limitedFile{f, maxStoreBytes + 1}); err != nil {
+	if _, err := buf.ReadFrom(&limitedFile{f, MaxStoreBytes + 1}); err != nil {
 		return nil, nil, &StoreError{Path: path, Code: CodeStoreIO, Msg: "cannot read", Err: err}
 	}
 	return buf.Bytes(), info, nil
@@ -390,6 +437,9 @@ func (s *store) load(name string) (*fileState, fs.FileInfo, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &fileState{Schema: storeSchema}, nil, nil
 	}
+	if err == nil {
+		b, err = s.unwrap(name, b)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -418,7 +468,10 @@ func (s *store) load(name string) (*fileState, fs.FileInfo, error) {
 
 // update applies one operation to a file under its lock. The operation returns
 // whether it changed anything.
-func (s *store) update(ctx context.Context, name, projectPath string, op func(*fileState) (bool, error)) error {
+//
+// A decision that gives trust is written to the history first: without the
+// history there is no such decision. One that takes trust away is never held up.
+func (s *store) update(ctx context.Context, name, projectPath string, op func(*fileState) ([]Event, error)) error {
 	unlock, err := s.lock(ctx, name)
 	if err != nil {
 		return err
@@ -434,19 +487,33 @@ func (s *store) update(ctx context.Context, name, projectPath string, op func(*f
 	if f.Path != projectPath {
 		return &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreCorrupt, Msg: "the file belongs to another project", Fix: "move it away and approve again"}
 	}
-	changed, err := op(f)
-	if err != nil || !changed {
+	events, err := op(f)
+	if err != nil || len(events) == 0 {
 		return err
 	}
 	f.Generation++
+	loosens := false
+	for i := range events {
+		events[i].Project, events[i].file, events[i].Generation = projectPath, name, f.Generation
+		loosens = loosens || events[i].Op == OpApprove
+	}
 	b, err := json.MarshalIndent(f, "", " ")
 	if err != nil {
 		return &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreIO, Msg: "cannot encode", Err: err}
 	}
-	if len(b)+1 > maxStoreBytes {
-		return &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreIO, Msg: fmt.Sprintf("the file would be larger than %d bytes", maxStoreBytes), Fix: "forget servers that are not in use"}
+	if len(b)+1 > MaxStoreBytes {
+		return &StoreError{Path: filepath.Join(s.dir, name), Code: CodeStoreIO, Msg: fmt.Sprintf("the file would be larger than %d bytes", MaxStoreBytes), Fix: "forget servers that are not in use"}
 	}
-	return s.replace(name, append(b, '\n'))
+	if loosens {
+		if err := s.record(ctx, events); err != nil {
+			return err
+		}
+		return s.replace(name, append(b, '\n'))
+	}
+	if err := s.replace(name, append(b, '\n')); err != nil {
+		return err
+	}
+	return s.record(ctx, events)
 }
 
 // replace writes a file so that after a crash it is the old or the new one.
@@ -461,6 +528,10 @@ func (s *store) replace(name string, data []byte) error {
 		for _, o := range old {
 			os.Remove(o)
 		}
+	}
+	data, err := s.wrap(name, data)
+	if err != nil {
+		return err
 	}
 	var r [12]byte
 	rand.Read(r[:])
@@ -522,4 +593,19 @@ func (s *store) lock(ctx context.Context, name string) (func(), error) {
 		case <-time.After(lockPoll):
 		}
 	}
+}
+
+// files lists the store files that hold decisions.
+func (s *store) files() ([]string, error) {
+	names := []string{userFile}
+	entries, err := os.ReadDir(filepath.Join(s.dir, "projects"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, &StoreError{Path: s.dir, Code: CodeStoreIO, Msg: "cannot list", Err: err}
+	}
+	for _, e := range entries {
+		if n := e.Name(); strings.HasSuffix(n, ".json") && !strings.HasPrefix(n, ".") {
+			names = append(names, filepath.Join("projects", n))
+		}
+	}
+	return names, nil
 }

@@ -1,6 +1,7 @@
 package mcptrust
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,12 +37,29 @@ func TestMain(m *testing.M) {
 // did: the negative control.
 func helper(a []string) error {
 	ctx := context.Background()
+	var n int
+	fmt.Sscan(a[4], &n)
+	if a[5] == "in place" {
+		// As clients did that wrote their one file over itself.
+		b := []byte(`{"schema":1,"path":"x","servers":{` + strings.Repeat(`"a":{"status":"trusted","rev":1},`, 1<<15) + `"b":{"status":"trusted","rev":1}}}`)
+		for i := range n {
+			if err := os.WriteFile(a[0], b, 0o600); err != nil {
+				return err
+			}
+			fmt.Println(i)
+		}
+		return nil
+	}
 	r, err := Open(Options{Dir: a[0], Home: a[1]})
 	if err != nil {
 		return err
 	}
-	var n int
-	fmt.Sscan(a[4], &n)
+	if a[5] == "limit" {
+		if err := limitFileSize(uint64(n)); err != nil {
+			return err
+		}
+		n = 1000
+	}
 	for i := range n {
 		s := Server{Name: fmt.Sprintf("s-%s-%d", a[3], i), Transport: Stdio, Command: Literal("srv")}
 		if a[5] == "snapshot" {
@@ -71,16 +89,105 @@ func helper(a []string) error {
 		if err := r.Approve(ctx, c.Token); err != nil {
 			return err
 		}
+		if a[5] == "report" || a[5] == "limit" {
+			fmt.Println(s.Name)
+		}
 	}
 	return nil
+}
+
+func helperCommand(dir, home, project, id string, n int, how string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), helperEnv+"="+strings.Join([]string{dir, home, project, id, fmt.Sprint(n), how}, "|"))
+	return cmd
+}
+
+// killed starts a helper and kills it -9 after it has reported some lines. It
+// returns what was reported.
+func killed(t *testing.T, cmd *exec.Cmd, after int) []string {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var lines []string
+	sc := bufio.NewScanner(out)
+	for sc.Scan() {
+		lines = append(lines, sc.Text())
+		if len(lines) == after {
+			require.NoError(t, cmd.Process.Kill())
+		}
+	}
+	_ = cmd.Wait()
+	return lines
+}
+
+// A process that is killed at any moment loses no decision that it reported and
+// leaves no file that cannot be read. The control writes its file in place.
+func TestKillNine(t *testing.T) {
+	dir, home, project := filepath.Join(t.TempDir(), "trust"), t.TempDir(), t.TempDir()
+	reported := map[string]bool{}
+	for round := range 40 {
+		for _, name := range killed(t, helperCommand(dir, home, project, fmt.Sprint(round), 1000, "report"), 1+round%7) {
+			reported[name] = true
+		}
+		r := registry(t, Options{Dir: dir, Home: home})
+		list, err := r.List(t.Context())
+		require.NoError(t, err, "round %d", round)
+		kept := map[string]bool{}
+		for _, rec := range list {
+			kept[rec.Server] = true
+		}
+		for name := range reported {
+			require.True(t, kept[name], "round %d: %s was reported and is lost", round, name)
+		}
+		_, err = r.History(t.Context())
+		require.NoError(t, err, "round %d", round)
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "projects"))
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(entries), 3, "the file, its lock, and at most one temporary file")
+
+	file := filepath.Join(t.TempDir(), "user.json")
+	corrupt := 0
+	for round := 0; round < 200 && corrupt == 0; round++ {
+		killed(t, helperCommand(file, home, project, "c", 1<<20, "in place"), 1+round%3)
+		b, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if !json.Valid(b) {
+			corrupt++
+		}
+	}
+	assert.Positive(t, corrupt, "the control writes in place and leaves half a file")
+}
+
+// When no more can be written, the decision fails and the store stays as it was.
+func TestDiskFull(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no limit on the size of files to be set on Windows")
+	}
+	dir, home, project := filepath.Join(t.TempDir(), "trust"), t.TempDir(), t.TempDir()
+	runHelpers(t, dir, home, project, "update", 1, 3)
+	cmd := helperCommand(dir, home, project, "full", 6000, "limit")
+	out, err := cmd.Output()
+	require.Error(t, err, "the control: there is an end")
+	said := strings.Fields(string(out))
+	require.NotEmpty(t, said)
+	r := registry(t, Options{Dir: dir, Home: home})
+	list, err := r.List(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, list, 3+len(said))
+	_, err = r.History(t.Context())
+	require.NoError(t, err)
+	c, err := r.Check(t.Context(), project, Server{Name: "next", Transport: Stdio, Command: Literal("srv")})
+	require.NoError(t, err)
+	require.NoError(t, r.Approve(t.Context(), c.Token), "with room again it goes on")
 }
 
 func runHelpers(t *testing.T, dir, home, project, how string, procs, n int) {
 	t.Helper()
 	var cmds []*exec.Cmd
 	for p := range procs {
-		cmd := exec.Command(os.Args[0], "-test.run=^$")
-		cmd.Env = append(os.Environ(), helperEnv+"="+strings.Join([]string{dir, home, project, fmt.Sprint(p), fmt.Sprint(n), how}, "|"))
+		cmd := helperCommand(dir, home, project, fmt.Sprint(p), n, how)
 		cmd.Stderr = os.Stderr
 		require.NoError(t, cmd.Start())
 		cmds = append(cmds, cmd)
@@ -93,18 +200,25 @@ func runHelpers(t *testing.T, dir, home, project, how string, procs, n int) {
 // Eight processes approve at the same time and no decision is lost. The same
 // load written as snapshots without the lock loses some: the test can fail.
 func TestStoreConcurrentProcesses(t *testing.T) {
-	const procs, each = 8, 50
+	procs, each := 8, 100
+	if testing.Short() {
+		each = 20
+	}
 	dir, home, project := filepath.Join(t.TempDir(), "trust"), t.TempDir(), t.TempDir()
 	runHelpers(t, dir, home, project, "update", procs, each)
-	list, err := registry(t, Options{Dir: dir, Home: home}).List(t.Context())
+	r := registry(t, Options{Dir: dir, Home: home})
+	list, err := r.List(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, list, procs*each)
+	events, err := r.History(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, events, procs*each, "and each is in the history")
 
 	control := filepath.Join(t.TempDir(), "trust")
-	runHelpers(t, control, home, project, "snapshot", procs, each)
+	runHelpers(t, control, home, project, "snapshot", procs, each/4)
 	list, err = registry(t, Options{Dir: control, Home: home}).List(t.Context())
 	require.NoError(t, err)
-	assert.Less(t, len(list), procs*each, "the control writes snapshots without the lock and loses decisions")
+	assert.Less(t, len(list), procs*each/4, "the control writes snapshots without the lock and loses decisions")
 }
 
 func approved(t *testing.T) (r *Registry, project string, s Server, file string) {

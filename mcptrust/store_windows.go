@@ -23,12 +23,16 @@ func openNoFollow(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
+func openFile(path string) (*os.File, error) { return os.Open(path) }
+
 func openLock(path string) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, errors.New("a link or not a regular file")
 	}
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 }
+
+func openAppend(path string) (*os.File, error) { return openLock(path) }
 
 func tryLock(f *os.File) (bool, error) {
 	const exclusive, immediately = 2, 1

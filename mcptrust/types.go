@@ -179,9 +179,13 @@ type Tool struct {
 type Kind uint8
 
 const (
+	// KindTool is an element of tools/list.
 	KindTool Kind = iota
+	// KindPrompt is an element of prompts/list.
 	KindPrompt
+	// KindResource is an element of resources/list or resources/templates/list.
 	KindResource
+	// KindInstructions is the text that a server gives at its start.
 	KindInstructions
 )
 

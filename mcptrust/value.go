@@ -1,6 +1,7 @@
 package mcptrust
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,10 +14,10 @@ type Value struct {
 	parts []part
 }
 
-// part is literal text or one ${NAME} reference.
+// part is literal text, one ${NAME} reference, or one ${cred:NAME}.
 type part struct {
 	literal  string
-	name     string // variable name; empty for literal text
+	name     string // variable name, or cred:NAME; empty for literal text
 	fallback string // after :-
 	hasFall  bool
 	value    string // the expansion
@@ -50,8 +51,16 @@ func (e *UnsetError) Error() string {
 // Expand reads ${NAME} and ${NAME:-default} in template by the rules of
 // .mcp.json. A nil lookup knows no variable. As in the shell, an empty variable
 // takes the default. A "$" that does not start such a reference stands for
-// itself. Errors: *[UnsetError].
+// itself. ${cred:NAME} names a credential that the host supplies when the server
+// starts ([Server.Start]); until then it stands for itself. Errors:
+// *[UnsetError].
 func Expand(template string, lookup func(name string) (string, bool)) (Value, error) {
+	return expand(template, lookup, false)
+}
+
+// expand also reads the ${env:NAME} of editors. There, another ${a:b} is an
+// error: it stands for something that only the editor knows.
+func expand(template string, lookup func(name string) (string, bool), editor bool) (Value, error) {
 	var v Value
 	var lit strings.Builder
 	flush := func() {
@@ -72,7 +81,19 @@ func Expand(template string, lookup func(name string) (string, bool)) (Value, er
 			break
 		}
 		name, fallback, hasFall := strings.Cut(template[i+2:i+end], ":-")
-		if !isVariable(name) {
+		if cred, ok := strings.CutPrefix(name, credPrefix); ok && !hasFall && isCredential(cred) {
+			flush()
+			v.parts = append(v.parts, part{name: name, value: template[i : i+end+1]})
+			i += end + 1
+			continue
+		}
+		variable := name
+		if rest, ok := strings.CutPrefix(name, "env:"); ok && editor && isVariable(rest) {
+			variable = rest
+		} else if editor && strings.Contains(name, ":") {
+			return Value{}, fmt.Errorf("${%s} is known to the editor only", Escape(name))
+		}
+		if !isVariable(variable) {
 			lit.WriteString(template[i : i+2])
 			i += 2
 			continue
@@ -81,13 +102,13 @@ func Expand(template string, lookup func(name string) (string, bool)) (Value, er
 		p := part{name: name, fallback: fallback, hasFall: hasFall}
 		var ok bool
 		if lookup != nil {
-			p.value, ok = lookup(name)
+			p.value, ok = lookup(variable)
 		}
 		if hasFall && p.value == "" {
 			p.value, ok = fallback, true
 		}
 		if !ok {
-			return Value{}, &UnsetError{Name: name}
+			return Value{}, &UnsetError{Name: variable}
 		}
 		v.parts = append(v.parts, p)
 		i += end + 1
@@ -105,6 +126,47 @@ func isVariable(s string) bool {
 		return false
 	}
 	return s != ""
+}
+
+const credPrefix = "cred:"
+
+// isCredential reports a name such as test/key.
+func isCredential(s string) bool {
+	return s != "" && len(s) <= MaxNameBytes && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./") == ""
+}
+
+// credentials lists the names of the ${cred:NAME} parts.
+func (v Value) credentials() []string {
+	var out []string
+	for _, p := range v.parts {
+		if c, ok := strings.CutPrefix(p.name, credPrefix); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// supply returns the expansion with the credentials in place.
+func (v Value) supply(ctx context.Context, resolve func(context.Context, string) (string, error)) (string, error) {
+	var b strings.Builder
+	for _, p := range v.parts {
+		c, ok := strings.CutPrefix(p.name, credPrefix)
+		switch {
+		case p.name == "":
+			b.WriteString(p.literal)
+		case !ok:
+			b.WriteString(p.value)
+		case resolve == nil:
+			return "", fmt.Errorf("mcptrust: nothing supplies ${cred:%s}: give a Resolve function", c)
+		default:
+			text, err := resolve(ctx, c)
+			if err != nil {
+				return "", fmt.Errorf("mcptrust: ${cred:%s}: %w", c, err)
+			}
+			b.WriteString(text)
+		}
+	}
+	return b.String(), nil
 }
 
 // Template returns the text as written in the file.

@@ -3,6 +3,7 @@ package mcptrust
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,7 +17,7 @@ import (
 
 // floors are the counts below which TestVectors fails, so that what once passed
 // keeps passing.
-var floors = map[string]int{"mcp.jsonl": 158, "mcp-policy.jsonl": 14}
+var floors = map[string]int{"mcp.jsonl": 168, "mcp-policy.jsonl": 14}
 
 func vectorDir(t *testing.T) string {
 	if d := os.Getenv("CLEARANCE_VECTORS"); d != "" {
@@ -197,8 +198,15 @@ func run(t *testing.T, v *vector) string {
 			Env        map[string]string
 		}
 		require.NoError(t, json.Unmarshal(v.Input, &in))
-		if strings.HasSuffix(in.File, "settings.json") {
-			return ""
+		if strings.Contains(in.File, "settings") {
+			found, err := ScanSettings([]byte(in.Text), Source{File: in.File})
+			switch {
+			case err != nil:
+				return "error"
+			case len(found) > 0:
+				return "flagged"
+			}
+			return "trusted"
 		}
 		opts := ParseOptions{Source: Source{File: in.File}, Lookup: func(k string) (string, bool) { x, ok := in.Env[k]; return x, ok }}
 		if strings.HasPrefix(in.File, ".vscode") {
@@ -275,7 +283,7 @@ func run(t *testing.T, v *vector) string {
 		require.NoError(t, json.Unmarshal(v.Input, &in))
 		r, project, out := registry(t, Options{BuiltinTools: in.Builtin}), t.TempDir(), "trusted"
 		for _, sv := range in.Servers {
-			s := Server{Name: sv.Name, Transport: Stdio, Command: Literal("srv")}
+			s := Server{Name: sv.Name, Transport: Stdio, Command: Literal("srv-" + sv.Name)}
 			c, err := r.Check(ctx, project, s)
 			if w := checkWord(c, err); w == "error" {
 				return w
@@ -295,6 +303,7 @@ func run(t *testing.T, v *vector) string {
 				w := word(i.Status, i.Reasons, i.Flagged())
 				if w == "needs-approval" {
 					w = "trusted" // nothing found; with a pin it passes
+					require.NoError(t, r.Approve(ctx, i.Token))
 				}
 				if rank(w) > rank(out) {
 					out = w
@@ -377,8 +386,11 @@ func runChange(t *testing.T, v *vector) string {
 		if in.ApprovedTools != nil && in.Event == "" {
 			return runToolSet(t, in.ApprovedTools, in.CurrentTools)
 		}
-		if in.ApprovedTool == nil && in.CurrentTool == nil || in.Sequence != nil || in.Event != "" {
-			return ""
+		if in.Event != "" || in.ApprovedTool == nil && in.CurrentTool == nil {
+			return runLive(t, v.Input)
+		}
+		if in.Sequence != nil {
+			return runSequence(t, in.CurrentTool, in.Sequence)
 		}
 		r := registry(t, Options{})
 		c, err := r.Check(ctx, project, s)
@@ -425,9 +437,29 @@ func runChange(t *testing.T, v *vector) string {
 			return w
 		}
 		return "needs-approval"
+	case "ttl":
+		return runLive(t, v.Input)
+	case "prompt", "resource":
+		r := registry(t, Options{})
+		openSession(t, r, project, s)
+		check := func(raw json.RawMessage) ItemCheck {
+			check := r.CheckPrompts
+			if in.Subject == "resource" {
+				check = r.CheckResources
+			}
+			is, err := check(ctx, project, s, []json.RawMessage{raw})
+			require.NoError(t, err)
+			return is[0]
+		}
+		approveItems(t, r, []ItemCheck{check(in.Approved)})
+		i := check(in.Current)
+		if w := word(i.Status, i.Reasons, i.Flagged()); w != "flagged" {
+			return w
+		}
+		return "needs-approval"
 	case "workspace":
 		return runWorkspace(t, in.ApprovedRoot, in.CurrentRoot, in.GitCommondir, in.WorktreeVerified, in.Server, in.StoreState,
-			in.Interactive != nil || in.LockfileFromUser)
+			in.Interactive != nil && !*in.Interactive, in.LockfileFromUser)
 	}
 	return ""
 }
@@ -465,10 +497,14 @@ func runToolSet(t *testing.T, approved, current []string) string {
 
 // runWorkspace builds the folders of the vector below a temporary root, with
 // /home/u as the home directory.
-func runWorkspace(t *testing.T, approved *string, current, common string, verified bool, server json.RawMessage, state string, headless bool) string {
+func runWorkspace(t *testing.T, approved *string, current, common string, verified bool, server json.RawMessage, state string, headless, lock bool) string {
 	ctx := t.Context()
-	if headless || approved == nil || state != "" && state != "newer-schema" {
-		return ""
+	if headless {
+		return runHeadless(t, lock)
+	}
+	if approved == nil {
+		approved = new(string)
+		*approved = "/never"
 	}
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -500,8 +536,20 @@ func runWorkspace(t *testing.T, approved *string, current, common string, verifi
 		return checkWord(r.Check(ctx, at(current), vs.server()))
 	}
 	require.NoError(t, r.ApproveWorkspace(ctx, at(*approved), "d1"))
-	if state == "newer-schema" {
-		require.NoError(t, os.WriteFile(filepath.Join(r.store.dir, projectFile(at(*approved))), []byte(`{"schema":99,"path":"x"}`), 0o600))
+	file := filepath.Join(r.store.dir, projectFile(at(*approved)))
+	switch {
+	case state == "":
+	case state == "newer-schema":
+		require.NoError(t, os.WriteFile(file, []byte(`{"schema":99,"path":"x"}`), 0o600))
+	case strings.Contains(state, "writable"), strings.Contains(state, "mode"), strings.Contains(state, "66"):
+		require.NoError(t, os.Chmod(file, 0o666))
+	case strings.Contains(state, "symlink"):
+		require.NoError(t, os.Rename(file, file+".x"))
+		require.NoError(t, os.Symlink(file+".x", file))
+	case strings.Contains(state, "hard"), strings.Contains(state, "link"):
+		require.NoError(t, os.Link(file, file+".x"))
+	default:
+		require.NoError(t, os.WriteFile(file, []byte(`{"schema":1,"pa`), 0o600))
 	}
 	ok, err := r.Trusted(ctx, at(current), "d1")
 	switch {
@@ -552,4 +600,125 @@ func TestVectors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// runHeadless asks about an undecided server where nobody can answer, with or
+// without a lock file that the caller gave.
+func runHeadless(t *testing.T, withLock bool) string {
+	ctx, project, home := t.Context(), t.TempDir(), t.TempDir()
+	s := Server{Name: "fs", Transport: Stdio, Command: Literal("fs")}
+	opts := Options{Home: home, Headless: true}
+	if withLock {
+		author := registry(t, Options{})
+		c, err := author.Check(ctx, project, s)
+		require.NoError(t, err)
+		approve(t, author, c)
+		b, err := author.ExportLock(ctx, project, []Server{s})
+		require.NoError(t, err)
+		opts.Lock, err = ParseLock("given", b)
+		require.NoError(t, err)
+	}
+	return checkWord(registry(t, opts).Check(ctx, project, s))
+}
+
+// runSequence approves the first definition of a tool and then sees the others.
+func runSequence(t *testing.T, tool json.RawMessage, sequence []string) string {
+	ctx, project := t.Context(), t.TempDir()
+	r, s := registry(t, Options{}), Server{Name: "fs", Transport: Stdio, Command: Literal("fs")}
+	c, err := r.Check(ctx, project, s)
+	require.NoError(t, err)
+	approve(t, r, c)
+	out := "trusted"
+	for i, name := range sequence {
+		tl, err := ParseTool(tool)
+		require.NoError(t, err)
+		if name != sequence[0] {
+			tl.Description += " " + name
+		}
+		is, err := r.CheckTools(ctx, project, s, []Tool{tl})
+		require.NoError(t, err)
+		if i == 0 {
+			require.NoError(t, r.Approve(ctx, is[0].Token))
+			continue
+		}
+		w := word(is[0].Status, is[0].Reasons, is[0].Flagged())
+		if name == sequence[0] {
+			require.Equal(t, "trusted", w, "the approved definition came back")
+		}
+		if rank(w) > rank(out) {
+			out = w
+		}
+	}
+	return out
+}
+
+// runLive plays the events of a live session: a call of a tool that was not
+// listed, a list that changes between list and call, a revocation after a list.
+func runLive(t *testing.T, input json.RawMessage) string {
+	ctx, project := t.Context(), t.TempDir()
+	var in struct {
+		Event, Tool                                                 string
+		ListedTools, ApprovedTools, CurrentTools, CurrentDefChanged []string
+		RevokedAfterFirstList                                       bool
+	}
+	require.NoError(t, json.Unmarshal(input, &in))
+	r, s := registry(t, Options{}), Server{Name: "fs", Transport: Stdio, Command: Literal("fs")}
+	c, err := r.Check(ctx, project, s)
+	require.NoError(t, err)
+	approve(t, r, c)
+	live, err := r.Session(ctx, project, s)
+	require.NoError(t, err)
+	tools := func(names, changed []string) []Tool {
+		var out []Tool
+		for _, n := range names {
+			tool := Tool{Name: n, Description: "Does " + n, InputSchema: json.RawMessage(`{"type":"object"}`)}
+			if slices.Contains(changed, n) {
+				tool.Description += " and more"
+			}
+			out = append(out, tool)
+		}
+		return out
+	}
+	list := func(ts []Tool) []ItemCheck {
+		is, err := live.Tools(ctx, live.Begin(KindTool, true), Page{First: true, Last: true}, ts)
+		require.NoError(t, err)
+		return is
+	}
+	names := append(append([]string(nil), in.ListedTools...), in.ApprovedTools...)
+	if len(names) == 0 {
+		names = []string{"a"}
+	}
+	for _, i := range list(tools(names, nil)) {
+		require.NoError(t, r.Approve(ctx, i.Token.Confirm(i.Confirm)))
+	}
+	list(tools(names, nil))
+	require.NoError(t, live.Allow(ctx, KindTool, names[0]))
+	refused := func(name string) bool {
+		var re *RefusedError
+		return errors.As(live.Allow(ctx, KindTool, name), &re)
+	}
+	switch {
+	case in.RevokedAfterFirstList:
+		require.NoError(t, r.RevokeTool(ctx, project, "fs", names[0]))
+		if refused(names[0]) {
+			return "blocked"
+		}
+	case in.Event == "tools/call":
+		if refused(in.Tool) {
+			return "blocked"
+		}
+	case strings.Contains(in.Event, "list_changed"):
+		live.Changed(KindTool)
+		require.True(t, refused(names[0]), "no call in the gap")
+		out := "trusted"
+		for _, i := range list(tools(in.CurrentTools, in.CurrentDefChanged)) {
+			w := word(i.Status, i.Reasons, i.Flagged())
+			require.Equal(t, w != "trusted", refused(i.Name))
+			if rank(w) > rank(out) {
+				out = w
+			}
+		}
+		return out
+	}
+	return "trusted"
 }

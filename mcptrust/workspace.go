@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -198,14 +199,147 @@ func (r *Registry) RevokeWorkspace(ctx context.Context, dir string) error {
 }
 
 func (r *Registry) setWorkspace(ctx context.Context, root string, rec workspaceRecord) error {
-	return r.store.update(ctx, projectFile(root), root, func(f *fileState) (bool, error) {
+	return r.store.update(ctx, projectFile(root), root, func(f *fileState) ([]Event, error) {
+		e := Event{Op: OpApprove, Kind: "workspace", Digest: rec.Digest}
+		if rec.Status != wordTrusted {
+			e.Op = OpRevoke
+		}
 		if f.Workspace != nil {
-			rec.extra = f.Workspace.extra
+			e.Before = f.Workspace.Digest
+			rec.extra, rec.Rev = f.Workspace.extra, f.Workspace.Rev+1
 			if f.Workspace.Status == rec.Status && f.Workspace.Digest == rec.Digest {
-				return false, nil
+				return nil, nil
 			}
 		}
 		f.Workspace = &rec
-		return true, nil
+		return []Event{e}, nil
 	})
+}
+
+// WorkspaceCheck is the answer of [Registry.CheckWorkspace].
+type WorkspaceCheck struct {
+	Status Status
+	// Diff holds what the workspace would loosen and did not when it was
+	// approved, and what is gone. Entries that look like secrets are hidden.
+	Diff []Change
+	// Prompt is the complete text for the person; empty when Trusted.
+	Prompt string
+	// Token approves exactly this; empty when Trusted.
+	Token Token
+}
+
+// CheckWorkspace compares what a workspace's own files would loosen with what
+// was approved, for a prompt that shows what is new. digest is that of
+// [Registry.Trusted], entries are its lines for a person, such as
+// Settings.Loosening of permission/settings. Everything stays inert until the
+// whole is approved. Errors: as [Registry.Trusted].
+func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entries []string) (WorkspaceCheck, error) {
+	var c WorkspaceCheck
+	ok, err := r.Trusted(ctx, dir, digest)
+	if err != nil {
+		return c, err
+	}
+	if ok {
+		c.Status = Trusted
+		return c, nil
+	}
+	if digest == "" {
+		return c, fmt.Errorf("mcptrust: no digest: the workspace loosens nothing, or its files could not be read")
+	}
+	w, err := r.resolve(dir)
+	if err != nil {
+		return c, err
+	}
+	var old *workspaceRecord
+	if !r.notKept(w.root) {
+		f, err := r.readPlace(place{file: projectFile(w.root), path: w.root})
+		if err != nil {
+			return c, err
+		}
+		old = f.Workspace
+	}
+	now := r.workspaceEntries(entries)
+	var was []string
+	if old != nil {
+		was = old.Entries
+		switch old.Status {
+		case wordTrusted:
+			c.Status = Changed
+		case wordRevoked:
+			c.Status = Revoked
+		}
+	}
+	for _, e := range now {
+		if !slices.Contains(was, e) {
+			c.Diff = append(c.Diff, Change{Field: "loosens", New: entryText(e)})
+		}
+	}
+	for _, e := range was {
+		if !slices.Contains(now, e) {
+			c.Diff = append(c.Diff, Change{Field: "loosens", Old: entryText(e), Benign: true})
+		}
+	}
+	var b strings.Builder
+	word := "New"
+	switch c.Status {
+	case Changed:
+		word = "CHANGED"
+	case Revoked:
+		word = "REVOKED"
+	}
+	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", word, quote(w.root))
+	for _, e := range now {
+		mark := " "
+		if old != nil && !slices.Contains(was, e) {
+			mark = "+"
+		}
+		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
+	}
+	for _, e := range was {
+		if !slices.Contains(now, e) {
+			fmt.Fprintf(&b, "  - %s\n", entryText(e))
+		}
+	}
+	if r.notKept(w.root) {
+		b.WriteString("Trust in this folder lasts for this run only.\n")
+	}
+	c.Prompt = b.String()
+	if r.headless {
+		if c.Status != Revoked {
+			c.Status = Blocked
+		}
+		c.Prompt = ""
+		return c, nil
+	}
+	c.Token = r.seal(ticket{Kind: ticketWorkspace, File: projectFile(w.root), Path: w.root, Digest: digest, Entries: now,
+		Before: workspaceState(old), Shown: shownDigest(c.Prompt)})
+	return c, nil
+}
+
+// workspaceEntries are the entries as they are stored: as written, or a keyed
+// digest when one looks like a secret.
+func (r *Registry) workspaceEntries(entries []string) []string {
+	out := make([]string, 0, len(entries))
+	for _, e := range entries {
+		if name, _, ok := strings.Cut(e, "="); secretText(e) || ok && secretName(name) {
+			e = "hidden " + name[:min(len(name), strings.IndexByte(name+" ", ' '))] + " " + r.store.mac("entry/v1", e)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func entryText(e string) string {
+	if rest, ok := strings.CutPrefix(e, "hidden "); ok {
+		name, _, _ := strings.Cut(rest, " ")
+		return quote(name) + " (hidden)"
+	}
+	return quote(e)
+}
+
+func workspaceState(w *workspaceRecord) state {
+	if w == nil {
+		return state{}
+	}
+	return state{w.Status, w.Rev, w.Digest}
 }

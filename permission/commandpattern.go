@@ -1,6 +1,9 @@
 package permission
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // DynamicWord stands in [Command.Deny] for a word whose value is not known
 // before the command runs.
@@ -13,6 +16,11 @@ type commandPattern struct {
 	// word says that the pattern ended in " *" (or ":*"): the part before it
 	// is followed by a blank or by the end.
 	word bool
+	// tail is the pattern with the blank and the star spelled out, for word.
+	tail []string
+	// raw is the specifier with its blanks collapsed: a rule for one command
+	// that holds stars itself spells exactly that text.
+	raw string
 }
 
 // compileCommandPattern reads a specifier. ":*" at the end is " *"; a colon
@@ -23,74 +31,73 @@ func compileCommandPattern(spec string) commandPattern {
 	}
 	spec = collapseBlanks(spec)
 	if p, ok := strings.CutSuffix(spec, " *"); ok && p != "" {
-		return commandPattern{parts: strings.Split(p, "*"), word: true}
+		return commandPattern{parts: strings.Split(p, "*"), word: true, tail: strings.Split(spec, "*"), raw: spec}
 	}
-	return commandPattern{parts: strings.Split(spec, "*")}
+	return commandPattern{parts: strings.Split(spec, "*"), raw: spec}
 }
+
+// head returns the literal words that every text of the pattern starts with
+// and that end at a blank or at the end of the text; ok is false where there
+// are none.
+func (p *commandPattern) head() (words string, ok bool) {
+	if len(p.parts) == 0 {
+		return "", false
+	}
+	first := p.parts[0]
+	if len(p.parts) == 1 {
+		return first, true
+	}
+	i := strings.LastIndexByte(first, ' ')
+	if i <= 0 {
+		return "", false
+	}
+	return first[:i], true
+}
+
+// spells says that the pattern is the text, letter by letter.
+func (p *commandPattern) spells(texts []string) bool { return slices.Contains(texts, p.raw) }
 
 // exact says that the pattern is one literal text.
 func (p *commandPattern) exact() bool { return len(p.parts) == 1 && !p.word }
 
-// matches says whether the pattern covers the text.
+// matches says whether the pattern covers the text. It is linear in the text
+// for each part of the pattern.
 func (p *commandPattern) matches(text string) bool {
-	if !p.word {
-		return globMatch(p.parts, text)
-	}
-	if len(p.parts) == 1 {
-		return strings.HasPrefix(text, p.parts[0]) && (len(text) == len(p.parts[0]) || text[len(p.parts[0])] == ' ')
+	if p.parts == nil {
+		return false
 	}
 	if globMatch(p.parts, text) {
 		return true
 	}
-	// parts then " " then anything: the last part must be followed by a blank
-	// somewhere, so it may match at any place and not only at the end.
-	for i := 0; i < len(text); i++ {
-		if text[i] == ' ' && globMatch(p.parts, text[:i]) {
-			return true
-		}
-	}
-	return false
+	// "a *" is also "a" followed by a blank and anything.
+	return p.word && globMatch(p.tail, text)
 }
 
 // mayMatch says whether the pattern could cover the text for some value of
 // its dynamic words. Both sides then hold wildcards.
 func (p *commandPattern) mayMatch(text string) bool {
-	pattern := strings.Join(p.parts, "*")
-	if intersects(pattern, text) {
-		return true
+	if p.parts == nil {
+		return false
 	}
-	return p.word && intersects(pattern+" *", text)
+	words := strings.Split(text, DynamicWord)
+	return intersects(p.parts, words) || p.word && intersects(p.tail, words)
 }
 
-// intersects says whether the glob and the text with DynamicWord wildcards
-// have a string in common. It is bounded by the product of the lengths.
-func intersects(pattern, text string) bool {
-	// row[j] says: pattern[:i] and text[:j] have a string in common.
-	row := make([]bool, len(text)+1)
-	row[0] = true
-	for j := 0; j < len(text); j++ {
-		row[j+1] = row[j] && text[j] == DynamicWord[0]
+// intersects says whether two globs, given as the literal parts around their
+// stars, have a string in common. Where both hold a star, whatever stands
+// between the outermost literals fits into the other one's star, so only these
+// have to agree.
+func intersects(a, b []string) bool {
+	switch {
+	case len(a) == 1:
+		return globMatch(b, a[0])
+	case len(b) == 1:
+		return globMatch(a, b[0])
 	}
-	for i := 0; i < len(pattern); i++ {
-		next := make([]bool, len(text)+1)
-		star := pattern[i] == '*'
-		next[0] = row[0] && star
-		for j := 0; j < len(text); j++ {
-			dyn := text[j] == DynamicWord[0]
-			switch {
-			case star && dyn:
-				next[j+1] = row[j+1] || next[j] || row[j]
-			case star:
-				next[j+1] = row[j+1] || next[j]
-			case dyn:
-				next[j+1] = next[j] || row[j+1] || row[j]
-			default:
-				next[j+1] = row[j] && pattern[i] == text[j]
-			}
-		}
-		row = next
-	}
-	return row[len(text)]
+	headA, headB := a[0], b[0]
+	tailA, tailB := a[len(a)-1], b[len(b)-1]
+	return (strings.HasPrefix(headA, headB) || strings.HasPrefix(headB, headA)) &&
+		(strings.HasSuffix(tailA, tailB) || strings.HasSuffix(tailB, tailA))
 }
 
 // globMatch matches literal parts around stars against the whole text.

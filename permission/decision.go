@@ -54,6 +54,8 @@ const (
 	CodeNoAction    = "empty"        // the inspection holds no action
 	CodeInspection  = "inspection"   // the call could not be inspected
 	CodeBlocked     = "blocked-zone" // a setting closes what lies outside
+	CodeSend        = "send"         // it can send, and the session knows a secret and untrusted text
+	CodeChanged     = "changed"      // what a runner runs has changed under an untrusted session
 )
 
 // Settlers is a set of those who may settle an Ask. Several Asks of a call
@@ -96,28 +98,46 @@ var opinionNames = []string{"unknown", "hook", "classifier", "person"}
 
 func (s OpinionSource) String() string { return name(opinionNames, uint8(s)) }
 
+// MarshalText writes the name of the source.
+func (s OpinionSource) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name and refuses an unknown one.
+func (s *OpinionSource) UnmarshalText(b []byte) error {
+	i, err := parseName(opinionNames, b, "source of an opinion")
+	*s = OpinionSource(i)
+	return err
+}
+
 // Opinion is what someone outside the rules said of a call. Deny always
 // counts; Ask adds an ask; Allow settles only the asks that its source may
 // settle.
 type Opinion struct {
-	From    OpinionSource
-	Verdict Verdict
-	Reason  string
+	From    OpinionSource `json:"from"`
+	Verdict Verdict       `json:"verdict"`
+	Reason  string        `json:"reason,omitempty"`
 }
 
 // State is what a decision depends on besides the rules and the call.
 type State struct {
-	Mode Mode
+	Mode Mode `json:"mode"`
 	// Dir is the absolute directory in which the session started: relative
 	// rules start there.
-	Dir string
+	Dir string `json:"dir"`
 	// Classifier says that the host has one; auto mode without it is default.
-	Classifier bool
+	Classifier bool `json:"classifier,omitempty"`
 	// Enforces says that the host runs what a decision confines inside a
 	// sandbox. Without it an allow never rests on confinement.
-	Enforces bool
+	Enforces bool `json:"enforces,omitempty"`
 	// Labels say what the session has been in touch with.
-	Labels Labels
+	Labels Labels `json:"labels,omitempty"`
+	// Provenance is what both labels together lead to.
+	Provenance Provenance `json:"provenance,omitempty"`
+	// Destinations are those that a person let this session send to despite
+	// its labels, as named by the Gate.
+	Destinations map[string]bool `json:"destinations,omitempty"`
+	// Contents are the digests ([Command.Digest]) of what commands of this
+	// session last ran, by command.
+	Contents map[string]string `json:"contents,omitempty"`
 }
 
 // Text returns the deciding reasons as one paragraph.

@@ -3,10 +3,13 @@ package permission
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +43,8 @@ type Request struct {
 	// together they would have settled this call. Empty where only a one-time
 	// answer is possible.
 	Suggestions []string
+	// Redacted says that secrets were taken out of what is shown.
+	Redacted bool
 }
 
 // Answer is what a person said to a [Request].
@@ -74,23 +79,53 @@ type Adviser interface {
 	Advise(ctx context.Context, st State, call Call, ins Inspection) (Opinion, error)
 }
 
-// Record is one decision for an audit log.
+// Event is what a [Record] tells of.
+type Event string
+
+// The events.
+const (
+	EventDecision Event = "decision" // a call was decided
+	EventOutcome  Event = "outcome"  // what came of a granted call
+	EventMode     Event = "mode"     // a session changed its mode
+	EventSettings Event = "settings" // other rules were put in force
+	EventTrust    Event = "trust"    // trust was given or taken
+)
+
+// Record is one line of an audit log.
 type Record struct {
-	Time       time.Time       `json:"time"`
-	Session    string          `json:"session"`
-	Tool       string          `json:"tool"`
-	Input      json.RawMessage `json:"input"`
-	Dir        string          `json:"dir"`
-	Mode       Mode            `json:"mode"`
-	Inspection Inspection      `json:"inspection"`
-	Decision   Decision        `json:"decision"`
-	Answer     string          `json:"answer,omitempty"`
-	Digest     string          `json:"digest"`
-	Duration   time.Duration   `json:"duration"`
+	Event Event     `json:"event"`
+	Time  time.Time `json:"time"`
+	// Session and Parent name the session and the one that started it.
+	Session string `json:"session,omitempty"`
+	Parent  string `json:"parent,omitempty"`
+	// Text says what happened, for events other than decisions.
+	Text string `json:"text,omitempty"`
+
+	Tool  string          `json:"tool,omitempty"`
+	Input json.RawMessage `json:"input,omitempty"`
+	// Dir is where the call starts. State is what the decision rests on.
+	Dir        string     `json:"dir,omitempty"`
+	State      State      `json:"state,omitzero"`
+	Inspection Inspection `json:"inspection,omitzero"`
+	Opinions   []Opinion  `json:"opinions,omitempty"`
+	Decision   Decision   `json:"decision,omitzero"`
+	// Redacted says that input, inspection or reasons are not what was decided,
+	// because secrets were taken out.
+	Redacted bool `json:"redacted,omitempty"`
+	// Answer is the choice of the person, where one was asked, and Feedback
+	// what they said.
+	Answer   string `json:"answer,omitempty"`
+	Feedback string `json:"feedback,omitempty"`
+	// Kept are the rules that the answer added.
+	Kept []string `json:"kept,omitempty"`
+	// Digest stands for call and inspection; an outcome carries that of its
+	// decision.
+	Digest   string        `json:"digest,omitempty"`
+	Duration time.Duration `json:"duration,omitempty"`
 }
 
-// Recorder keeps decisions. An error refuses the call, so that nothing runs
-// that is not on record.
+// Recorder keeps records. Record returns once the record is durable. An error
+// refuses the call, so that nothing runs that is not on record.
 type Recorder interface {
 	Record(ctx context.Context, r Record) error
 }
@@ -101,30 +136,88 @@ type GateOptions struct {
 	Remember Rememberer
 	Advisers []Adviser
 	Audit    Recorder
-	// Redact removes secrets from what is shown and recorded.
+	// AuditBestEffort lets calls run whose decision could not be recorded.
+	AuditBestEffort bool
+	// Redact removes secrets from what is shown and recorded. It is given
+	// single strings.
 	Redact func([]byte) []byte
 	// Enforces says that the host runs confined calls inside a sandbox.
 	Enforces bool
+	// Provenance is what happens when a session that has read untrusted text
+	// and sensitive data wants to send something. Zero asks.
+	Provenance Provenance
 }
 
 // Gate asks, remembers and records around an [Evaluator]. It is safe for
 // concurrent use.
 type Gate struct {
-	eval atomic.Pointer[Evaluator]
-	opts GateOptions
+	current atomic.Pointer[generation]
+	opts    GateOptions
+	// unrecorded is set when a change of settings could not be recorded.
+	unrecorded atomic.Pointer[error]
 }
 
-// NewGate returns a gate over the evaluator.
+// generation is an evaluator and how many there were before it.
+type generation struct {
+	eval *Evaluator
+	n    uint64
+}
+
+// NewGate returns a gate over the evaluator. A nil evaluator refuses every
+// call.
 func NewGate(eval *Evaluator, opts GateOptions) *Gate {
 	g := &Gate{opts: opts}
-	g.eval.Store(eval)
+	g.current.Store(&generation{eval: orNone(eval)})
 	return g
 }
 
+// noRules inspects nothing.
+type noRules struct{}
+
+func (noRules) Inspect(context.Context, Call, Lookout) (Inspection, error) {
+	return Inspection{}, errors.New("the gate has no evaluator")
+}
+
+func orNone(e *Evaluator) *Evaluator {
+	if e == nil || e.policy == nil {
+		return &Evaluator{policy: &Policy{}, inspector: noRules{}, interpreter: commonInterpreter}
+	}
+	return e
+}
+
 // Swap puts another evaluator in place, after settings were loaded again.
-// Calls that are being decided finish with the old one and are decided again
-// before they are granted.
-func (g *Gate) Swap(eval *Evaluator) { g.eval.Store(eval) }
+// Calls that are being decided are decided again before they are granted, and
+// what a person is being asked is asked again.
+func (g *Gate) Swap(eval *Evaluator) {
+	for {
+		old := g.current.Load()
+		if g.current.CompareAndSwap(old, &generation{eval: orNone(eval), n: old.n + 1}) {
+			break
+		}
+	}
+	g.unrecorded.Store(nil)
+	if err := g.Note(context.Background(), EventSettings, "Other settings are in force."); err != nil {
+		g.unrecorded.Store(&err)
+	}
+}
+
+// Note records an event that the host knows of: trust given to a workspace or
+// a server, settings that were changed.
+func (g *Gate) Note(ctx context.Context, event Event, text string) error {
+	return g.record(ctx, Record{Event: event, Time: time.Now().UTC(), Text: g.redactText(text)})
+}
+
+func (g *Gate) record(ctx context.Context, r Record) error {
+	if g.opts.Audit == nil {
+		return nil
+	}
+	// A caller that went away does not take the record with it.
+	err := g.opts.Audit.Record(context.WithoutCancel(ctx), r)
+	if err != nil && !g.opts.AuditBestEffort {
+		return fmt.Errorf("permission: it could not be recorded, so nothing runs: %w", err)
+	}
+	return nil
+}
 
 // SessionOptions configure a [Session].
 type SessionOptions struct {
@@ -136,25 +229,49 @@ type SessionOptions struct {
 
 // Session is one run of an agent. It is safe for concurrent use.
 type Session struct {
-	gate    *Gate
-	id      string
-	parent  *Session
+	gate   *Gate
+	id     string
+	parent *Session
+	root   *Session
+	dir    string
+
 	mu      sync.Mutex
 	mode    Mode
 	modeSet bool
-	dir     string
 	labels  Labels
-	allow   []string
+	strict  []Rule // what Restrict added
 	waiting map[string]*pending
+	cache   *Evaluator // for the rules below
+	cacheOf cacheKey
+
+	// Of the root session only, for all of its children.
+	shared       sync.Mutex
+	allow        []Rule
+	version      uint64 // changes with allow and with any strict
+	destinations map[string]bool
+	contents     map[string]string
+	all          map[*pending]bool // requests of Authorize that wait
 }
 
+type cacheKey struct {
+	eval    *Evaluator
+	version uint64
+}
+
+// pending is a request that waits for a person.
 type pending struct {
-	req Request
+	req  Request // as it was decided, not redacted
+	st   State
+	ops  []Opinion
+	of   *Session
+	stop context.CancelFunc // for Authorize
+	done bool               // another answer settled it
 }
 
 // Session starts a session.
 func (g *Gate) Session(o SessionOptions) *Session {
-	s := &Session{gate: g, id: token(), dir: o.Dir, waiting: map[string]*pending{}}
+	s := &Session{gate: g, id: token(), dir: o.Dir, waiting: map[string]*pending{}, all: map[*pending]bool{}}
+	s.root = s
 	if o.Mode != nil {
 		s.mode, s.modeSet = *o.Mode, true
 	}
@@ -167,19 +284,36 @@ func token() string {
 	return hex.EncodeToString(b[:])
 }
 
+// ID names the session in records.
+func (s *Session) ID() string { return s.id }
+
 // Mode returns the session's mode.
 func (s *Session) Mode() Mode { return s.state().Mode }
 
 // SetMode changes the mode. A child session refuses a mode that settles more
-// than its parent's.
+// than its parent's. What a person is being asked is asked again.
 func (s *Session) SetMode(m Mode) error {
+	if m > ModeBypass {
+		return fmt.Errorf("permission: %s is not a mode", m)
+	}
 	if s.parent != nil && wider(m, s.parent.Mode()) {
 		return fmt.Errorf("permission: a sub-agent cannot enter mode %s: its parent is in %s", m, s.parent.Mode())
+	}
+	err := s.gate.record(context.Background(), Record{Event: EventMode, Time: time.Now().UTC(), Session: s.id, Parent: s.parentID(), Text: m.String()})
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mode, s.modeSet = m, true
 	return nil
+}
+
+func (s *Session) parentID() string {
+	if s.parent == nil {
+		return ""
+	}
+	return s.parent.id
 }
 
 // wider says whether mode a could run what mode b would not.
@@ -198,10 +332,11 @@ func wider(a, b Mode) bool {
 }
 
 // Child starts a session of a sub-agent: the parent's directory, mode, labels
-// and session rules, and never more than the parent at any time.
+// and session rules, and never more than the parent at any time. What a person
+// answers for the session in a child holds for the whole session.
 func (s *Session) Child(m *Mode) (*Session, error) {
 	c := s.gate.Session(SessionOptions{Dir: s.dir})
-	c.parent = s
+	c.parent, c.root = s, s.root
 	st := s.state()
 	c.mode, c.modeSet, c.labels = st.Mode, true, st.Labels
 	if m != nil {
@@ -210,6 +345,35 @@ func (s *Session) Child(m *Mode) (*Session, error) {
 		}
 	}
 	return c, nil
+}
+
+// Restrict adds deny rules to the session and to its children, for a sub-agent
+// that may do less than its parent. A rule that cannot be read is an error,
+// and none is added.
+func (s *Session) Restrict(deny ...string) error {
+	rules, err := parseRules(s.gate.current.Load().eval.policy, s.dir, Deny, deny)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.strict = append(s.strict, rules...)
+	s.mu.Unlock()
+	s.root.shared.Lock()
+	s.root.version++
+	s.root.shared.Unlock()
+	return nil
+}
+
+func parseRules(p *Policy, dir string, effect Verdict, texts []string) ([]Rule, error) {
+	var rules []Rule
+	for _, text := range texts {
+		r, err := ParseRule(RuleRef{Effect: effect, Text: text, Layer: LayerSession}, p.home, dir)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
 }
 
 // Label puts labels on the session and on its parents: what a child has read
@@ -224,11 +388,11 @@ func (s *Session) Label(l Labels) {
 
 func (s *Session) state() State {
 	s.mu.Lock()
-	st := State{Mode: s.mode, Dir: s.dir, Labels: s.labels, Enforces: s.gate.opts.Enforces}
+	st := State{Mode: s.mode, Dir: s.dir, Labels: s.labels, Enforces: s.gate.opts.Enforces, Provenance: s.gate.opts.Provenance}
 	set := s.modeSet
 	s.mu.Unlock()
 	if !set {
-		st.Mode = s.gate.eval.Load().policy.DefaultMode()
+		st.Mode = s.gate.current.Load().eval.policy.DefaultMode()
 	}
 	if s.parent != nil {
 		p := s.parent.state()
@@ -242,6 +406,9 @@ func (s *Session) state() State {
 			st.Classifier = true
 		}
 	}
+	s.root.shared.Lock()
+	st.Destinations, st.Contents = s.root.destinations, s.root.contents
+	s.root.shared.Unlock()
 	return st
 }
 
@@ -252,23 +419,34 @@ type Classifier interface {
 	Classifies()
 }
 
-// evaluator returns the evaluator with the session's own rules.
-func (s *Session) evaluator() (*Evaluator, error) {
-	e := s.gate.eval.Load()
-	var rules []string
+// evaluator returns the evaluator with the session's own rules, and the
+// generation that it is made of.
+func (s *Session) evaluator() (*Evaluator, *generation) {
+	g := s.gate.current.Load()
+	s.root.shared.Lock()
+	key := cacheKey{g.eval, s.root.version}
+	allow := s.root.allow[:len(s.root.allow):len(s.root.allow)]
+	s.root.shared.Unlock()
+	s.mu.Lock()
+	if s.cacheOf == key && s.cache != nil {
+		defer s.mu.Unlock()
+		return s.cache, g
+	}
+	s.mu.Unlock()
+	var strict []Rule
 	for t := s; t != nil; t = t.parent {
 		t.mu.Lock()
-		rules = append(rules, t.allow...)
+		strict = append(strict, t.strict...)
 		t.mu.Unlock()
 	}
-	if len(rules) == 0 {
-		return e, nil
+	e := g.eval
+	if len(allow)+len(strict) > 0 {
+		e = e.with(e.policy.withRules(Allow, allow).withRules(Deny, strict))
 	}
-	p, err := e.policy.With(LayerSession, s.dir, Allow, rules...)
-	if err != nil {
-		return nil, err
-	}
-	return &Evaluator{policy: p, inspector: e.inspector}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache, s.cacheOf = e, key
+	return e, g
 }
 
 // maxRounds bounds how often a call is decided again because it changed while
@@ -277,72 +455,123 @@ const maxRounds = 3
 
 // Authorize decides the call and, where that asks, waits for the Approver. It
 // returns a Grant, or a [*RefusedError], or the context's error. After a wait
-// the call is inspected again, and what changed asks again.
+// the call is inspected again, and what changed asks again: the call, what it
+// reaches, the reasons, the settings, the mode. When an answer to another call
+// settles this one meanwhile, the Approver's context ends and the call is
+// decided again.
 func (s *Session) Authorize(ctx context.Context, call Call) (*Grant, error) {
-	start := time.Now()
-	var said *Answer
-	approved := ""
-	for round := 0; ; round++ {
+	run := round{start: time.Now()}
+	for asked := 0; ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		g, req, err := s.decide(ctx, call, approved)
-		if err != nil {
-			return nil, err
+		g, p := s.decide(ctx, call, &run)
+		if p == nil {
+			g, again, err := s.conclude(ctx, g, &run)
+			if again {
+				continue
+			}
+			return g, err
 		}
-		if req == nil {
-			return s.conclude(ctx, g, said, start)
-		}
-		if s.gate.opts.Approver == nil || round >= maxRounds {
+		if s.gate.opts.Approver == nil || asked >= maxRounds {
 			g.decision.Reasons = append(g.decision.Reasons, Reason{Code: CodeMode, Verdict: Ask, Text: "No person was there to answer."})
-			return s.conclude(ctx, g, said, start)
+			g, _, err := s.conclude(ctx, g, &run)
+			return g, err
 		}
-		answer, err := s.gate.opts.Approver.Approve(ctx, *req)
+		answer, settled, err := s.approve(ctx, p)
+		if settled {
+			continue
+		}
+		asked++
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			g.decision.Reasons = append(g.decision.Reasons, Reason{Code: CodeOpinion, Verdict: Ask, Text: "The person could not be asked: " + err.Error() + "."})
-			return s.conclude(ctx, g, said, start)
+			g, _, err := s.conclude(ctx, g, &run)
+			return g, err
 		}
-		if answer.Token != req.Token {
-			return nil, fmt.Errorf("permission: the answer is for another request")
-		}
-		said = &answer
-		if answer.Choice == No {
-			g.decision.Verdict = Deny
-			g.decision.Reasons = append([]Reason{{Code: CodeOpinion, Verdict: Deny, Text: "The user refused it."}}, g.decision.Reasons...)
-			return s.conclude(ctx, g, said, start)
-		}
-		if err := s.keep(ctx, answer, req.Suggestions); err != nil {
+		if err := s.answer(ctx, g, p, answer, &run); err != nil {
 			return nil, err
 		}
-		approved = req.Token
+		if g.decision.Verdict == Deny {
+			g, _, err := s.conclude(ctx, g, &run)
+			return g, err
+		}
 	}
+}
+
+// approve waits for the Approver; settled says that another answer made it
+// superfluous.
+func (s *Session) approve(ctx context.Context, p *pending) (a Answer, settled bool, err error) {
+	ctx, p.stop = context.WithCancel(ctx)
+	defer p.stop()
+	root := s.root
+	root.shared.Lock()
+	root.all[p] = true
+	root.shared.Unlock()
+	a, err = s.gate.opts.Approver.Approve(ctx, s.gate.shown(p.req))
+	root.shared.Lock()
+	defer root.shared.Unlock()
+	delete(root.all, p)
+	// What the person said counts where they said something.
+	if p.done && (err != nil || a.Token != p.req.Token) {
+		return Answer{}, true, nil
+	}
+	if err == nil && a.Token != p.req.Token {
+		err = errors.New("the answer is for another request")
+	}
+	return a, false, err
+}
+
+// round is what a call carries from one decision to the next.
+type round struct {
+	start    time.Time
+	approved string // what a person said yes to; see base
+	said     *Answer
+	kept     []string
 }
 
 // Check decides the call without asking. A nil Request is a final answer: a
 // Grant or a [*RefusedError]. Otherwise the Request waits for [Session.Resolve].
 func (s *Session) Check(ctx context.Context, call Call) (*Grant, *Request, error) {
-	g, req, err := s.decide(ctx, call, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	if req == nil {
-		g, err = s.conclude(ctx, g, nil, time.Now())
-		return g, nil, err
-	}
-	s.mu.Lock()
-	s.waiting[req.Token] = &pending{*req}
-	s.mu.Unlock()
-	return nil, req, nil
+	return s.check(ctx, call, &round{start: time.Now()})
 }
 
-// ErrStale is returned for an answer to a request that is not waiting.
+func (s *Session) check(ctx context.Context, call Call, run *round) (*Grant, *Request, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		g, p := s.decide(ctx, call, run)
+		if p == nil {
+			g, again, err := s.conclude(ctx, g, run)
+			if again {
+				continue
+			}
+			return g, nil, err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.waiting) >= maxWaiting {
+			return nil, nil, fmt.Errorf("permission: %d requests are waiting: answer them first", maxWaiting)
+		}
+		s.waiting[p.req.Token] = p
+		req := s.gate.shown(p.req)
+		return nil, &req, nil
+	}
+}
+
+// maxWaiting bounds the requests of Check that wait in one session.
+const maxWaiting = 1000
+
+// ErrStale is returned for an answer to a request that is not waiting: it was
+// answered before, or was never made.
 var ErrStale = errors.New("permission: no request is waiting for this answer")
 
-// Resolve takes a person's answer to a Request of Check. The call is inspected
-// and decided again: where it changed, a new Request is returned.
+// Resolve takes a person's answer to a Request of Check; the first answer
+// counts. The call is inspected and decided again: where it changed, a new
+// Request is returned.
 func (s *Session) Resolve(ctx context.Context, a Answer) (*Grant, *Request, error) {
 	s.mu.Lock()
 	p, ok := s.waiting[a.Token]
@@ -351,148 +580,315 @@ func (s *Session) Resolve(ctx context.Context, a Answer) (*Grant, *Request, erro
 	if !ok {
 		return nil, nil, ErrStale
 	}
-	if a.Choice == No {
-		g := &Grant{call: p.req.Call, ins: p.req.Inspection, decision: p.req.Decision}
-		g.decision.Verdict = Deny
-		g.decision.Reasons = append([]Reason{{Code: CodeOpinion, Verdict: Deny, Text: "The user refused it."}}, g.decision.Reasons...)
-		g, err := s.conclude(ctx, g, &a, time.Now())
+	run := round{start: time.Now()}
+	g := &Grant{call: p.req.Call, ins: p.req.Inspection, decision: p.req.Decision, state: p.st, opinions: p.ops, digest: digest(p.req.Call, p.req.Inspection)}
+	if err := s.answer(ctx, g, p, a, &run); err != nil {
+		return nil, nil, err
+	}
+	if g.decision.Verdict == Deny {
+		g, _, err := s.conclude(ctx, g, &run)
 		return g, nil, err
 	}
-	if err := s.keep(ctx, a, p.req.Suggestions); err != nil {
-		return nil, nil, err
-	}
-	g, req, err := s.decide(ctx, p.req.Call, a.Token)
-	if err != nil {
-		return nil, nil, err
-	}
-	if req != nil {
-		s.mu.Lock()
-		s.waiting[req.Token] = &pending{*req}
-		s.mu.Unlock()
-		return nil, req, nil
-	}
-	g, err = s.conclude(ctx, g, &a, time.Now())
-	return g, nil, err
+	return s.check(ctx, p.req.Call, &run)
 }
 
-// decide runs one round. approved is the token of the request that a person
-// said yes to; it counts only while everything it was made of is the same.
-func (s *Session) decide(ctx context.Context, call Call, approved string) (*Grant, *Request, error) {
+// Waiting returns the requests of Check that wait for an answer in this
+// session, without those that another answer has settled meanwhile: to these,
+// Check gives a final answer now.
+func (s *Session) Waiting() []Request {
+	s.mu.Lock()
+	var list []*pending
+	for _, p := range s.waiting {
+		list = append(list, p)
+	}
+	s.mu.Unlock()
+	var out []Request
+	for _, p := range list {
+		if !s.covered(p) {
+			out = append(out, s.gate.shown(p.req))
+		}
+	}
+	slices.SortFunc(out, func(a, b Request) int { return strings.Compare(a.Token, b.Token) })
+	return out
+}
+
+// covered says whether the rules of now settle a request.
+func (s *Session) covered(p *pending) bool {
+	e, _ := p.of.evaluator()
+	return e.Decide(p.of.state(), p.req.Call, p.req.Inspection, p.ops...).Verdict == Allow
+}
+
+// answer applies a person's answer: a refusal turns the decision of g, an
+// approval is remembered in run, and what is to be kept is kept.
+func (s *Session) answer(ctx context.Context, g *Grant, p *pending, a Answer, run *round) error {
+	run.said = &a
+	switch a.Choice {
+	case Once, ForSession, Always:
+	default:
+		g.decision.Verdict = Deny
+		g.decision.Reasons = append([]Reason{{Code: CodeOpinion, Verdict: Deny, Text: "The user refused it."}}, g.decision.Reasons...)
+		return nil
+	}
+	if err := s.keep(ctx, a, p, run); err != nil {
+		return err
+	}
+	run.approved = base(p.req.Token)
+	return nil
+}
+
+// base is the part of a token that says what it is for.
+func base(token string) string {
+	b, _, _ := strings.Cut(token, ".")
+	return b
+}
+
+// decide runs one round. What a person said yes to counts only while
+// everything that it was made of is the same.
+func (s *Session) decide(ctx context.Context, call Call, run *round) (*Grant, *pending) {
 	if call.Dir == "" {
 		call.Dir = s.dir
 	}
-	e, err := s.evaluator()
-	if err != nil {
-		return nil, nil, err
-	}
+	e, gen := s.evaluator()
 	st := s.state()
 	// An inspection that failed asks, and says why.
 	ins, _ := e.Inspect(ctx, st, call)
-	dig, err := digest(call, ins)
-	if err != nil {
-		return nil, nil, fmt.Errorf("permission: the call cannot be recorded: %w", err)
+	g := &Grant{call: call, ins: ins, digest: digest(call, ins), gen: gen, eval: e, state: st}
+	g.opinions = s.advise(ctx, e, st, call, ins)
+	g.decision = e.Decide(st, call, ins, g.opinions...)
+	if g.decision.Verdict != Ask {
+		return g, nil
 	}
-	g := &Grant{call: call, ins: ins, digest: dig}
+	h := sha256.New()
+	fmt.Fprintf(h, "clearance/request/v1 %s %d %s %s %d", g.digest, gen.n, s.id, st.Mode, g.decision.Asked)
+	for _, r := range g.decision.Reasons {
+		fmt.Fprintf(h, "\x00%s\x00%d\x00%s", r.Code, r.Action, r.Text)
+	}
+	what := hex.EncodeToString(h.Sum(nil))
+	if run.approved == what {
+		all := append(slices.Clip(g.opinions), Opinion{From: FromPerson, Verdict: Allow})
+		if d := e.Decide(st, call, ins, all...); d.Verdict != Ask {
+			s.sends(e, g, run)
+			g.decision, g.opinions = d, all
+			return g, nil
+		}
+	}
+	p := &pending{st: st, ops: g.opinions, of: s}
+	p.req = Request{Token: what + "." + token(), Call: call, Inspection: ins, Decision: g.decision, Suggestions: e.suggest(st, call, ins, g.opinions)}
+	return g, p
+}
+
+// advise asks the advisers. Classifiers are asked in auto mode, and only about
+// what is left to ask.
+func (s *Session) advise(ctx context.Context, e *Evaluator, st State, call Call, ins Inspection) []Opinion {
 	var opinions []Opinion
 	for _, a := range s.gate.opts.Advisers {
+		if _, ok := a.(Classifier); ok {
+			continue
+		}
 		o, err := a.Advise(ctx, st, call, ins)
 		if err != nil {
-			if _, ok := a.(Classifier); ok {
-				continue
-			}
 			o = Opinion{From: o.From, Verdict: Ask, Reason: "failed: " + err.Error()}
 		}
 		opinions = append(opinions, o)
 	}
-	g.decision = e.Decide(st, call, ins, opinions...)
-	if g.decision.Verdict != Ask {
-		return g, nil, nil
+	if e.policy.effective(st) != ModeAuto {
+		return opinions
 	}
-	req := &Request{Call: call, Inspection: ins, Decision: g.decision}
-	req.Token = dig + "." + st.Mode.String()
-	if approved == req.Token {
-		g.decision = e.Decide(st, call, ins, append(opinions, Opinion{From: FromPerson, Verdict: Allow})...)
-		if g.decision.Verdict != Ask {
-			return g, nil, nil
+	for _, a := range s.gate.opts.Advisers {
+		if _, ok := a.(Classifier); !ok {
+			continue
+		}
+		d := e.Decide(st, call, ins, opinions...)
+		if d.Verdict != Ask || d.Asked&ByClassifier == 0 {
+			break
+		}
+		// A classifier that fails has no opinion: a person is asked.
+		if o, err := a.Advise(ctx, st, call, ins); err == nil {
+			o.From = FromClassifier
+			opinions = append(opinions, o)
 		}
 	}
-	req.Suggestions = e.Suggest(st, call, ins)
-	return g, req, nil
+	return opinions
 }
 
-// keep adds the rules that an answer wants kept.
-func (s *Session) keep(ctx context.Context, a Answer, suggested []string) error {
+// sends notes the destinations that an approved call may send to: a host is
+// answered once for the session, everything else for a session answer.
+func (s *Session) sends(e *Evaluator, g *Grant, run *round) {
+	d := decider{p: e.policy, st: g.state, call: &g.call, ins: &g.ins}
+	d.confine()
+	var to []string
+	for _, r := range g.decision.Reasons {
+		if r.Code != CodeSend || r.Action == 0 {
+			continue
+		}
+		if name := d.destination(r.Action - 1); strings.HasPrefix(name, toHost) && name != toHost || run.said.Choice != Once && name != toHost {
+			to = append(to, name)
+		}
+	}
+	if to == nil {
+		return
+	}
+	s.root.shared.Lock()
+	defer s.root.shared.Unlock()
+	next := maps.Clone(s.root.destinations)
+	if next == nil {
+		next = map[string]bool{}
+	}
+	for _, name := range to {
+		next[name] = true
+	}
+	s.root.destinations = next
+}
+
+// keep adds the rules that an answer wants kept, and wakes the requests that
+// they settle.
+func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) error {
 	if a.Choice != ForSession && a.Choice != Always {
 		return nil
 	}
-	rules := a.Rules
-	if rules == nil {
-		rules = suggested
+	texts := a.Rules
+	if texts == nil {
+		texts = s.gate.shown(p.req).Suggestions
 	}
-	known := "\n" + strings.Join(suggested, "\n") + "\n"
-	for _, r := range rules {
-		if !strings.Contains(known, "\n"+r+"\n") {
+	for _, r := range texts {
+		if !slices.Contains(p.req.Suggestions, r) {
 			return fmt.Errorf("permission: %q was not among the suggested rules", r)
 		}
 	}
-	if len(rules) == 0 {
+	if len(texts) == 0 {
 		return nil
+	}
+	rules, err := parseRules(s.gate.current.Load().eval.policy, s.dir, Allow, texts)
+	if err != nil {
+		return err
 	}
 	if a.Choice == Always && s.gate.opts.Remember != nil {
 		layer := a.Layer
 		if layer == LayerUnknown {
 			layer = LayerLocal
 		}
-		if err := s.gate.opts.Remember.Remember(ctx, layer, rules); err != nil {
+		if err := s.gate.opts.Remember.Remember(ctx, layer, texts); err != nil {
 			return fmt.Errorf("permission: the approval was not saved: %w", err)
 		}
+	} else {
+		// For the session it is given to what the commands run today.
+		var bound map[string]bool
+		for i := range p.req.Inspection.Actions {
+			if d := p.req.Inspection.Actions[i].Command.Digest; d != "" {
+				if bound == nil {
+					bound = map[string]bool{}
+				}
+				bound[d] = true
+			}
+		}
+		for i := range rules {
+			rules[i].bound = bound
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.allow = append(s.allow, rules...)
+	run.kept = texts
+	root := s.root
+	root.shared.Lock()
+	root.allow = append(root.allow[:len(root.allow):len(root.allow)], rules...)
+	root.version++
+	var others []*pending
+	for o := range root.all {
+		if o != p {
+			others = append(others, o)
+		}
+	}
+	root.shared.Unlock()
+	for _, o := range others {
+		if s.covered(o) {
+			root.shared.Lock()
+			o.done = true
+			root.shared.Unlock()
+			o.stop()
+		}
+	}
 	return nil
 }
 
-// conclude records the decision and turns it into a grant or a refusal.
-func (s *Session) conclude(ctx context.Context, g *Grant, said *Answer, start time.Time) (*Grant, error) {
+// conclude records the decision and turns it into a grant or a refusal. again
+// says that the settings, the mode or the labels changed under an Allow, which
+// is then not given.
+func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant, again bool, err error) {
+	if g.decision.Verdict == Allow {
+		if now := s.state(); s.gate.current.Load() != g.gen || now.Mode != g.state.Mode || now.Labels != g.state.Labels {
+			return nil, true, nil
+		}
+	}
+	if broken := s.gate.unrecorded.Load(); broken != nil {
+		return nil, false, *broken
+	}
 	if s.gate.opts.Audit != nil {
 		rec := Record{
-			Time: start.UTC(), Session: s.id, Tool: g.call.Tool, Input: g.call.Input, Dir: g.call.Dir, Mode: s.Mode(),
-			Inspection: g.ins, Decision: g.decision, Digest: g.digest, Duration: time.Since(start),
+			Event: EventDecision, Time: run.start.UTC(), Session: s.id, Parent: s.parentID(), Tool: g.call.Tool, Dir: g.call.Dir, State: g.state,
+			Opinions: g.opinions, Digest: g.digest, Duration: time.Since(run.start), Kept: run.kept,
 		}
-		if said != nil {
-			rec.Answer = said.Choice.String()
+		shown := s.gate.shown(Request{Call: g.call, Inspection: g.ins, Decision: g.decision})
+		rec.Input, rec.Inspection, rec.Decision = shown.Call.Input, shown.Inspection, shown.Decision
+		rec.Redacted = shown.Redacted
+		if run.said != nil {
+			rec.Answer, rec.Feedback = run.said.Choice.String(), s.gate.redactText(run.said.Feedback)
 		}
-		if redact := s.gate.opts.Redact; redact != nil {
-			rec.Input = redact(rec.Input)
-			if !json.Valid(rec.Input) {
-				rec.Input = json.RawMessage(`"[redacted]"`)
-			}
-		}
-		if err := s.gate.opts.Audit.Record(ctx, rec); err != nil {
-			return nil, fmt.Errorf("permission: the decision could not be recorded, so nothing runs: %w", err)
+		if err := s.gate.record(ctx, rec); err != nil {
+			return nil, false, err
 		}
 	}
 	if g.decision.Verdict != Allow {
 		e := &RefusedError{Call: g.call, Decision: g.decision}
-		if said != nil {
-			e.Feedback = said.Feedback
+		if run.said != nil {
+			e.Feedback = run.said.Feedback
 		}
-		return nil, e
+		return nil, false, e
 	}
 	s.Label(g.ins.Brings)
-	return g, nil
+	s.ran(g)
+	return g, false, nil
+}
+
+// ran notes the content of the workspace programs that a granted call runs.
+func (s *Session) ran(g *Grant) {
+	var next map[string]string
+	s.root.shared.Lock()
+	defer s.root.shared.Unlock()
+	for i := range g.ins.Actions {
+		c := &g.ins.Actions[i].Command
+		if c.Digest == "" || s.root.contents[contentKey(c)] == c.Digest {
+			continue
+		}
+		if next == nil {
+			if next = maps.Clone(s.root.contents); next == nil {
+				next = map[string]string{}
+			}
+		}
+		next[contentKey(c)] = c.Digest
+	}
+	if next != nil {
+		s.root.contents = next
+	}
+}
+
+// Outcome records what came of a granted call, in a few words. labels are what
+// its result puts on the session, beyond what the inspection foretold.
+func (s *Session) Outcome(ctx context.Context, g *Grant, text string, labels Labels) error {
+	s.Label(labels)
+	return s.gate.record(ctx, Record{Event: EventOutcome, Time: time.Now().UTC(), Session: s.id, Parent: s.parentID(),
+		Tool: g.Call().Tool, Digest: g.Digest(), Text: s.gate.redactText(text)})
 }
 
 // Offers says whether the model should be shown the tool: false where a deny
 // rule refuses every call of it.
 func (s *Session) Offers(tool string) bool {
-	e := s.gate.eval.Load()
+	e, _ := s.evaluator()
 	fam := family(tool)
-	for i := range e.policy.deny {
-		if r := &e.policy.deny[i]; r.bare() && r.matchTool(tool, fam) {
-			return false
-		}
+	offered := true
+	for _, t := range e.policy.strict {
+		t.eachTool(tool, fam, func(i int32) {
+			if r := &t.rules[i]; r.ref.Effect == Deny && r.kind == ruleBare && r.matchTool(tool, fam) {
+				offered = false
+			}
+		})
 	}
-	return true
+	return offered
 }

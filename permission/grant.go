@@ -9,11 +9,18 @@ type Grant struct {
 	ins      Inspection
 	decision Decision
 	digest   string
+	gen      *generation
+	eval     *Evaluator
+	state    State
+	opinions []Opinion
 }
 
 // Permits says whether the grant covers an action of the kind on the resolved
 // absolute path. It is what a file guard asks before it touches a file outside
-// its ordinary reach. Reading permits listing; writing permits reading back.
+// its ordinary reach, and a tool that walks a tree before it shows a name:
+// below an approved tree nothing is permitted that a deny or ask rule names.
+// Reading permits listing; writing permits reading back. It says nothing of
+// what class of file the path is.
 func (g *Grant) Permits(kind Kind, real string) bool {
 	if g == nil || g.decision.Verdict != Allow || real == "" {
 		return false
@@ -36,16 +43,40 @@ func (g *Grant) Permits(kind Kind, real string) bool {
 				return true
 			}
 		case Tree:
-			if _, ok := below(p, real); ok {
+			if _, ok := below(p, real); ok && !g.hidden(kind, real, p) {
 				return true
 			}
 		case Within:
-			if rel, ok := below(p, real); ok && rel != "" {
+			if rel, ok := below(p, real); ok && rel != "" && !g.hidden(kind, real, p) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// hidden says whether a deny or ask rule names a path below the root of an
+// approved tree. The rule for the root itself was decided.
+func (g *Grant) hidden(kind Kind, real, root string) bool {
+	if real == root {
+		return false
+	}
+	if g.eval == nil {
+		return true
+	}
+	d := lookout{g.eval.policy, g.state.Dir, g.call.Dir}.decider()
+	families := []string{"Read"}
+	if kind == Write || kind == Delete {
+		families = append(families, "Edit")
+	}
+	for _, t := range d.p.strict {
+		for _, i := range t.broken {
+			if t.rules[i].family == "Read" || t.rules[i].tool == "*" {
+				return true
+			}
+		}
+	}
+	return d.denies(real, families...) != nil
 }
 
 // Confined says whether the call must run inside the sandbox. It is true for

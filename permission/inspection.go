@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 )
 
 // Call is a tool call of a model.
@@ -129,7 +130,11 @@ type Command struct {
 	// only the exact text may be saved.
 	Prefix string `json:"prefix,omitempty"`
 	// Runner says that it runs whatever the workspace defines.
-	Runner bool   `json:"runner,omitempty"`
+	Runner bool `json:"runner,omitempty"`
+	// Digest identifies the content that the command would run: the script, or
+	// the files that define a runner's targets. Empty where nothing was read.
+	// An approval for once or for a session is for this content.
+	Digest string `json:"digest,omitempty"`
 	Dir    string `json:"dir,omitempty"`
 }
 
@@ -174,17 +179,12 @@ type Inspector interface {
 	Inspect(ctx context.Context, call Call, rules Lookout) (Inspection, error)
 }
 
-// digest binds a call and its inspection, resolved paths included.
-func digest(call Call, ins Inspection) (string, error) {
+// digest binds a call and its inspection, resolved paths included. It is made
+// over Go syntax and not over JSON, which writes every byte that is not valid
+// UTF-8 alike.
+func digest(call Call, ins Inspection) string {
 	call.ID = ""
-	b, err := json.Marshal(struct {
-		V          int
-		Call       Call
-		Inspection Inspection
-	}{1, call, ins})
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+	h := sha256.New()
+	fmt.Fprintf(h, "clearance/call/v1 %#v %#v", call, ins)
+	return hex.EncodeToString(h.Sum(nil))
 }

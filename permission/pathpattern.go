@@ -94,7 +94,7 @@ func compilePathPattern(pattern string, wide bool) (pathPattern, error) {
 		return pathPattern{}, err
 	}
 	if wide && p.anchored {
-		if i := strings.IndexAny(pattern, "*?[\\"); i > 0 && pattern[i-1] != '/' && strings.HasPrefix(pattern[i:], "**/") {
+		if i := strings.IndexAny(pattern, "*?[\\"); i > 0 && pattern[i-1] != '/' && strings.HasPrefix(pattern[i:], "**") && strings.HasPrefix(strings.TrimLeft(pattern[i:], "*"), "/") {
 			p.prefix = pattern[:i]
 			if p.rest, err = compileSegments(pattern[i:]); err != nil {
 				return pathPattern{}, err
@@ -284,7 +284,7 @@ func classRune(s string) (rune, int, bool) {
 }
 
 func (c *runeClass) matches(r rune) bool {
-	if r == '/' {
+	if r == '/' || r == 0 {
 		return false
 	}
 	in := false
@@ -338,7 +338,7 @@ func (s *patternSegment) matches(name string) bool {
 func matchSegments(segs []patternSegment, path string) bool {
 	si, pi := 0, 0
 	anyS, anyP := -1, 0
-	done := path == ""
+	done := false // an empty path is one empty name
 	for {
 		if si < len(segs) && segs[si].any {
 			if si == len(segs)-1 {

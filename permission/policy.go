@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,6 +17,7 @@ const (
 	MaxLayerBytes = 8 << 20
 	MaxRules      = 100_000
 	maxJSONDepth  = 64
+	maxErrors     = 100 // rules that one error names
 )
 
 // Source is one settings layer as bytes.
@@ -35,14 +37,17 @@ type Source struct {
 // Policy is the rules and switches of all layers. It is immutable and safe for
 // concurrent use. The zero Policy has no rules.
 type Policy struct {
-	deny, ask, allow []Rule
-	directories      []string
-	mode             Mode
-	modeSet          bool
-	locks            locks
-	home             string
-	sources          []Source
-	inert            []RuleRef
+	// strict holds deny and ask rules, allow the others; later tables are what
+	// With added. Their rules all apply together.
+	strict, allow []*ruleTable
+	directories   []string
+	mode          Mode
+	modeSet       bool
+	locks         locks
+	home          string
+	sources       []Source
+	inert         []RuleRef
+	unread        []*RuleError // allow rules that allow nothing
 }
 
 type locks struct {
@@ -53,6 +58,7 @@ type locks struct {
 	blockReadsOutside    bool
 	blockWritesOutside   bool
 	sandbox              SandboxSettings
+	excluded             []commandPattern
 }
 
 // SandboxSettings are the documented sandbox switches that decisions use.
@@ -116,13 +122,14 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	p.locks.sandbox.AutoAllowBash = true
 	p.locks.sandbox.AllowUnsandboxed = true
 	var errs []error
+	var deny, ask, allow []Rule
 	type parsed struct {
 		src  Source
 		file settingsFile
 		at   map[string][]position
 	}
 	var files []parsed
-	managedOnly := false
+	managedOnly, lockUnknown := false, false
 	rules := 0
 	for _, src := range layers {
 		if len(bytes.TrimSpace(src.Data)) == 0 {
@@ -133,13 +140,10 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		f.at = at
 		if err != nil {
 			errs = append(errs, err)
-			p.ask = append(p.ask, Rule{
-				ref:    RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)},
-				tool:   "*",
-				broken: true,
-			})
+			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)}))
 			if src.Layer == LayerManaged {
-				managedOnly = true
+				// It may hold the lock; what others deny stays in force.
+				lockUnknown = true
 			}
 			continue
 		}
@@ -147,7 +151,8 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		if rules > MaxRules {
 			err := &SettingsError{File: src.Name, Problem: fmt.Sprintf("more than %d rules in all layers", MaxRules)}
 			errs = append(errs, err)
-			p.ask = append(p.ask, Rule{ref: RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: 1}, tool: "*", broken: true})
+			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: 1}))
+			lockUnknown = lockUnknown || src.Layer == LayerManaged
 			continue
 		}
 		if src.Layer == LayerManaged && f.file.AllowManagedRulesOnly != nil && *f.file.AllowManagedRulesOnly {
@@ -155,7 +160,8 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		}
 		files = append(files, f)
 	}
-	p.locks.managedRulesOnly = managedOnly
+	p.locks.managedRulesOnly = managedOnly || lockUnknown
+	more := 0
 	for _, f := range files {
 		perm := &f.file.Permissions
 		loosens := !f.src.TightenOnly
@@ -164,10 +170,10 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			for i, text := range texts {
 				ref := RuleRef{Effect: effect, Text: text, Layer: f.src.Layer, File: f.src.Name}
 				col := 0
-				if ps := f.at["permissions."+key]; i < len(ps) {
+				if ps := f.at["permissions\x00"+key]; i < len(ps) {
 					ref.Line, col = ps[i].line, ps[i].column
 				}
-				if skip || effect == Allow && !loosens {
+				if skip || effect == Allow && (!loosens || p.locks.managedRulesOnly && f.src.Layer != LayerManaged) {
 					p.inert = append(p.inert, ref)
 					continue
 				}
@@ -176,17 +182,24 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 					var re *RuleError
 					if errors.As(err, &re) {
 						re.Column = col
+						if effect == Allow && len(p.unread) < maxLints {
+							p.unread = append(p.unread, re)
+						}
 					}
-					errs = append(errs, err)
+					if len(errs) < maxErrors {
+						errs = append(errs, err)
+					} else {
+						more++
+					}
 				}
 				switch effect {
 				case Deny:
-					p.deny = append(p.deny, r)
+					deny = append(deny, r)
 				case Ask:
-					p.ask = append(p.ask, r)
+					ask = append(ask, r)
 				case Allow:
 					if r.kind != ruleInert {
-						p.allow = append(p.allow, r)
+						allow = append(allow, r)
 					}
 				}
 			}
@@ -225,6 +238,9 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			}
 			if loosens {
 				p.locks.sandbox.ExcludedCommands = append(p.locks.sandbox.ExcludedCommands, s.ExcludedCommands...)
+				for _, text := range s.ExcludedCommands {
+					p.locks.excluded = append(p.locks.excluded, compileCommandPattern(text))
+				}
 			}
 		}
 		if !loosens {
@@ -234,7 +250,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		if perm.DefaultMode != nil {
 			m, err := ParseMode(*perm.DefaultMode)
 			line := 0
-			if ps := f.at["permissions.defaultMode"]; len(ps) > 0 {
+			if ps := f.at["permissions\x00defaultMode"]; len(ps) > 0 {
 				line = ps[0].line
 			}
 			switch {
@@ -247,7 +263,26 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			}
 		}
 	}
+	if more > 0 {
+		errs = append(errs, fmt.Errorf("permission: %d more rules cannot be read as written", more))
+	}
+	p.add(append(deny, ask...), allow)
 	return p, errors.Join(errs...)
+}
+
+// unreadable is the rule that stands for a layer whose rules are not known.
+func unreadable(ref RuleRef) Rule {
+	return Rule{ref: ref, shared: &ref, tool: "*", toolParts: []string{"", ""}, broken: true}
+}
+
+// add puts further tables of rules into the policy.
+func (p *Policy) add(strict, allow []Rule) {
+	if t := newRuleTable(strict); t != nil {
+		p.strict = append(p.strict[:len(p.strict):len(p.strict)], t)
+	}
+	if t := newRuleTable(allow); t != nil {
+		p.allow = append(p.allow[:len(p.allow):len(p.allow)], t)
+	}
 }
 
 type position struct{ line, column int }
@@ -281,6 +316,23 @@ func readSettings(src Source, into *settingsFile) (map[string][]position, *Setti
 	return w.at, nil
 }
 
+// settingsKeys are the keys that decisions use, by their object, from the
+// folded name to the name.
+var settingsKeys = map[string]map[string]string{
+	"": foldedKeys("permissions", "allowManagedPermissionRulesOnly", "disableAutoMode", "sandbox"),
+	"permissions": foldedKeys("allow", "ask", "deny", "additionalDirectories", "defaultMode", "disableBypassPermissionsMode", "disableAutoMode",
+		"denyInsteadOfPrompting", "blockReadsOutsideWorkingDirectories", "blockWritesOutsideWorkingDirectories"),
+	"sandbox": foldedKeys("enabled", "autoAllowBashIfSandboxed", "excludedCommands", "allowUnsandboxedCommands", "failIfUnavailable"),
+}
+
+func foldedKeys(names ...string) map[string]string {
+	m := map[string]string{}
+	for _, n := range names {
+		m[foldPath(n)] = n
+	}
+	return m
+}
+
 type settingsWalker struct {
 	src Source
 	dec *json.Decoder
@@ -312,9 +364,16 @@ func (w *settingsWalker) value(key string, depth int) *SettingsError {
 	if depth > maxJSONDepth {
 		return w.fail(fmt.Sprintf("nested deeper than %d", maxJSONDepth))
 	}
+	start := int(w.dec.InputOffset())
+	for start < len(w.src.Data) && strings.IndexByte(" \t\r\n,:", w.src.Data[start]) >= 0 {
+		start++
+	}
 	tok, err := w.dec.Token()
 	if err != nil {
 		return w.fail(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if depth == 0 && tok != json.Delim('{') {
+		return w.fail("the settings are not a JSON object")
 	}
 	switch t := tok.(type) {
 	case json.Delim:
@@ -327,13 +386,19 @@ func (w *settingsWalker) value(key string, depth int) *SettingsError {
 					return w.fail(err.Error())
 				}
 				name, _ := k.(string)
-				if seen[name] {
+				// encoding/json takes keys without regard to case, so two that
+				// differ in nothing else would be one.
+				folded := foldPath(name)
+				if seen[folded] {
 					return w.fail(fmt.Sprintf("the key %q stands twice", name))
 				}
-				seen[name] = true
+				seen[folded] = true
+				if want := settingsKeys[key][folded]; want != "" && want != name {
+					return w.fail(fmt.Sprintf("the key %q is not known: write %q", name, want))
+				}
 				sub := name
 				if key != "" {
-					sub = key + "." + name
+					sub = key + "\x00" + name
 				}
 				if err := w.value(sub, depth+1); err != nil {
 					return err
@@ -350,7 +415,7 @@ func (w *settingsWalker) value(key string, depth int) *SettingsError {
 			return w.fail(err.Error())
 		}
 	case string:
-		w.at[key] = append(w.at[key], w.here(max(int(w.dec.InputOffset())-1, 0)))
+		w.at[key] = append(w.at[key], w.here(start))
 	}
 	return nil
 }
@@ -377,12 +442,29 @@ func (p *Policy) DefaultMode() Mode {
 // Rules returns every rule that is in force, deny first.
 func (p *Policy) Rules() []RuleRef {
 	var out []RuleRef
-	for _, list := range [][]Rule{p.deny, p.ask, p.allow} {
-		for i := range list {
-			out = append(out, list[i].ref)
+	for _, effect := range []Verdict{Deny, Ask, Allow} {
+		for r := range p.each() {
+			if r.ref.Effect == effect {
+				out = append(out, r.ref)
+			}
 		}
 	}
 	return out
+}
+
+// each yields every rule in force.
+func (p *Policy) each() iter.Seq[*Rule] {
+	return func(yield func(*Rule) bool) {
+		for _, tables := range [][]*ruleTable{p.strict, p.allow} {
+			for _, t := range tables {
+				for i := range t.rules {
+					if !yield(&t.rules[i]) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // Inert returns the rules that are held back: allow rules of files that may
@@ -390,28 +472,35 @@ func (p *Policy) Rules() []RuleRef {
 func (p *Policy) Inert() []RuleRef { return append([]RuleRef(nil), p.inert...) }
 
 // Sandbox returns the sandbox switches.
-func (p *Policy) Sandbox() SandboxSettings { return p.locks.sandbox }
+func (p *Policy) Sandbox() SandboxSettings {
+	s := p.locks.sandbox
+	s.ExcludedCommands = append([]string(nil), s.ExcludedCommands...)
+	return s
+}
 
 // With returns a copy of the policy with further rules of one layer, for what
 // a person approved for a session. Rules that cannot be read are an error and
-// are not added.
+// are not added. Where the settings take rules from managed files only, allow
+// rules add nothing.
 func (p *Policy) With(layer Layer, base string, effect Verdict, texts ...string) (*Policy, error) {
-	q := *p
+	var rules []Rule
 	for _, text := range texts {
 		r, err := ParseRule(RuleRef{Effect: effect, Text: text, Layer: layer}, p.home, base)
 		if err != nil {
 			return nil, err
 		}
-		switch effect {
-		case Deny:
-			q.deny = append(q.deny[:len(q.deny):len(q.deny)], r)
-		case Ask:
-			q.ask = append(q.ask[:len(q.ask):len(q.ask)], r)
-		case Allow:
-			if !p.locks.managedRulesOnly {
-				q.allow = append(q.allow[:len(q.allow):len(q.allow)], r)
-			}
-		}
+		rules = append(rules, r)
 	}
-	return &q, nil
+	return p.withRules(effect, rules), nil
+}
+
+func (p *Policy) withRules(effect Verdict, rules []Rule) *Policy {
+	q := *p
+	switch {
+	case effect != Allow:
+		q.add(rules, nil)
+	case !p.locks.managedRulesOnly:
+		q.add(nil, rules)
+	}
+	return &q
 }

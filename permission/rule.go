@@ -92,7 +92,20 @@ type Rule struct {
 	host    hostPattern
 	param   string
 	value   commandPattern
-	broken  bool
+	// broken says that a deny or ask rule cannot be read: it may mean any
+	// call of its tool and any action that its family speaks of.
+	broken bool
+	// alsoPath says that a parameter rule of a file tool may as well be a path
+	// that holds a colon: it is both.
+	alsoPath bool
+	// toolParts is the tool name around its stars, nil without a star.
+	toolParts []string
+	// bound, when not nil, are the content digests that an approval of a
+	// workspace script was given to.
+	bound map[string]bool
+	// shared is the ref that Reasons point to, and allowed their text.
+	shared  *RuleRef
+	allowed string
 }
 
 type ruleKind uint8
@@ -145,6 +158,19 @@ var bashParams = map[string]bool{"description": true, "timeout": true, "run_in_b
 // rule allows nothing, a deny or ask rule is honoured as meant or, where that
 // is not clear, asks for every call of its tool.
 func ParseRule(ref RuleRef, home, base string) (Rule, error) {
+	r, err := parseRule(ref, home, base)
+	shared := r.ref
+	r.shared = &shared
+	if ref.Effect == Allow {
+		r.allowed = "Settled by the " + ref.String() + "."
+	}
+	if strings.Contains(r.tool, "*") {
+		r.toolParts = strings.Split(r.tool, "*")
+	}
+	return r, err
+}
+
+func parseRule(ref RuleRef, home, base string) (Rule, error) {
 	r := Rule{ref: ref}
 	fail := func(inert bool, problem, fix string) (Rule, error) {
 		if ref.Effect != Allow && !inert {
@@ -170,6 +196,7 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 		r.tool = "*"
 		return fail(false, problem, "write Tool or Tool(specifier), for instance Bash(npm test *)")
 	}
+	r.family = family(r.tool)
 	if open >= 0 {
 		if !strings.HasSuffix(text, ")") {
 			return fail(false, "the closing parenthesis is missing", "end the rule with \")\"")
@@ -185,7 +212,6 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 		return fail(true, "an allow rule may have a wildcard in the tool name only after mcp__server__",
 			"name the tool, or write mcp__server__*")
 	}
-	r.family = family(r.tool)
 	if r.has && r.spec == "*" {
 		// Tool(*) is Tool.
 		r.has = false
@@ -207,7 +233,7 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 		case "Bash", "PowerShell", "Read", "Edit":
 			meant := ref
 			meant.Text = r.tool + "(" + value + ")"
-			m, err := ParseRule(meant, home, base)
+			m, err := parseRule(meant, home, base)
 			m.ref = ref
 			if err == nil {
 				err = &RuleError{Rule: ref, Inert: true, Problem: "the content field " + name + " cannot be matched by name; honoured as " + meant.Text, Fix: "write " + meant.Text}
@@ -224,8 +250,32 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 		if isParam && ref.Effect == Allow && bashParams[name] && value != "*" {
 			return fail(true, "allow rules cannot name an input field", "allow the command itself, for instance Bash(npm run dev)")
 		}
+		spec, suffix := strings.TrimSpace(r.spec), ""
+		if spec == ":*" {
+			return fail(false, "a pattern of nothing but \":*\" matches no command", "write "+r.tool+" for every command")
+		}
+		if strings.ContainsRune(spec, 0) {
+			return fail(false, "the pattern holds a NUL byte, which no command holds", "")
+		}
+		if spec != r.spec {
+			suffix = "blanks around the pattern belong to no command"
+			if ref.Effect == Allow {
+				return fail(true, suffix, "write "+r.tool+"("+spec+")")
+			}
+			// A deny or ask rule is meant without them.
+			if spec == "*" {
+				r.kind = ruleBare
+				return fail(true, suffix, "write "+r.tool)
+			}
+		}
 		r.kind = ruleCommand
-		r.command = compileCommandPattern(r.spec)
+		r.command = compileCommandPattern(spec)
+		if r.family == "PowerShell" {
+			r.command = compileCommandPattern(strings.ToLower(spec))
+		}
+		if suffix != "" {
+			return fail(true, suffix, "write "+r.tool+"("+spec+")")
+		}
 		return r, nil
 	case "Read", "Edit":
 		var inert *RuleError
@@ -237,8 +287,16 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 				return r, inert
 			}
 		}
-		if isParam && ref.Effect != Allow && !strings.ContainsAny(name, "/.") && !strings.Contains(value, "/") {
-			return r.asParam(name, value), nil
+		if isDrive(r.spec) {
+			return fail(false, "a Windows path is written with slashes from the root", fmt.Sprintf("write %s(//%s%s)", r.family, strings.ToLower(r.spec[:1]), strings.ReplaceAll(r.spec[2:], "\\", "/")))
+		}
+		if isParam && ref.Effect != Allow && !strings.Contains(value, "/") {
+			// An input field, or a file name with a colon: both are meant.
+			r = r.asParam(name, value)
+			if p, err := compilePathRule(r.spec, home, base, ref.Effect); err == nil {
+				r.path, r.alsoPath = p, true
+			}
+			return r, nil
 		}
 		p, err := compilePathRule(r.spec, home, base, ref.Effect)
 		r.path = p
@@ -305,6 +363,11 @@ func cutParam(spec string) (name, value string, ok bool) {
 	return name, value, true
 }
 
+// isDrive says whether a path starts with a drive letter.
+func isDrive(s string) bool {
+	return len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/') && ('a' <= s[0]|0x20 && s[0]|0x20 <= 'z')
+}
+
 func checkToolName(s string) string {
 	if s == "" {
 		return "the tool name is missing"
@@ -353,24 +416,31 @@ const (
 	matchYes
 )
 
-// matchTool says whether the rule's tool name covers the tool.
+// matchTool says whether the rule's tool name covers the tool. fam is the rule
+// family that the inspector names. Deny and ask rules take every wider reading.
 func (r *Rule) matchTool(tool, fam string) bool {
+	strict := r.ref.Effect != Allow
 	switch {
 	case r.tool == tool:
 		return true
-	case strings.Contains(r.tool, "*"):
-		return globMatch(strings.Split(r.tool, "*"), tool)
+	case r.toolParts != nil:
+		return globMatch(r.toolParts, tool)
 	case strings.HasPrefix(r.tool, "mcp__"):
-		// mcp__server is mcp__server__*. A server name may itself hold "__",
-		// so the prefix test is also what a whole-server rule means.
+		// mcp__server is mcp__server__*. A server name may itself hold "__":
+		// a deny rule for mcp__a__b then means the server "a__b" as well.
 		rest := r.tool[len("mcp__"):]
-		return !strings.Contains(rest, "__") && strings.HasPrefix(tool, r.tool+"__")
+		return (strict || !strings.Contains(rest, "__")) && len(tool) > len(r.tool)+2 && strings.HasPrefix(tool, r.tool) && strings.HasPrefix(tool[len(r.tool):], "__")
+	case r.tool == "" || r.tool != r.family:
+		return false
 	}
 	// A rule for a family's name covers the tools of the family.
-	return r.tool == r.family && r.family == fam && toolFamily[tool] == fam && fam != ""
+	if strict {
+		return fam == r.family || toolFamily[tool] == r.family
+	}
+	return r.family == fam && toolFamily[tool] == fam
 }
 
-// matchCall matches what a rule says about the call as such.
+// matchCall matches what a deny or ask rule says about the call as such.
 func (r *Rule) matchCall(call *Call, ins *Inspection) match {
 	if !r.matchTool(call.Tool, ins.Family) {
 		return matchNo
@@ -383,6 +453,10 @@ func (r *Rule) matchCall(call *Call, ins *Inspection) match {
 		return matchYes
 	case ruleParam:
 		if v, ok := ins.Params[r.param]; ok && globMatch(r.value.parts, v) {
+			return matchYes
+		}
+		// Whatever value the field has that the inspector takes for true.
+		if r.param == "dangerouslyDisableSandbox" && ins.Unconfined && globMatch(r.value.parts, "true") {
 			return matchYes
 		}
 	case ruleName:

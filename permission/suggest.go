@@ -1,6 +1,11 @@
 package permission
 
-import "strings"
+import (
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+)
 
 // maxSuggestions bounds how many rules one answer may add.
 const maxSuggestions = 5
@@ -9,6 +14,10 @@ const maxSuggestions = 5
 // each part that needs approval, or nil where no rule can: only a one-time
 // answer is then possible. Each set is verified by deciding the call again.
 func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
+	return e.suggest(st, call, ins, nil)
+}
+
+func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opinion) []string {
 	if e.policy.locks.managedRulesOnly {
 		return nil
 	}
@@ -25,7 +34,13 @@ func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
 		}
 		rules = append(rules, rule)
 	}
-	d := e.Decide(st, call, ins)
+	if e.policy.effective(st) == ModePlan {
+		return nil
+	}
+	d := e.Decide(st, call, ins, opinions...)
+	if d.Verdict != Ask {
+		return nil
+	}
 	for _, r := range d.Reasons {
 		if r.Verdict != Ask {
 			continue
@@ -34,45 +49,129 @@ func (e *Evaluator) Suggest(st State, call Call, ins Inspection) []string {
 			return nil
 		}
 		a := &ins.Actions[r.Action-1]
+		if a.Origin == Operand && a.Of > 0 && a.Of <= len(ins.Actions) {
+			// An effect of a command is covered by a rule for the command.
+			switch r.Code {
+			case CodeEdit, CodeNetwork, CodeUnmatched, CodeProtected, CodeOutside:
+				rule := e.suggestRun(call, &ins, a.Of-1)
+				if rule == "" {
+					return nil
+				}
+				add(rule)
+				continue
+			}
+			return nil
+		}
 		switch {
 		case a.Kind == Run && r.Code == CodeUnmatched:
-			c := &a.Command
-			switch {
-			case c.Opaque || c.Dynamic || len(c.Allow) == 0:
+			rule := e.suggestRun(call, &ins, r.Action-1)
+			if rule == "" {
 				return nil
-			case c.Prefix != "" && !c.ExactOnly:
-				add(ruleText(ins.Family, c.Prefix+" *"))
-			case strings.Contains(c.Allow[0], "*"):
-				// An exact rule cannot spell a star.
-				return nil
-			default:
-				add(ruleText(ins.Family, c.Allow[0]))
 			}
+			add(rule)
 		case r.Code == CodeNetwork && a.Origin == Tool && a.Host != "":
 			add("WebFetch(domain:" + a.Host + ")")
 		case r.Code == CodeUnmatched && a.Kind == Use && a.Origin == Tool:
+			if ins.Family == "Skill" || ins.Family == "Agent" {
+				if a.Name == "" || strings.ContainsAny(a.Name, "*:()") {
+					return nil
+				}
+				add(ruleText(ins.Family, a.Name))
+				break
+			}
 			add(call.Tool)
 		case r.Code == CodeEdit && a.Path.Extent == Exact && a.Origin != Operand:
 			add("Edit(/" + escapePattern(a.Path.Clean) + ")")
 		case r.Code == CodeOutside && a.Path.Extent == Exact && (a.Kind == Read || a.Kind == List):
 			add("Read(/" + escapePattern(a.Path.Clean) + ")")
-		case (r.Code == CodeEdit || r.Code == CodeNetwork || r.Code == CodeUnmatched) && a.Origin == Operand:
-			// Covered by the rule for its command, which stands in the list.
 		default:
 			return nil
 		}
 	}
-	if len(rules) == 0 || len(rules) > maxSuggestions {
+	if len(rules) == 0 || len(rules) > maxSuggestions || slices.Contains(rules, "") {
 		return nil
 	}
 	p, err := e.policy.With(LayerSession, st.Dir, Allow, rules...)
 	if err != nil {
 		return nil
 	}
-	if (&Evaluator{policy: p, inspector: e.inspector}).Decide(st, call, ins).Verdict != Allow {
+	if e.with(p).Decide(st, call, ins, opinions...).Verdict != Allow {
 		return nil
 	}
 	return rules
+}
+
+// widened are the prefixes that a suggestion may end with a wildcard. What they
+// do with any arguments is to make or stage files, and where is decided on its
+// own. Everything else is suggested word for word: "rm *" or "git branch *"
+// would be far more than what was approved.
+var widened = map[string]bool{"git add": true, "mkdir": true, "touch": true}
+
+// suggestRun returns a rule for a command: its prefix with a wildcard where
+// that allows nothing but more of the same, else its exact text, else "".
+func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
+	run := &ins.Actions[i]
+	c := &run.Command
+	if run.Kind != Run || ins.Family != "Bash" || c.Opaque || c.Dynamic || len(c.Allow) == 0 {
+		return ""
+	}
+	text := c.Allow[0]
+	word, _, _ := strings.Cut(text, " ")
+	if codeRunner(path.Base(word)) && c.Digest == "" {
+		// It runs what is given to it, and a rule would be for any of that.
+		return ""
+	}
+	if !c.Closed && fed(call, run.Span) {
+		// What it is fed is no part of the rule.
+		return ""
+	}
+	wild := widened[c.Prefix] && !c.ExactOnly && !c.Runner && c.Digest == "" &&
+		(text == c.Prefix || strings.HasPrefix(text, c.Prefix+" ")) && !e.interpreter(path.Base(word))
+	for j := range ins.Actions {
+		a := &ins.Actions[j]
+		switch {
+		case a.Of != i+1:
+		case a.Kind == Run:
+			// It starts other commands: a wildcard would be for any of them.
+			wild = false
+		case a.Kind == Connect && !a.Own:
+			// It sends where the words say: no rule says what.
+			return ""
+		case a.Kind == Connect, a.Kind == KindUnknown, a.Kind == Use:
+			wild = false
+		case (a.Kind == Write || a.Kind == Delete) && !a.Own && (!a.Path.known() || a.Path.Zone == Outside || a.Path.Class != Ordinary):
+			// What it changed this time lies elsewhere, and so may the next.
+			wild = false
+		}
+	}
+	if wild {
+		return ruleText(ins.Family, c.Prefix+" *")
+	}
+	if strings.Contains(text, "*") || strings.HasSuffix(text, ":") {
+		// An exact rule cannot spell a star.
+		return ""
+	}
+	return ruleText(ins.Family, text)
+}
+
+// fed says whether a command of the call reads what a here-document, a file or
+// another command gives it, as far as the text shows. It errs towards true.
+func fed(call Call, at Span) bool {
+	var in struct {
+		Command string `json:"command"`
+	}
+	if json.Unmarshal(call.Input, &in) != nil {
+		// Not the input of a shell: there is no text that feeds it.
+		return false
+	}
+	if strings.Contains(in.Command, "<") {
+		return true
+	}
+	if at.Start <= 0 || at.Start > len(in.Command) {
+		return false
+	}
+	before := strings.TrimRight(in.Command[:at.Start], " \t\n({")
+	return strings.HasSuffix(before, "|") && !strings.HasSuffix(before, "||") || strings.HasSuffix(before, "|&")
 }
 
 func ruleText(family, spec string) string { return family + "(" + spec + ")" }

@@ -169,14 +169,14 @@ func (g *Guard) Check(path string, op Op) Resolution {
 }
 
 // CheckFrom is Check with a relative path relative to dir, which is relative
-// to the root itself where it is not absolute.
+// to the root itself where it is not absolute; "" is the root.
 func (g *Guard) CheckFrom(dir, path string, op Op) Resolution {
 	g.closed.RLock()
 	defer g.closed.RUnlock()
 	if g.state.closed {
 		return Resolution{Path: path, Op: op, Reason: ReasonUnknown, Err: ErrClosed}
 	}
-	if dir == "." {
+	if dir == "" || dir == "." {
 		return g.space.check(path, g.space.roots[0].names, op)
 	}
 	return g.space.checkFrom(dir, path, op)

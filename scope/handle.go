@@ -2,6 +2,7 @@ package scope
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -18,8 +19,16 @@ type dir interface {
 	mkdir(name string) error
 	remove(name string, directory bool) error
 	rename(name string, to dir, toName string) error
+	// renameNew renames within the directory and fails where the new name is
+	// taken.
+	renameNew(name, toName string) error
+	link(name string, to dir, toName string) error
+	symlink(target, name string) error
 	// sub opens a directory below.
 	sub(name string) (dir, error)
+	// here is sub for a directory on the same file system: behind a mount point
+	// it is ErrOutside.
+	here(name string) (dir, error)
 	close() error
 }
 
@@ -123,6 +132,14 @@ func (d rootDir) close() error                           { return d.root.Close()
 // rename within one directory goes through its handle. Between two directories
 // os.Root has no call; the caller uses a common root then.
 func (d rootDir) rename(name string, to dir, toName string) error {
+	if err := d.same(to); err != nil {
+		return err
+	}
+	return d.root.Rename(name, toName)
+}
+
+// same returns nil where both are one directory.
+func (d rootDir) same(to dir) error {
 	t, ok := to.(rootDir)
 	if !ok {
 		return errNoHandle
@@ -138,5 +155,42 @@ func (d rootDir) rename(name string, to dir, toName string) error {
 	if !os.SameFile(a, b) {
 		return errNoHandle
 	}
-	return d.root.Rename(name, toName)
+	return nil
+}
+
+func (d rootDir) link(name string, to dir, toName string) error {
+	if err := d.same(to); err != nil {
+		return err
+	}
+	return d.root.Link(name, toName)
+}
+
+func (d rootDir) symlink(target, name string) error { return d.root.Symlink(target, name) }
+
+// renameNew makes a second name, which fails where it is taken, and removes the
+// first.
+func (d rootDir) renameNew(name, toName string) error {
+	if err := d.root.Link(name, toName); err != nil {
+		return err
+	}
+	return d.root.Remove(name)
+}
+
+// here can tell other devices only.
+func (d rootDir) here(name string) (dir, error) {
+	sub, err := d.sub(name)
+	if err != nil {
+		return nil, err
+	}
+	a, err1 := d.root.Stat(".")
+	b, err2 := sub.(rootDir).root.Stat(".")
+	if err := errors.Join(err1, err2); err != nil {
+		sub.close()
+		return nil, err
+	}
+	if deviceOf(a) != deviceOf(b) {
+		sub.close()
+		return nil, fmt.Errorf("%w: %s is a mount point", ErrOutside, name)
+	}
+	return sub, nil
 }

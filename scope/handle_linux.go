@@ -2,6 +2,7 @@ package scope
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -93,6 +94,45 @@ func glance(h *held, rel string) (n node, ok bool) {
 		return n, false
 	}
 	return nodeOf(&st), true
+}
+
+// openBeneath opens a regular file or directory for reading by one openat2, nil
+// where that does not work.
+func openBeneath(h *held, rel string) *os.File {
+	if h.dir == nil || h.portable {
+		return nil
+	}
+	fd, err := beneath(int(h.dir.Fd()), rel, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, inRoot)
+	if err != nil {
+		return nil
+	}
+	f, err := plainFile(fd, rel)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// plainFile makes an os.File of a descriptor that was opened without waiting.
+// It closes the descriptor of anything but a regular file or a directory.
+func plainFile(fd int, name string) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, &fs.PathError{Op: "fstat", Path: name, Err: err}
+	}
+	if n := nodeOf(&st); n.kind != directory && !n.mode.IsRegular() {
+		unix.Close(fd)
+		return nil, ErrSpecial
+	}
+	// Only opening could have waited; a regular file that stays non-blocking
+	// would be handed to the poller in vain. No other flag that this call can
+	// change was set.
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil {
+		unix.Close(fd)
+		return nil, &fs.PathError{Op: "fcntl", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // crosses tells whether a path without links below a held root lies behind a
@@ -203,22 +243,7 @@ func (d fdDir) open(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	default:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return nil, &fs.PathError{Op: "fstat", Path: name, Err: err}
-	}
-	if n := nodeOf(&st); n.kind != directory && !n.mode.IsRegular() {
-		unix.Close(fd)
-		return nil, ErrSpecial
-	}
-	// Only opening could have waited; a regular file that stays non-blocking
-	// would be handed to the poller in vain.
-	if err := unix.SetNonblock(fd, false); err != nil {
-		unix.Close(fd)
-		return nil, &fs.PathError{Op: "fcntl", Path: name, Err: err}
-	}
-	return os.NewFile(uintptr(fd), name), nil
+	return plainFile(fd, name)
 }
 
 func (d fdDir) lstat(name string) (fs.FileInfo, error) {
@@ -270,6 +295,52 @@ func (d fdDir) sub(name string) (dir, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return fdDir(fd), nil
+}
+
+func (d fdDir) here(name string) (dir, error) {
+	fd, err := beneath(int(d), name, unix.O_PATH|unix.O_DIRECTORY, inRoot)
+	switch {
+	case err == nil:
+		return fdDir(fd), nil
+	case errors.Is(err, errNoHandle):
+		// Without openat2 nothing tells a bind mount of the same device.
+		return nil, fmt.Errorf("%w: this kernel does not tell about mount points", ErrUnresolved)
+	case errors.Is(err, errMoved):
+		return nil, fmt.Errorf("%w: %s is a mount point or has become a link", ErrOutside, name)
+	}
+	return nil, err
+}
+
+func (d fdDir) renameNew(name, toName string) error {
+	err := unix.Renameat2(int(d), name, int(d), toName, unix.RENAME_NOREPLACE)
+	if err == unix.EINVAL || err == unix.ENOSYS {
+		// A file system that cannot: two names for a moment.
+		if err = unix.Linkat(int(d), name, int(d), toName, 0); err == nil {
+			err = unix.Unlinkat(int(d), name, 0)
+		}
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: name, New: toName, Err: err}
+	}
+	return nil
+}
+
+func (d fdDir) link(name string, to dir, toName string) error {
+	t, ok := to.(fdDir)
+	if !ok {
+		return errNoHandle
+	}
+	if err := unix.Linkat(int(d), name, int(t), toName, 0); err != nil {
+		return &os.LinkError{Op: "link", Old: name, New: toName, Err: err}
+	}
+	return nil
+}
+
+func (d fdDir) symlink(target, name string) error {
+	if err := unix.Symlinkat(target, int(d), name); err != nil {
+		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
+	}
+	return nil
 }
 
 func (d fdDir) close() error { return unix.Close(int(d)) }

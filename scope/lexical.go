@@ -121,6 +121,9 @@ func (s *space) checkFrom(dir, path string, op Op) Resolution {
 }
 
 func (s *space) resolveFrom(dir, path string, op Op) (Resolution, int) {
+	if dir == "" {
+		return s.resolve(path, s.roots[0].names, op)
+	}
 	w, err := s.walk(dir, s.roots[0].names, Stat)
 	if err != nil {
 		r, _ := s.resolve(dir, s.roots[0].names, Stat)

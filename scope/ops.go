@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -157,6 +158,9 @@ func (p *place) fail(op string, err error) error {
 // What is opened is the resolved path that was judged, with no link left in
 // it.
 func (g *Guard) Open(path string) (f *os.File, err error) {
+	if f := g.openOrdinary(path); f != nil {
+		return f, nil
+	}
 	err = g.at(path, Read, func(p *place) error {
 		if f, err = p.dir.open(p.name, os.O_RDONLY, 0); err != nil {
 			return err
@@ -171,6 +175,32 @@ func (g *Guard) Open(path string) (f *os.File, err error) {
 		return nil
 	})
 	return f, err
+}
+
+// openOrdinary opens what is plainly readable: the path as text lies in a root,
+// its name is ordinary, and the kernel finds it with no link, no mount and no
+// ".." on the way, so that the name is the whole truth. It returns nil for
+// everything else, whatever the reason; then the long way decides.
+func (g *Guard) openOrdinary(path string) *os.File {
+	if g.hook != nil || trailing(path) {
+		return nil
+	}
+	g.closed.RLock()
+	defer g.closed.RUnlock()
+	if g.state.closed {
+		return nil
+	}
+	s := g.space
+	start, rest, err := s.split(path, s.roots[0].names)
+	if err != nil || slices.Contains(rest, "..") || len(rest) > maxSteps {
+		return nil
+	}
+	names := s.cleanNames(start, rest)
+	i := s.rootOf(names)
+	if i < 0 || len(names) == len(s.roots[i].names) || s.class.classify(names, len(s.roots[i].names), Read).class != Ordinary {
+		return nil
+	}
+	return openBeneath(g.held[i], strings.Join(names[len(s.roots[i].names):], "/"))
 }
 
 // ReadFile returns the content of a regular file. A file larger than
@@ -196,13 +226,13 @@ func (g *Guard) ReadFile(path string) ([]byte, error) {
 // entry is a directory entry whose Info goes through the guard.
 type entry struct {
 	fs.DirEntry
-	g    *Guard
-	path string
+	g   *Guard
+	dir string // with a separator at its end
 }
 
 func (e entry) Info() (fs.FileInfo, error) {
 	var fi fs.FileInfo
-	err := e.g.at(e.path, Stat, func(p *place) (err error) {
+	err := e.g.at(e.dir+e.Name(), Stat, func(p *place) (err error) {
 		fi, err = p.dir.lstat(p.name)
 		return err
 	})
@@ -220,8 +250,12 @@ func (g *Guard) ReadDir(path string) ([]fs.DirEntry, error) {
 		}
 		defer f.Close()
 		list, err := f.ReadDir(-1)
+		prefix := p.Real
+		if !strings.HasSuffix(prefix, string(filepath.Separator)) {
+			prefix += string(filepath.Separator)
+		}
 		for _, e := range list {
-			out = append(out, entry{e, g, filepath.Join(p.Real, e.Name())})
+			out = append(out, entry{e, g, prefix})
 		}
 		return err
 	})
@@ -236,48 +270,10 @@ func (g *Guard) ReadDir(path string) ([]fs.DirEntry, error) {
 // and a failure leaves the old content. The mode is kept without setuid and
 // setgid, the owner where the system permits it; access lists and extended
 // attributes are not. Other hard links keep the old content. The directory
-// must exist ([Guard.MkdirAll]). The data is not forced to the disk.
+// must exist ([Guard.MkdirAll]). The data is not forced to the disk;
+// [Guard.Write] can do that, and more.
 func (g *Guard) WriteFile(path string, data []byte) error {
-	return g.at(path, Create, func(p *place) error {
-		if trailing(path) || p.name == "." {
-			return p.fail("write", errIsDir)
-		}
-		old, err := p.dir.lstat(p.name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			old = nil
-		case err != nil:
-			return err
-		case old.Mode()&fs.ModeSymlink != 0:
-			return errMoved
-		case old.IsDir():
-			return p.fail("write", errIsDir)
-		case !old.Mode().IsRegular():
-			return ErrSpecial
-		}
-		perm := fs.FileMode(0o666)
-		if old != nil {
-			perm = 0o600
-		}
-		tmp := tempName()
-		f, err := p.dir.open(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(data)
-		if err == nil && old != nil {
-			keepOwner(f, old)
-			err = f.Chmod(old.Mode().Perm())
-		}
-		err = errors.Join(err, f.Close())
-		if err == nil {
-			err = p.dir.rename(tmp, p.dir, p.name)
-		}
-		if err != nil {
-			_ = p.dir.remove(tmp, false)
-		}
-		return err
-	})
+	return g.Write(path, data, WriteOptions{})
 }
 
 // tempName returns a name that nobody can guess.
@@ -323,8 +319,11 @@ func (g *Guard) Mkdir(path string) error {
 	return g.at(path, Create, func(p *place) error { return p.dir.mkdir(p.name) })
 }
 
+// maxNew is how many directories MkdirAll makes in one call.
+const maxNew = 255
+
 // MkdirAll makes a directory and those above it that are missing. An existing
-// directory is no error.
+// directory is no error; more than 255 missing ones are ErrInvalid.
 func (g *Guard) MkdirAll(path string) error {
 	r := g.Check(path, Create)
 	if err := g.refuse(&r); err != nil {
@@ -341,7 +340,9 @@ func (g *Guard) MkdirAll(path string) error {
 		if s.Exists && s.Mode.IsDir() || p == filepath.Dir(p) {
 			break
 		}
-		todo = append(todo, p)
+		if todo = append(todo, p); len(todo) > maxNew {
+			return &PathError{Op: Create, Resolution: r, Err: &invalid{ReasonTooLong, fmt.Sprintf("more than %d missing directories", maxNew)}}
+		}
 	}
 	for i := len(todo) - 1; i >= 0; i-- {
 		err := g.Mkdir(todo[i])
@@ -408,12 +409,11 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 				}
 			}
 			err := from.dir.rename(from.name, to.dir, to.name)
-			if errors.Is(err, errNoHandle) && from.Root != "" && from.Root == to.Root {
-				for i := range g.space.roots {
-					if g.space.roots[i].path == from.Root {
-						return g.held[i].root.Rename(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
-					}
+			if errors.Is(err, errNoHandle) {
+				if h := g.common(from, to); h != nil {
+					return h.root.Rename(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
 				}
+				return errCross
 			}
 			return err
 		})
@@ -428,8 +428,7 @@ const MaxTree = 10_000
 // a folder of hooks. Names alone are judged, on the handles that are held.
 func (g *Guard) launders(from, to *place) error {
 	s := g.space
-	oldNames := s.cleanNames(nil, strings.Split(filepath.ToSlash(from.Real), "/"))
-	newNames := s.cleanNames(nil, strings.Split(filepath.ToSlash(to.Real), "/"))
+	oldNames, newNames := s.namesOf(from.Real), s.namesOf(to.Real)
 	count := 0
 	var walk func(d dir, name string, below []string) error
 	walk = func(d dir, name string, below []string) error {
@@ -454,11 +453,8 @@ func (g *Guard) launders(from, to *place) error {
 			if before.class >= Sensitive || before.class != after.class {
 				v := before
 				v.raise(after)
-				r := s.check(s.join(o), g.space.roots[0].names, RenameFrom)
-				r.Class, r.ClassName, r.ClassReason = v.class, v.name, v.reason
-				if r.Err != nil || g.permits == nil || v.class == Forbidden || !g.permits(RenameFrom, s.join(o)) {
-					kinds := map[Class]error{Protected: ErrProtected, Sensitive: ErrSensitive, Forbidden: ErrForbidden}
-					return &PathError{Op: RenameFrom, Resolution: r, Err: kinds[v.class]}
+				if err := g.refuseBelow(o, v, RenameFrom); err != nil {
+					return err
 				}
 			}
 			if e.IsDir() {

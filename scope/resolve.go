@@ -57,6 +57,8 @@ type space struct {
 	// glance, where there is one, looks at a path below a root in one step and
 	// fails where a link, a mount or anything unusual is on the way.
 	glance func(root int, rel string) (node, bool)
+	// own are the paths of the host, as given and resolved.
+	own [][]string
 	// gitDirs are git directories that lie elsewhere.
 	gitDirs [][]string
 	// mounted tells whether a path below a root lies behind a mount point.
@@ -116,6 +118,15 @@ func (s *space) join(names []string) string {
 		return strings.Join(names, "\\")
 	}
 	return "/" + strings.Join(names, "/")
+}
+
+// namesOf returns the components of an absolute clean path.
+func (s *space) namesOf(path string) []string {
+	start, rest, err := s.split(path, nil)
+	if err != nil {
+		return nil
+	}
+	return s.cleanNames(start, rest)
 }
 
 // floor is how many components ".." cannot remove.
@@ -224,12 +235,9 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 		case directory, assumed:
 			exist = len(stack)
 		case other:
-			// Nothing can lie below it; what follows is judged as text.
-			if len(pending) > 0 {
-				w.notDir = true
-			} else {
-				exist = len(stack)
-			}
+			// Nothing can lie below it; what follows is found to be missing.
+			w.notDir = w.notDir || len(pending) > 0
+			exist = len(stack)
 		case failed:
 			w.real = stack
 			return w, n.err
@@ -515,6 +523,7 @@ func newSpace(st style, o Options, forms func(path string) ([][]string, error)) 
 		}
 		for _, names := range f {
 			c.protect = append(c.protect, foldComponents(names))
+			s.own = append(s.own, names)
 		}
 	}
 	return s, nil

@@ -244,6 +244,9 @@ type classifier struct {
 	// segment, the end of the name from its last dot on, or anything.
 	literal, suffix map[string][]ref
 	any             []ref
+	// above are the components that stand before the last one in some pattern,
+	// "*" for one with a star.
+	above map[string]bool
 }
 
 // ref names a pattern of a rule.
@@ -251,10 +254,16 @@ type ref struct{ rule, pattern int }
 
 // buildIndex sorts the patterns into the maps.
 func (c *classifier) buildIndex() {
-	c.literal, c.suffix = map[string][]ref{}, map[string][]ref{}
+	c.literal, c.suffix, c.above = map[string][]ref{}, map[string][]ref{}, map[string]bool{}
 	for i := range c.rules {
 	patterns:
 		for j, p := range c.rules[i].patterns {
+			for _, seg := range p.segs[:len(p.segs)-1] {
+				if strings.IndexByte(seg, '*') >= 0 {
+					seg = "*"
+				}
+				c.above[seg] = true
+			}
 			for _, seg := range slices.Backward(p.segs) {
 				if strings.IndexByte(seg, '*') < 0 {
 					c.literal[seg] = append(c.literal[seg], ref{i, j})

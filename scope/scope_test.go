@@ -168,6 +168,23 @@ func TestClassByOperation(t *testing.T) {
 	assert.Equal(t, "/home/u/b", l.CheckFrom("up", "b", Read).Real)
 }
 
+// Everyday paths must not ask.
+func TestEverydayIsOrdinary(t *testing.T) {
+	l, err := NewLexical("/home/u/proj", Options{Home: "/home/u"}, nil)
+	require.NoError(t, err)
+	for _, p := range strings.Fields(`main.go src/env.ts src/environment.ts .gitignore .gitkeep .dockerignore .editorconfig .prettierrc .eslintrc.json
+		.github/ISSUE_TEMPLATE/bug.md .github/PULL_REQUEST_TEMPLATE.md package.json package-lock.json yarn.lock go.mod Makefile Dockerfile
+		docs/ssh.md hooks/useAuth.ts src/hooks/index.js internal/keys/key.go public/key.pub id_ed25519.pub .env.example config/app.yml
+		config/config.go config.json src/config git/config objects/x refs/x HEAD info/x scripts/pre-commit.md testdata/tls/server.key CLAUDE.md README.md
+		node_modules/x/package.json vendor/a/b.go a~ backup~1.txt file~2 .cache/x build/gradle.log .claude/worktrees/w/src/a.go`) {
+		for _, op := range []Op{Read, Create, Write, Append, Delete, RenameFrom, RenameTo} {
+			r := l.Check(p, op)
+			assert.True(t, r.Class == Ordinary && r.Zone == Inside && r.Err == nil, "%s %s: %s %v", op, p, r.ClassName, r.Err)
+		}
+	}
+	assert.Equal(t, "/home/u/proj/x", l.CheckFrom("", "x", Read).Real)
+}
+
 // A work tree of an agent lies in a protected folder, but is a root itself.
 func TestRootInWorktrees(t *testing.T) {
 	l, err := NewLexical("/home/u/proj/.claude/worktrees/w1", Options{Home: "/home/u"}, nil)
@@ -194,7 +211,7 @@ func TestRuleIndex(t *testing.T) {
 	words = append(words, "src", "a.go", ".GIT", "x.PEM.", ".env:s", "home", "u")
 	rnd := rand.New(rand.NewPCG(1, 2))
 	classes := map[Class]int{}
-	for range 50_000 {
+	for range scaled(50_000) {
 		names := []string{"home", "u", "proj"}[:rnd.IntN(4)]
 		names = slices.Clone(names)
 		for range 1 + rnd.IntN(3) {
@@ -414,9 +431,11 @@ func TestHostilePaths(t *testing.T) {
 			require.True(t, r.Err != nil || r.Zone == Outside, "%.40q: %+v", p, r.Zone)
 			err := g.WriteFile(p, nil)
 			require.Error(t, err)
+			require.Error(t, g.MkdirAll(p))
 			require.True(t, errors.Is(err, ErrInvalid) || errors.Is(err, ErrOutside) || errors.Is(err, ErrUnresolved), "%.40q: %.200v", p, err)
 			require.Less(t, len(err.Error()), 2000)
 		}
+		require.ErrorIs(t, g.MkdirAll(strings.Repeat("m/", 2000)), ErrInvalid)
 		for _, p := range []string{strings.Repeat("n", 300), "\xff\xfe", "a\nb", "~", "$HOME", "-rf", "*"} {
 			require.NotPanics(t, func() { g.Check(p, Write) })
 		}
@@ -443,6 +462,17 @@ func TestNewErrors(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = New(t.TempDir(), Options{Home: "rel"})
 	require.Error(t, err)
+}
+
+// full says that the long forms of the tests run.
+func full() bool { return os.Getenv("CI") == "true" }
+
+// scaled is n, or a quarter of it where the tests are to be quick.
+func scaled(n int) int {
+	if full() {
+		return n
+	}
+	return n / 4
 }
 
 // The zero values refuse.

@@ -372,7 +372,14 @@ func TestMountChild(t *testing.T) {
 		r := g.Check(x.Replace(v.Path), op)
 		require.True(t, answer(r, v.Expect), "%+v", r)
 		if v.Expect == "outside" && op == Read {
-			_, err := g.ReadFile(x.Replace(v.Path))
+			plain, err := os.OpenRoot(x.Replace(v.Root))
+			require.NoError(t, err)
+			rel, err := filepath.Rel(x.Replace(v.Root), x.Replace(v.Path))
+			require.NoError(t, err)
+			_, err = plain.ReadFile(rel)
+			require.NoError(t, err, "without the guard the mount is crossed")
+			plain.Close()
+			_, err = g.ReadFile(x.Replace(v.Path))
 			require.Error(t, err)
 		}
 	}

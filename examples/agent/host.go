@@ -97,7 +97,7 @@ func (h *host) do(ctx context.Context, n int, s *step) row {
 	default:
 		r.outcome, r.why = "refused", err.Error()
 	}
-	r.why = h.redact.String(r.why)
+	r.why = h.w.shorten(h.redact.String(r.why))
 	if s.Host == "" {
 		shown := result
 		if err != nil {
@@ -288,7 +288,7 @@ func (h *host) trustWorkspace(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !yes {
-		return "", errors.New("not trusted: its settings may only tighten")
+		return "", errors.New("not trusted: the repository's settings may only tighten")
 	}
 	if err := h.trust.ApproveWorkspace(ctx, h.w.project, l.Digest); err != nil {
 		return "", err

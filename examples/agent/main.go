@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, in *os.File, out, errs io.Writer) i
 		fmt.Fprintln(out, "Scratch folder:", scratch)
 	}
 	person := newPerson(in, out, *answers)
-	ok, err := agent(ctx, scratch, steps, person, out)
+	ok, err := agent(ctx, scratch, "", steps, person, out)
 	if err != nil {
 		fmt.Fprintln(errs, "agent:", err)
 		return 1
@@ -107,13 +107,14 @@ func removeScratch(dir string) {
 }
 
 // agent runs the steps in a workspace below scratch and prints the table. ok
-// says whether every step ended as expected.
-func agent(ctx context.Context, scratch string, steps []step, person *person, out io.Writer) (ok bool, err error) {
+// says whether every step ended as expected. cache is the build cache of the
+// inner go command; empty is one in scratch.
+func agent(ctx context.Context, scratch, cache string, steps []step, person *person, out io.Writer) (ok bool, err error) {
 	scratch, err = filepath.EvalSymlinks(scratch)
 	if err != nil {
 		return false, err
 	}
-	w, err := newWorkspace(ctx, scratch)
+	w, err := newWorkspace(ctx, scratch, cache)
 	if err != nil {
 		return false, err
 	}

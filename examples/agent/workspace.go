@@ -26,11 +26,14 @@ type workspace struct {
 	notes   []string
 }
 
-func newWorkspace(ctx context.Context, scratch string) (*workspace, error) {
+func newWorkspace(ctx context.Context, scratch, cache string) (*workspace, error) {
 	w := &workspace{
 		home: filepath.Join(scratch, "home"), conf: filepath.Join(scratch, "conf"), project: filepath.Join(scratch, "work", "calc"),
 		outside: filepath.Join(scratch, "outside"), cache: filepath.Join(scratch, "gocache"), tmp: filepath.Join(scratch, "tmp"),
 		token: "tok-4f9c1d7be2a85063",
+	}
+	if cache != "" {
+		w.cache = cache
 	}
 	for _, d := range []string{w.home, w.conf, w.project, w.outside, w.cache, w.tmp, filepath.Join(w.outside, "victim")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -124,4 +127,9 @@ func (w *workspace) fill(input json.RawMessage) json.RawMessage {
 		return string(b[1 : len(b)-1])
 	}
 	return json.RawMessage(strings.NewReplacer("$WORK", quote(w.project), "$OUT", quote(w.outside)).Replace(string(input)))
+}
+
+// shorten puts the names of the scratch folders back into a text.
+func (w *workspace) shorten(s string) string {
+	return strings.NewReplacer(w.project, "$WORK", w.outside, "$OUT", w.home, "~").Replace(s)
 }

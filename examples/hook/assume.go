@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
@@ -32,11 +37,37 @@ func shell(flag, login string) (bashcheck.Dialect, error) {
 	return bashcheck.Any, nil
 }
 
-// assumptions are those that hold as far as can be seen from the environment
-// that the agent passes on and from the repository.
-func assumptions(c config, d bashcheck.Dialect, dir string, vars map[string]string) []bashcheck.Assumption {
+// seen is what the hook can look at: the environment that the agent passes on,
+// the directories, the files of the user.
+type seen struct {
+	home string
+	dir  string            // where the call starts
+	own  []string          // the project and the additional directories
+	vars map[string]string // the environment
+	// mounts is the list of mounts, /proc/self/mounts on Linux; "" for none.
+	mounts string
+}
+
+// verified are the assumptions that the hook can check, each with the check.
+// One that is not here is granted by -assume alone.
+var verified = map[bashcheck.Assumption]func(*seen) bool{
+	"path-trusted":           func(s *seen) bool { return trustedPath(s.vars["PATH"], s.own) },
+	"no-function-shadowing":  func(s *seen) bool { return clean(s.vars) },
+	"cdpath-unset":           func(s *seen) bool { return unset(s.vars, "CDPATH") },
+	"ripgrep-config-trusted": func(s *seen) bool { return unset(s.vars, "RIPGREP_CONFIG_PATH") },
+	"no-auto-mount":          func(s *seen) bool { return noAutoMount(s.mounts) },
+	"git-config-trusted":     func(s *seen) bool { return gitTrusted(s.dir, s.vars) },
+	"go-toolchain-trusted":   func(s *seen) bool { return s.vars["GOTOOLCHAIN"] == "local" },
+	"go-offline":             func(s *seen) bool { return goOffline(s.vars) },
+	"toolchain-trusted":      func(s *seen) bool { return noShims(s) },
+	"docker-daemon-trusted":  func(s *seen) bool { return dockerLocal(s) },
+	"kubeconfig-trusted":     func(s *seen) bool { return kubeconfigPlain(s) },
+}
+
+// assumptions are those that hold as far as can be seen, and those of -assume.
+func assumptions(flag string, d bashcheck.Dialect, s *seen) []bashcheck.Assumption {
 	var out []bashcheck.Assumption
-	for _, a := range strings.Split(c.assume, ",") {
+	for _, a := range strings.Split(flag, ",") {
 		if a = strings.TrimSpace(a); a != "" {
 			out = append(out, bashcheck.Assumption(a))
 		}
@@ -51,21 +82,23 @@ func assumptions(c config, d bashcheck.Dialect, dir string, vars map[string]stri
 	default:
 		out = append(out, "shell=any")
 	}
-	if trustedPath(vars["PATH"], c.project) {
-		out = append(out, "path-trusted")
-	}
-	if clean(vars) {
-		out = append(out, "no-function-shadowing", "cdpath-unset", "ripgrep-config-trusted", "no-auto-mount")
-	}
-	if gitTrusted(dir, c.home, vars) {
-		out = append(out, "git-config-trusted")
+	for a, holds := range verified {
+		if holds(s) {
+			out = append(out, a)
+		}
 	}
 	return out
 }
 
+func unset(vars map[string]string, name string) bool {
+	_, ok := vars[name]
+	return !ok
+}
+
 // trustedPath says whether every directory of PATH is absolute, outside of the
-// project and not writable by everybody.
-func trustedPath(path, project string) bool {
+// directories that the agent may write, with links resolved, and not writable
+// by everybody. Of a missing one the nearest directory that is there counts.
+func trustedPath(path string, own []string) bool {
 	if path == "" {
 		return false
 	}
@@ -73,31 +106,144 @@ func trustedPath(path, project string) bool {
 		if !filepath.IsAbs(d) {
 			return false
 		}
-		if rel, err := filepath.Rel(project, d); err != nil || rel == "." || !strings.HasPrefix(rel, "..") {
+		d = filepath.Clean(d)
+		real, err := filepath.EvalSymlinks(d)
+		for at := d; err != nil; {
+			if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+				return false
+			}
+			at = filepath.Dir(at)
+			real, err = filepath.EvalSymlinks(at)
+		}
+		st, err := os.Stat(real)
+		if err != nil || runtime.GOOS != "windows" && st.Mode().Perm()&0o002 != 0 {
 			return false
 		}
-		if st, err := os.Stat(d); err == nil && st.Mode().Perm()&0o002 != 0 {
+		for _, o := range own {
+			if within(o, d) || within(o, real) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func within(dir, p string) bool {
+	rel, err := filepath.Rel(dir, p)
+	return err != nil || rel == "." || rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// clean says whether no variable of the environment defines functions, names a
+// start-up file, loads code into programs or changes how the shell reads text.
+func clean(vars map[string]string) bool {
+	for name := range vars {
+		for _, p := range []string{"BASH_FUNC_", "LD_", "DYLD_"} {
+			if strings.HasPrefix(name, p) {
+				return false
+			}
+		}
+		switch name {
+		case "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "GLOBIGNORE", "IFS", "ZDOTDIR",
+			"TAR_OPTIONS", "GREP_OPTIONS", "POSIXLY_CORRECT", "GCONV_PATH", "LOCPATH", "NLSPATH", "LESSOPEN", "LESSCLOSE":
+			if name == "LESSOPEN" || name == "LESSCLOSE" {
+				continue // only less reads them, and less is not described
+			}
 			return false
 		}
 	}
 	return true
 }
 
-// clean says whether no variable of the environment changes what the shell or
-// a described program does.
-func clean(vars map[string]string) bool {
-	for name := range vars {
+// noAutoMount says whether nothing is mounted on demand where a path of a call
+// could name it. The boot partitions and the kernel's own are not.
+func noAutoMount(mounts string) bool {
+	sc := bufio.NewScanner(strings.NewReader(mounts))
+	for sc.Scan() {
+		f := strings.Fields(sc.Text())
+		if len(f) < 3 || f[2] != "autofs" {
+			continue
+		}
 		switch {
-		case strings.HasPrefix(name, "BASH_FUNC_"), strings.HasPrefix(name, "LD_"), strings.HasPrefix(name, "DYLD_"):
+		case f[1] == "/boot", f[1] == "/efi", strings.HasPrefix(f[1], "/boot/"), strings.HasPrefix(f[1], "/proc/"), strings.HasPrefix(f[1], "/sys/"):
+		default:
 			return false
 		}
-		switch name {
-		case "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "CDPATH", "GLOBIGNORE", "IFS", "RIPGREP_CONFIG_PATH",
-			"TAR_OPTIONS", "POSIXLY_CORRECT", "GCONV_PATH", "LOCPATH", "NLSPATH":
+	}
+	return sc.Err() == nil
+}
+
+func mounts() string {
+	if runtime.GOOS != "linux" {
+		return ""
+	}
+	data, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return "unknown unknown autofs"
+	}
+	return string(data)
+}
+
+// goOffline says whether the environment keeps the go command from fetching
+// modules and from changing go.mod.
+func goOffline(vars map[string]string) bool {
+	return vars["GOPROXY"] == "off" && (vars["GOFLAGS"] == "-mod=readonly" || vars["GOFLAGS"] == "-mod=vendor") && unset(vars, "GOWORK")
+}
+
+// noShims says whether compilers and build tools are found in directories that
+// are trusted and hold no shims of a version manager, which run what a file of
+// the project names.
+func noShims(s *seen) bool {
+	if !trustedPath(s.vars["PATH"], s.own) {
+		return false
+	}
+	for _, d := range filepath.SplitList(s.vars["PATH"]) {
+		for _, n := range strings.Split(strings.ToLower(filepath.ToSlash(d)), "/") {
+			switch n {
+			case "shims", ".cargo", ".rustup", ".asdf", ".pyenv", ".rbenv", ".nodenv", ".jenv", ".volta", ".proto", "mise", ".sdkman", "node_modules":
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// dockerLocal says whether nothing names another container daemon than the
+// machine's own, or a program for its client.
+func dockerLocal(s *seen) bool {
+	for name := range s.vars {
+		if strings.HasPrefix(name, "DOCKER_") || strings.HasPrefix(name, "CONTAINER_") {
+			return false
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(s.home, ".docker", "config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	var c map[string]json.RawMessage
+	if err != nil || json.Unmarshal(data, &c) != nil {
+		return false
+	}
+	for k := range c {
+		switch k {
+		case "auths", "credsStore", "credHelpers", "psFormat", "imagesFormat", "detachKeys", "HttpHeaders":
+			// Used where images are moved, or for looks.
+		default:
 			return false
 		}
 	}
 	return true
+}
+
+// kubeconfigPlain says whether the kubectl configuration starts no program.
+func kubeconfigPlain(s *seen) bool {
+	if !unset(s.vars, "KUBECONFIG") {
+		return false
+	}
+	data, err := os.ReadFile(filepath.Join(s.home, ".kube", "config"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	return err == nil && !bytes.Contains(data, []byte("exec")) && !bytes.Contains(data, []byte("auth-provider"))
 }
 
 // gitKeys are the configuration keys of a repository that start no program and
@@ -117,26 +263,45 @@ var gitKeys = map[string]bool{
 }
 
 // gitTrusted says whether git, run in dir, reads no configuration of a
-// repository that starts programs. There being no repository is fine.
-func gitTrusted(dir, home string, vars map[string]string) bool {
+// repository that starts programs, and finds no hook that a reading command
+// starts. There being no repository is fine. What the user's and the system's
+// own configuration say is the person's business.
+func gitTrusted(dir string, vars map[string]string) bool {
 	for name := range vars {
-		if strings.HasPrefix(name, "GIT_") && name != "GIT_PAGER" && name != "GIT_OPTIONAL_LOCKS" && name != "GIT_TERMINAL_PROMPT" &&
-			!strings.HasPrefix(name, "GIT_AUTHOR_") && !strings.HasPrefix(name, "GIT_COMMITTER_") && name != "GIT_EDITOR" {
-			return false
+		if !strings.HasPrefix(name, "GIT_") {
+			continue
+		}
+		switch name {
+		case "GIT_PAGER", "GIT_OPTIONAL_LOCKS", "GIT_TERMINAL_PROMPT", "GIT_EDITOR", "GIT_ASKPASS":
+			// Used where git talks to a terminal, which it has none of here.
+		default:
+			if !strings.HasPrefix(name, "GIT_AUTHOR_") && !strings.HasPrefix(name, "GIT_COMMITTER_") {
+				return false
+			}
 		}
 	}
-	for d := dir; ; {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return false
+	}
+	for d := real; ; {
 		git := filepath.Join(d, ".git")
 		st, err := os.Lstat(git)
 		switch {
 		case err == nil && st.IsDir():
-			_, werr := os.Lstat(filepath.Join(git, "config.worktree"))
-			_, aerr := os.Lstat(filepath.Join(git, "info", "attributes"))
-			return errors.Is(werr, fs.ErrNotExist) && errors.Is(aerr, fs.ErrNotExist) && gitConfigHarmless(filepath.Join(git, "config"))
-		case err == nil:
-			// A pointer to a repository elsewhere.
-			return false
-		case !errors.Is(err, fs.ErrNotExist):
+			return gitDirHarmless(git, git)
+		case err == nil && st.Mode().IsRegular():
+			// A linked work tree or a submodule.
+			at, ok := pointer(git, "gitdir: ", d)
+			if !ok {
+				return false
+			}
+			common, ok := pointer(filepath.Join(at, "commondir"), "", at)
+			if !ok {
+				common = at
+			}
+			return gitDirHarmless(at, common)
+		case err == nil || !errors.Is(err, fs.ErrNotExist):
 			return false
 		}
 		if bare(d) {
@@ -150,6 +315,38 @@ func gitTrusted(dir, home string, vars map[string]string) bool {
 	}
 }
 
+// pointer reads a file of one line that names a directory.
+func pointer(name, prefix, from string) (string, bool) {
+	data, err := os.ReadFile(name)
+	if err != nil || len(data) > 8<<10 {
+		return "", false
+	}
+	target, ok := strings.CutPrefix(strings.TrimRight(string(data), "\r\n"), prefix)
+	if !ok || target == "" || strings.ContainsAny(target, "\n\x00") {
+		return "", false
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(from, target)
+	}
+	return target, true
+}
+
+// gitDirHarmless looks at everything in a git directory that can start a
+// program when git reads.
+func gitDirHarmless(git, common string) bool {
+	for _, n := range []string{
+		filepath.Join(git, "config.worktree"), filepath.Join(common, "config.worktree"),
+		filepath.Join(common, "info", "attributes"), filepath.Join(git, "info", "attributes"),
+		// Started when a reading command refreshes the index (githooks(5)).
+		filepath.Join(common, "hooks", "post-index-change"), filepath.Join(common, "hooks", "fsmonitor-watchman"),
+	} {
+		if _, err := os.Lstat(n); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return gitConfigHarmless(filepath.Join(common, "config"))
+}
+
 // bare says whether git could take d itself for a repository.
 func bare(d string) bool {
 	for _, n := range []string{"HEAD", "objects", "refs"} {
@@ -160,31 +357,33 @@ func bare(d string) bool {
 	return true
 }
 
+// section is a line that holds a section header and nothing else: git takes
+// what follows a header on its line for a key.
+var section = regexp.MustCompile(`^\[([A-Za-z0-9.-]+)(?:[ \t]+"(?:[^"\\]|\\.)*")?\]$`)
+
 // gitConfigHarmless reads a configuration file of the plain form and says
 // whether every key in it is known to be harmless.
 func gitConfigHarmless(name string) bool {
 	data, err := os.ReadFile(name)
-	if err != nil || len(data) > 1<<20 {
+	if err != nil || len(data) > 1<<20 || bytes.IndexByte(data, 0) >= 0 {
 		return false
 	}
-	section := ""
+	in := ""
 	for _, line := range strings.Split(string(data), "\n") {
-		line = strings.TrimSpace(line)
+		line = strings.Trim(line, " \t\r\f\v")
 		switch {
 		case line == "" || line[0] == '#' || line[0] == ';':
 		case strings.HasSuffix(line, "\\"):
 			return false
 		case line[0] == '[':
-			if !strings.HasSuffix(line, "]") {
+			m := section.FindStringSubmatch(line)
+			if m == nil {
 				return false
 			}
-			section, _, _ = strings.Cut(strings.ToLower(line[1:len(line)-1]), " ")
-			if strings.ContainsAny(section, "\"]") {
-				return false
-			}
+			in = strings.ToLower(m[1])
 		default:
 			key, _, _ := strings.Cut(line, "=")
-			if !gitKeys[section+"."+strings.ToLower(strings.TrimSpace(key))] {
+			if !gitKeys[in+"."+strings.ToLower(strings.TrimSpace(key))] {
 				return false
 			}
 		}

@@ -52,6 +52,12 @@ type config struct {
 
 // run returns the exit status.
 func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintln(errs, "hook: the call is blocked: internal error:", p)
+			status = 2
+		}
+	}()
 	var c config
 	flags := flag.NewFlagSet("hook", flag.ContinueOnError)
 	flags.SetOutput(errs)
@@ -77,10 +83,9 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 		fmt.Fprintln(errs, "hook: the call is blocked:", err)
 		return 2
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxEvent+1))
-	if err == nil && len(data) > maxEvent {
-		err = fmt.Errorf("the event is larger than %d bytes", maxEvent)
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	data, err := readEvent(ctx, in)
 	if err == nil {
 		err = json.Unmarshal(data, &ev)
 	}
@@ -96,8 +101,6 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 		d   permission.Decision
 		err error
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
-	defer cancel()
 	done := make(chan result, 1)
 	go func() {
 		defer func() {
@@ -127,16 +130,41 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	return 0
 }
 
+// readEvent reads all of in, unless it is too large or ctx ends first: an agent
+// that gives up waiting for a hook lets the call through.
+func readEvent(ctx context.Context, in io.Reader) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(in, maxEvent+1))
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err == nil && len(r.data) > maxEvent {
+			r.err = fmt.Errorf("the event is larger than %d bytes", maxEvent)
+		}
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, errors.New("the event did not come in time")
+	}
+}
+
 func decide(ctx context.Context, c config, ev event, env []string) (permission.Decision, error) {
 	var none permission.Decision
 	vars := environ(env)
+	userDir := ""
 	if c.home == "" {
 		c.home = vars["HOME"]
 		if c.home == "" {
 			c.home = vars["USERPROFILE"]
 		}
+		userDir = vars["CLAUDE_CONFIG_DIR"]
 	}
-	if !filepath.IsAbs(c.home) {
+	if c.home == "" {
 		return none, errors.New("no home directory: set HOME or use -home")
 	}
 	if !filepath.IsAbs(ev.Dir) {
@@ -148,6 +176,16 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 	if c.project == "" {
 		c.project = ev.Dir
 	}
+	for _, p := range []*string{&c.home, &c.project, &c.managed, &c.settings, &userDir} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return none, err
+		}
+		*p = abs
+	}
 	mode := permission.ModeDefault
 	if ev.Mode != "" {
 		m, err := permission.ParseMode(ev.Mode)
@@ -156,7 +194,7 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 		}
 		mode = m
 	}
-	src := settings.Sources{Home: c.home, Dir: c.project, Managed: c.managed}
+	src := settings.Sources{Home: c.home, Dir: c.project, Managed: c.managed, UserDir: userDir}
 	if c.settings != "" {
 		src.CommandLine = []string{c.settings}
 	}
@@ -183,9 +221,11 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 		return none, err
 	}
 	tools, err := toolset.NewWith(toolset.Options{
-		Files:    guard,
+		Files: guard, Home: c.home,
 		Analyzer: bashcheck.New(bashcheck.Options{Home: c.home, Shell: dialect}),
-		Assume:   assumptions(c, dialect, ev.Dir, vars),
+		Assume: assumptions(c.assume, dialect, &seen{
+			home: c.home, dir: ev.Dir, own: guard.Roots(), vars: vars, mounts: mounts(),
+		}),
 	})
 	if err != nil {
 		return none, err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/clearance-go/clearance/permission"
 )
@@ -21,20 +22,36 @@ import (
 var ErrUntrusted = errors.New("the file holds settings that nobody has approved: trust the workspace first, or save to the user settings")
 
 // Remember adds allow rules to the settings file of a layer (user, project or
-// local) and keeps the rest of the file as it is. The file is replaced in one
-// step. The rules are in force after it returned.
+// local) and keeps every other byte of the file. The file is replaced in one
+// step, under a lock that other processes of this package respect, so that
+// rules saved at the same time are all kept. The rules are in force after it
+// returned.
+//
+// Errors: [ErrUntrusted]; a [*permission.RuleError] for a rule that cannot be
+// read; what the file system says. Rules saved to the project's shared settings
+// change what the workspace loosens: where the Truster cannot approve that
+// (a method ApproveWorkspace like that of mcptrust.Registry), the error is
+// ErrUntrusted and nothing is saved.
 func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules []string) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.mu.Lock()
+	local, own, trusted := s.local, s.localOwn, s.loosen.Trusted || s.loosen.Digest == ""
+	loaded := map[permission.Layer][]byte{}
+	for _, l := range s.layers {
+		loaded[l.Layer] = l.Data
 	}
+	s.mu.Unlock()
 	var name string
 	switch layer {
 	case permission.LayerUser:
-		name = filepath.Join(s.src.Home, ".claude", "settings.json")
+		name = filepath.Join(s.src.UserDir, "settings.json")
 	case permission.LayerProject:
 		name = filepath.Join(s.src.Dir, ".claude", "settings.json")
 	case permission.LayerLocal:
-		name = filepath.Join(s.src.Dir, ".claude", "settings.local.json")
+		if name = local; name == "" {
+			name = localFile(s.src.Dir, s.src.Home)
+		}
 	default:
 		return fmt.Errorf("settings: rules cannot be saved to the %s layer", layer)
 	}
@@ -43,29 +60,106 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 			return fmt.Errorf("settings: not saved: %w", err)
 		}
 	}
-	s.mu.Lock()
-	own, trusted := s.localOwn, s.loosen.Trusted || s.loosen.Digest == ""
-	s.mu.Unlock()
-	if layer == permission.LayerLocal && !own || layer == permission.LayerProject && !trusted {
-		return fmt.Errorf("settings: %s: %w", name, ErrUntrusted)
+	approver, canApprove := s.src.Trust.(interface {
+		ApproveWorkspace(ctx context.Context, dir, looseningDigest string) error
+	})
+	untrusted := fmt.Errorf("settings: %s: %w", name, ErrUntrusted)
+	switch {
+	case layer == permission.LayerLocal && !own && !trusted:
+		return untrusted
+	case layer == permission.LayerProject && (!trusted || !canApprove):
+		return untrusted
 	}
+	if layer != permission.LayerUser {
+		// Through a link the rules would land in another project's settings,
+		// or in the user's.
+		if st, err := os.Lstat(filepath.Dir(name)); err == nil && !st.IsDir() {
+			return fmt.Errorf("settings: %s is not a directory of the project itself", filepath.Dir(name))
+		}
+	} else if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real // kept in a repository of dot files
+	}
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	old, err := readFile(name)
 	if err != nil {
 		return err
+	}
+	if layer != permission.LayerUser && old != nil && !bytes.Equal(old, loaded[layer]) && !(layer == permission.LayerLocal && s.wroteLocal(name, old)) {
+		// Somebody else changed it since it was looked at.
+		return untrusted
 	}
 	data, err := addAllow(old, rules)
 	if err != nil {
 		return fmt.Errorf("settings: %s: %w", name, err)
 	}
+	if bytes.Equal(data, old) {
+		return s.reload(ctx)
+	}
+	if layer == permission.LayerLocal {
+		// First the claim, for both: whichever the file holds if this is cut
+		// short, it was written here.
+		both := [][]byte{data}
+		if s.wroteLocal(name, old) {
+			both = append(both, old)
+		}
+		if err := s.claimLocal(name, both...); err != nil {
+			return err
+		}
+	}
 	if err := writeFile(name, data); err != nil {
 		return err
 	}
 	if layer == permission.LayerLocal {
-		if err := s.claimLocal(data); err != nil {
+		if err := s.claimLocal(name, data); err != nil {
 			return err
 		}
 	}
-	return s.Reload(ctx)
+	if err := s.reload(ctx); err != nil || layer != permission.LayerProject {
+		return err
+	}
+	if l := s.Loosening(); l.Digest != "" && !l.Trusted {
+		if err := approver.ApproveWorkspace(ctx, s.src.Dir, l.Digest); err != nil {
+			return fmt.Errorf("settings: %s was saved, but could not be approved: %w", name, err)
+		}
+		return s.reload(ctx)
+	}
+	return nil
+}
+
+// lock waits for the lock that all processes with the same State share.
+func (s *Settings) lock(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(s.src.State, 0o700); err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(s.src.State, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	for {
+		ok, err := tryLock(f)
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("settings: lock: %w", err)
+		}
+		if ok {
+			return func() {
+				releaseLock(f)
+				f.Close()
+			}, nil
+		}
+		wait := time.NewTimer(2 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			f.Close()
+			return nil, fmt.Errorf("settings: waiting for another process: %w", ctx.Err())
+		case <-wait.C:
+		}
+	}
 }
 
 // addAllow inserts rules at the end of permissions.allow and leaves every other
@@ -237,21 +331,26 @@ func writeFile(name string, data []byte) (err error) {
 
 // claim is the file outside the project that says which local settings this
 // package wrote.
-func (s *Settings) claim() string {
-	sum := sha256.Sum256([]byte(filepath.Join(s.src.Dir, ".claude", "settings.local.json")))
+func (s *Settings) claim(local string) string {
+	sum := sha256.Sum256([]byte(local))
 	return filepath.Join(s.src.State, "local-"+hex.EncodeToString(sum[:16]))
 }
 
-func (s *Settings) claimLocal(data []byte) error {
-	sum := sha256.Sum256(data)
-	if err := os.MkdirAll(s.src.State, 0o700); err != nil {
-		return fmt.Errorf("settings: %w", err)
+func (s *Settings) claimLocal(local string, contents ...[]byte) error {
+	var b strings.Builder
+	for _, data := range contents {
+		sum := sha256.Sum256(data)
+		b.WriteString(hex.EncodeToString(sum[:]))
+		b.WriteByte('\n')
 	}
-	return writeFile(s.claim(), []byte(hex.EncodeToString(sum[:])+"\n"))
+	return writeFile(s.claim(local), []byte(b.String()))
 }
 
-func (s *Settings) wroteLocal(data []byte) bool {
-	got, err := readFile(s.claim())
+func (s *Settings) wroteLocal(local string, data []byte) bool {
+	got, err := readFile(s.claim(local))
+	if err != nil || data == nil {
+		return false
+	}
 	sum := sha256.Sum256(data)
-	return err == nil && strings.TrimSpace(string(got)) == hex.EncodeToString(sum[:])
+	return contains(strings.Fields(string(got)), hex.EncodeToString(sum[:]))
 }

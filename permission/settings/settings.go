@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -52,16 +53,27 @@ type Sources struct {
 	State string
 	// Trust decides whether project files may loosen; nil is never.
 	Trust Truster
+	// UserDir is the folder of the user settings; empty is Home/.claude.
+	UserDir string
+	// Also lists what else trusting the workspace would put in force, one line
+	// each: the servers of its .mcp.json, say. The lines are part of the
+	// digest. Nil is nothing; an error keeps the workspace untrusted.
+	Also func(ctx context.Context) ([]string, error)
 }
 
 // Settings are the loaded layers. Safe for concurrent use.
 type Settings struct {
 	src Sources
+	// loading serialises Reload and Remember.
+	loading sync.Mutex
 
 	mu       sync.Mutex
 	policy   *permission.Policy
 	loosen   Loosening
 	localOwn bool
+	local    string // the local file
+	// layers are those in force, strongest last.
+	layers []permission.Source
 }
 
 // Loosening is what trusting the workspace would put in force.
@@ -87,6 +99,10 @@ func Load(ctx context.Context, src Sources) (*Settings, error) {
 	if src.Managed == "" {
 		src.Managed = managedFile()
 	}
+	if src.UserDir == "" && src.Home != "" {
+		src.UserDir = filepath.Join(src.Home, ".claude")
+	}
+	src.CommandLine = append([]string(nil), src.CommandLine...)
 	s := &Settings{src: src}
 	err := s.Reload(ctx)
 	if s.policy == nil {
@@ -109,6 +125,15 @@ func managedFile() string {
 // layer is broken the rules of before stay and the error says why, except on
 // the first load.
 func (s *Settings) Reload(ctx context.Context) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	return s.reload(ctx)
+}
+
+func (s *Settings) reload(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !filepath.IsAbs(s.src.Home) || !filepath.IsAbs(s.src.Dir) {
 		return fmt.Errorf("settings: Home and Dir must be absolute, got %q and %q", s.src.Home, s.src.Dir)
 	}
@@ -125,22 +150,37 @@ func (s *Settings) Reload(ctx context.Context) error {
 			layers = append(layers, permission.Source{Layer: layer, Name: name, Base: base, Data: data})
 		}
 	}
-	claude := filepath.Join(s.src.Dir, ".claude")
-	user := filepath.Join(s.src.Home, ".claude")
-	read(permission.LayerUser, filepath.Join(user, "settings.json"), user)
+	read(permission.LayerUser, filepath.Join(s.src.UserDir, "settings.json"), s.src.UserDir)
 	project := len(layers)
-	read(permission.LayerProject, filepath.Join(claude, "settings.json"), s.src.Dir)
+	read(permission.LayerProject, filepath.Join(s.src.Dir, ".claude", "settings.json"), s.src.Dir)
 	local := len(layers)
-	read(permission.LayerLocal, filepath.Join(claude, "settings.local.json"), s.src.Dir)
+	localName := localFile(s.src.Dir, s.src.Home)
+	read(permission.LayerLocal, localName, s.src.Dir)
 	after := len(layers)
 	for _, f := range s.src.CommandLine {
-		read(permission.LayerCommandLine, f, filepath.Dir(f))
+		data, err := readFile(f)
+		if err == nil && data == nil {
+			// It was named, so it has to be there.
+			err = fmt.Errorf("settings: %s: %w", f, fs.ErrNotExist)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			data = []byte("unreadable")
+		}
+		layers = append(layers, permission.Source{Layer: permission.LayerCommandLine, Name: f, Base: filepath.Dir(f), Data: data})
 	}
-	for _, f := range managedFiles(s.src.Managed) {
+	managed, err := managedFiles(s.src.Managed)
+	if err != nil {
+		errs = append(errs, err)
+		layers = append(layers, permission.Source{Layer: permission.LayerManaged, Name: dropIns(s.src.Managed), Data: []byte("unreadable")})
+	}
+	first := len(layers)
+	for _, f := range managed {
 		read(permission.LayerManaged, f, filepath.Dir(f))
 	}
+	overrideScalars(layers[first:])
 
-	own := after > local && s.wroteLocal(layers[local].Data)
+	own := after > local && s.wroteLocal(localName, layers[local].Data)
 	if local == after {
 		own = true
 	}
@@ -157,10 +197,21 @@ func (s *Settings) Reload(ctx context.Context) error {
 		}
 		loosen.Entries = append(loosen.Entries, entries...)
 	}
+	alsoFailed := false
+	if s.src.Also != nil {
+		lines, err := s.src.Also(ctx)
+		if err != nil {
+			alsoFailed = true
+			errs = append(errs, fmt.Errorf("settings: what else %s would put in force could not be read, so its settings only tighten: %w", s.src.Dir, err))
+		}
+		for _, l := range lines {
+			loosen.Entries = append(loosen.Entries, "also: "+l)
+		}
+	}
 	if len(loosen.Entries) > 0 {
-		sum := sha256.Sum256([]byte("clearance/loosening/v1\x00" + strings.Join(loosen.Entries, "\x00")))
+		sum := sha256.Sum256([]byte("clearance/loosening/v1\x00" + quoted(loosen.Entries)))
 		loosen.Digest = hex.EncodeToString(sum[:])
-		if s.src.Trust != nil {
+		if s.src.Trust != nil && !alsoFailed {
 			ok, err := s.src.Trust.Trusted(ctx, s.src.Dir, loosen.Digest)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("settings: the trust of %s could not be read, so its settings only tighten: %w", s.src.Dir, err))
@@ -181,8 +232,63 @@ func (s *Settings) Reload(ctx context.Context) error {
 	if s.policy != nil && err != nil {
 		return fmt.Errorf("settings: the rules of before stay in force: %w", err)
 	}
-	s.policy, s.loosen, s.localOwn = policy, loosen, own
+	s.policy, s.loosen, s.localOwn, s.local, s.layers = policy, loosen, own, localName, layers
 	return err
+}
+
+// quoted joins entries so that no two lists give the same text.
+func quoted(entries []string) string {
+	var b strings.Builder
+	for _, e := range entries {
+		b.WriteString(strconv.Quote(e))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Value returns the value of a top-level key (hooks, env, apiKeyHelper, …) from
+// the strongest layer that has it. Layers of a workspace that is not trusted
+// do not count: what they would start or set is inert. ok is false where no
+// layer has the key.
+func (s *Settings) Value(key string) (value json.RawMessage, layer permission.Layer, ok bool) {
+	s.mu.Lock()
+	layers := s.layers
+	s.mu.Unlock()
+	for i := len(layers) - 1; i >= 0; i-- {
+		if layers[i].TightenOnly {
+			continue
+		}
+		var top map[string]json.RawMessage
+		if json.Unmarshal(layers[i].Data, &top) != nil {
+			continue
+		}
+		if v, ok := top[key]; ok {
+			return v, layers[i].Layer, true
+		}
+	}
+	return nil, permission.LayerUnknown, false
+}
+
+// Env returns the variables that the env keys of the layers in force set,
+// stronger layers over weaker ones. A workspace that is not trusted sets none
+// (CVE-2026-21852).
+func (s *Settings) Env() map[string]string {
+	s.mu.Lock()
+	layers := s.layers
+	s.mu.Unlock()
+	out := map[string]string{}
+	for _, l := range layers {
+		var top struct {
+			Env map[string]string `json:"env"`
+		}
+		if l.TightenOnly || json.Unmarshal(l.Data, &top) != nil {
+			continue
+		}
+		for k, v := range top.Env {
+			out[k] = v
+		}
+	}
+	return out
 }
 
 // Policy returns the rules in force.
@@ -197,8 +303,8 @@ func (s *Settings) Directories() []string {
 	var out []string
 	for _, d := range s.Policy().Directories() {
 		switch {
-		case strings.HasPrefix(d, "~/"):
-			d = filepath.Join(s.src.Home, d[2:])
+		case d == "~" || strings.HasPrefix(d, "~/"):
+			d = filepath.Join(s.src.Home, d[1:])
 		case !filepath.IsAbs(d):
 			d = filepath.Join(s.src.Dir, d)
 		}
@@ -215,17 +321,12 @@ func (s *Settings) Loosening() Loosening {
 	return s.loosen
 }
 
-// Files returns every file that takes part, existing or not, for the host to
-// protect from the model's tools.
+// Files returns the host's own files, existing or not, which no call may ever
+// change. The project's settings files are not among them: they belong to the
+// repository, are protected by their name, and a change of what they loosen is
+// inert until a person approves it.
 func (s *Settings) Files() []string {
-	claude := filepath.Join(s.src.Dir, ".claude")
-	out := []string{
-		filepath.Join(s.src.Home, ".claude", "settings.json"),
-		filepath.Join(claude, "settings.json"),
-		filepath.Join(claude, "settings.local.json"),
-		s.src.Managed,
-		s.src.State,
-	}
+	out := []string{filepath.Join(s.src.UserDir, "settings.json"), s.src.Managed, dropIns(s.src.Managed), s.src.State}
 	return append(out, s.src.CommandLine...)
 }
 
@@ -259,16 +360,29 @@ func readFile(name string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// dropIns is the folder of the managed drop-ins.
+func dropIns(managed string) string { return strings.TrimSuffix(managed, ".json") + ".d" }
+
 // managedFiles is the managed file and its drop-ins in the order in which
-// later ones win.
-func managedFiles(name string) []string {
+// later ones win. A folder that cannot be listed is an error: its rules are
+// unknown.
+func managedFiles(name string) ([]string, error) {
 	out := []string{name}
-	drops, err := filepath.Glob(strings.TrimSuffix(name, ".json") + ".d/*.json")
-	if err == nil {
-		sort.Strings(drops)
-		out = append(out, drops...)
+	dir := dropIns(name)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
 	}
-	return out
+	if err != nil {
+		return out, fmt.Errorf("settings: %w", err)
+	}
+	for _, e := range entries {
+		// Sorted by name. Editors leave hidden files behind.
+		if strings.HasSuffix(e.Name(), ".json") && !strings.HasPrefix(e.Name(), ".") {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, nil
 }
 
 // tightening are the settings that can only restrict.

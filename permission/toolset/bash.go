@@ -13,8 +13,25 @@ import (
 	"github.com/clearance-go/clearance/scope"
 )
 
-// maxTargets bounds how many files of a target set are looked at one by one.
-const maxTargets = 10_000
+// runnerWarning is what a rule for a runner of the workspace means.
+const runnerWarning = " An approval of it means: run anything that this workspace contains."
+
+// shellCall is what is known while one command text is turned into actions.
+type shellCall struct {
+	rep *bashcheck.Report
+	// first is the index of the first Run in the inspection.
+	first int
+	// parents says which commands start another one of the report.
+	parents []bool
+	// unordered: loops, pipelines and background jobs, where a later part may
+	// run before an earlier one.
+	unordered bool
+	// described and unknown say that a part made, moved or may have made links
+	// or names: one whose description tells, or a program that is not described.
+	described, unknown []bool
+	// own says that git finds the repository of the project.
+	own bool
+}
 
 func (b *builder) bash() error {
 	b.ins.Family = "Bash"
@@ -30,67 +47,148 @@ func (b *builder) bash() error {
 	rep := b.t.o.Analyzer.Analyze(command)
 	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
+	s := &shellCall{rep: &rep, first: len(b.ins.Actions), own: true}
 	proven := true
 	for _, a := range rep.Assumptions {
 		proven = proven && b.t.assume[a]
+		if a == "git-config-trusted" && !b.ownRepository() {
+			proven, s.own = false, false
+			b.ins.Explanation += " git would use another repository than the project's own, whose configuration may start programs."
+		}
 	}
 	if !rep.Parsed {
 		// Any rule may mean a text that is not understood.
 		b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{
 			Deny: []string{permission.DynamicWord}, Opaque: true, Dynamic: true,
 		}})
+		s.first++
 	}
 	for _, f := range rep.Findings {
+		if f.Code == bashcheck.CodeForeignRepository && b.stays(&rep, f) {
+			continue
+		}
 		if f.Blocks || f.Severity >= bashcheck.Suspicious {
 			b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: f.Code, Text: f.Text, Span: span(f.Span)})
 		}
 	}
 	// The Runs come first, so that the effects can name them.
-	runs := len(b.ins.Actions)
-	children := make([]bool, len(rep.Commands)+1)
+	n := len(rep.Commands)
+	s.parents = make([]bool, n+1)
 	for _, c := range rep.Commands {
 		if c.Parent > 0 {
-			children[c.Parent] = true
+			s.parents[c.Parent] = true
 		}
 	}
-	opaque := make([]bool, len(rep.Commands)+1)
+	opaque := make([]bool, n+1)
 	for i := range rep.Commands {
 		c := &rep.Commands[i]
 		if c.Parent > 0 {
 			opaque[i+1] = !c.Transparent || opaque[c.Parent]
 		}
 		run := b.run(&rep, c, opaque[i+1])
-		run.Command.Closed = run.Command.Closed && proven && closed(c, children[i+1])
+		run.Command.Closed = run.Command.Closed && proven && closed(c, s.parents[i+1])
 		if c.Parent > 0 {
-			run.Of = runs + c.Parent
+			run.Of = s.first + c.Parent
+			// What a transparent wrapper adds is settled like what it wraps.
+			if c.Transparent && c.Edits {
+				b.ins.Actions[s.first+c.Parent-1].Command.Edits = true
+			}
+		}
+		if run.Command.Runner && !strings.Contains(b.ins.Explanation, runnerWarning) {
+			b.ins.Explanation += runnerWarning
 		}
 		b.add(run)
 	}
-	links := false // an earlier command may have made or moved names
+	s.unordered = unordered(rep.Source)
+	s.described, s.unknown = make([]bool, n+1), make([]bool, n+1)
 	for i := range rep.Commands {
-		c := &rep.Commands[i]
-		for j := range c.Effects {
-			b.effect(&c.Effects[j], runs+i+1, children[i+1], &rep, c, links)
-		}
-		for _, e := range c.Effects {
-			if e.Kind == bashcheck.Change || e.Kind == bashcheck.Write && e.Extent != bashcheck.Exact || !c.Described {
-				links = true
-			}
-		}
-		for _, a := range c.Assignments {
-			if !a.Inert {
-				b.add(permission.Action{Kind: permission.Use, Of: runs + i + 1, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
-			}
-		}
+		s.described[i], s.unknown[i] = b.makesLinks(&rep.Commands[i])
+	}
+	for i := range rep.Commands {
+		b.command(s, i)
 	}
 	for j := range rep.Loose {
-		b.effect(&rep.Loose[j], 0, false, &rep, nil, links)
+		b.effect(s, &rep.Loose[j], n, 0, nil)
 	}
-	if len(b.ins.Actions) == 0 && rep.Parsed && len(rep.Commands) == 0 && len(rep.Findings) == 0 {
-		// Comments and blank lines alone.
-		b.add(permission.Action{Kind: permission.Use, Origin: permission.Shell, Name: "nothing", Free: true})
-	}
+	b.reportReads()
 	return nil
+}
+
+// stays says that the command of a finding about another directory runs where
+// the call does: cd went nowhere.
+func (b *builder) stays(rep *bashcheck.Report, f bashcheck.Finding) bool {
+	for i := range rep.Commands {
+		c := &rep.Commands[i]
+		if c.Span != f.Span && i+1 != f.Command {
+			continue
+		}
+		places := b.places(c.Dir)
+		for _, d := range places {
+			if d != path.Clean(b.call.Dir) {
+				return false
+			}
+		}
+		if len(places) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// inert says whether an assignment changes no more than how a program talks:
+// those that the analyzer knows, and variables that build tools read for the
+// name of a profile or a platform, with a plain value.
+func inert(a *bashcheck.Assignment) bool {
+	if a.Inert {
+		return true
+	}
+	switch a.Name {
+	case "NODE_ENV", "GOOS", "GOARCH", "RUST_BACKTRACE", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE":
+	default:
+		return false
+	}
+	if !a.Value.Static || a.Value.Glob {
+		return false
+	}
+	for i := 0; i < len(a.Value.Text); i++ {
+		if c := a.Value.Text[i] | 0x20; !(c >= 'a' && c <= 'z') && !(a.Value.Text[i] >= '0' && a.Value.Text[i] <= '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutInert returns the text of a command without its inert assignments, or
+// "" where it has others.
+func withoutInert(c *bashcheck.Command) string {
+	text := c.Text
+	for i := range c.Assignments {
+		a := &c.Assignments[i]
+		if a.Inert {
+			continue
+		}
+		rest, ok := strings.CutPrefix(text, a.Name+"="+a.Value.Text+" ")
+		if !inert(a) || !ok {
+			return ""
+		}
+		text = rest
+	}
+	return text
+}
+
+// reportReads raises the risk of a call that reads what may be secret: a
+// harmless program does not make that harmless.
+func (b *builder) reportReads() {
+	for i := range b.ins.Actions {
+		a := &b.ins.Actions[i]
+		if (a.Kind == permission.Read || a.Kind == permission.Write) && a.Path.Class == permission.Sensitive {
+			b.ins.Brings |= permission.SensitiveData
+			if b.ins.Risk == permission.RiskLow {
+				b.ins.Risk = permission.RiskMedium
+				b.ins.Explanation += " " + a.Path.Clean + " may hold secrets."
+			}
+		}
+	}
 }
 
 func boolField(in map[string]json.RawMessage, field string) bool {
@@ -100,14 +198,47 @@ func boolField(in map[string]json.RawMessage, field string) bool {
 
 func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.Start, End: s.End} }
 
+// unordered says whether the parts of a text may run in another order than
+// they are written in. It errs towards true.
+func unordered(src string) bool {
+	if !strings.ContainsAny(src, "|&") && !strings.Contains(src, "o") {
+		return false
+	}
+	s := strings.NewReplacer("&&", " ", "||", " ", ">&", " ", "&>", " ", "<&", " ", ">|", " ").Replace(src)
+	if strings.ContainsAny(s, "|&") {
+		return true
+	}
+	for _, w := range []string{"for", "while", "until", "select", "function", "coproc", "()", "trap", "repeat", "foreach"} {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// starters are programs that run what their operands say, for commands whose
+// form is not understood. Deny and ask rules see every word of theirs as the
+// beginning of a command.
+var starters = map[string]bool{
+	"busybox": true, "toybox": true, "sudo": true, "doas": true, "su": true, "runuser": true, "setpriv": true, "capsh": true, "env": true,
+	"nice": true, "ionice": true, "chrt": true, "taskset": true, "timeout": true, "time": true, "nohup": true, "stdbuf": true,
+	"setsid": true, "watch": true, "flock": true, "xargs": true, "parallel": true, "script": true, "unbuffer": true, "chronic": true,
+	"firejail": true, "bwrap": true, "unshare": true, "nsenter": true, "chroot": true, "proot": true, "fakeroot": true, "strace": true,
+	"ltrace": true, "gdb": true, "valgrind": true, "perf": true, "systemd-run": true, "proxychains": true, "proxychains4": true, "torsocks": true,
+	"caffeinate": true, "arch": true, "setarch": true, "linux32": true, "linux64": true, "prlimit": true, "cgexec": true, "numactl": true,
+	"catchsegv": true, "exec": true, "command": true, "builtin": true, "direnv": true, "devbox": true, "mise": true, "nocorrect": true,
+	"ssh-agent": true, "dbus-run-session": true, "entr": true, "at": true, "batch": true, "tsp": true, "rlwrap": true, "socat": true, "dumb-init": true, "tini": true,
+}
+
 // run describes a command to the rules.
 func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) permission.Action {
 	out := permission.Command{
 		Closed: c.Described, ExactOnly: c.ExactOnly, Opaque: opaque, Dynamic: c.Dynamic,
-		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner,
+		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner, Digest: b.content(c),
 	}
 	if !opaque {
 		out.Allow = appendNew(out.Allow, c.Text)
+		out.Allow = appendNew(out.Allow, withoutInert(c))
 		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) {
 			verbatim := rep.Source[c.Span.Start:c.Span.End]
 			if len(c.Effects) == 0 || !redirected(c) {
@@ -143,6 +274,17 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) 
 			out.Deny = appendNew(out.Deny, strings.Join(words, " "))
 		}
 	}
+	if n := program(c); !c.Described && (c.Class == bashcheck.Wrapper || starters[n]) {
+		// Which word is the program that it starts is not known: each may be.
+		for i := 1; i < len(words) && len(out.Deny) < 64; i++ {
+			if w := words[i]; strings.HasPrefix(w, "-") {
+				continue
+			}
+			rest := append([]string{path.Base(words[i])}, words[i+1:]...)
+			out.Deny = appendNew(out.Deny, strings.Join(words[i:], " "))
+			out.Deny = appendNew(out.Deny, strings.Join(rest, " "))
+		}
+	}
 	if len(out.Deny) == 0 {
 		out.Deny = []string{permission.DynamicWord}
 	}
@@ -175,7 +317,10 @@ func appendNew(list []string, s string) []string {
 
 // closed says whether every effect of a described command becomes an action.
 func closed(c *bashcheck.Command, hasChild bool) bool {
-	if c.Class == bashcheck.Runner || c.Class == bashcheck.UnknownClass {
+	switch c.Class {
+	case bashcheck.Plain, bashcheck.Wrapper, bashcheck.Interpreter:
+	default:
+		// A shell runs what it reads, a runner what the workspace defines.
 		return false
 	}
 	for _, e := range c.Effects {
@@ -183,7 +328,7 @@ func closed(c *bashcheck.Command, hasChild bool) bool {
 		case bashcheck.Unknown:
 			return false
 		case bashcheck.Execute:
-			if !hasChild {
+			if !hasChild || e.Target != "" {
 				return false
 			}
 		}
@@ -191,8 +336,525 @@ func closed(c *bashcheck.Command, hasChild bool) bool {
 	return true
 }
 
-// effect turns an effect into actions.
-func (b *builder) effect(e *bashcheck.Effect, of int, hasChild bool, rep *bashcheck.Report, c *bashcheck.Command, links bool) {
+// program is the base name of the program of a command, or "".
+func program(c *bashcheck.Command) string {
+	if c == nil || len(c.Argv) == 0 || !c.Argv[0].Static || c.Argv[0].Glob {
+		return ""
+	}
+	return path.Base(c.Argv[0].Text)
+}
+
+// places are the directories that a command may run in.
+func (b *builder) places(d bashcheck.Dir) []string {
+	if !d.Known {
+		return nil
+	}
+	out := make([]string, 0, len(d.Paths))
+	for _, p := range d.Paths {
+		out = append(out, join(b.call.Dir, p))
+	}
+	return out
+}
+
+// makesLinks says whether a command may make links or give things other names,
+// so that a later path may lead elsewhere than now. described: its description
+// tells so. unknown: it is not described.
+func (b *builder) makesLinks(c *bashcheck.Command) (described, unknown bool) {
+	if !c.Described {
+		return false, true
+	}
+	name := program(c)
+	for i := range c.Effects {
+		e := &c.Effects[i]
+		if e.Own {
+			continue
+		}
+		switch e.Kind {
+		case bashcheck.Change:
+			described = described || name != "chmod" && name != "chown" && name != "chgrp"
+		case bashcheck.Write:
+			if e.ByShell || e.Extent == bashcheck.Exact || e.Extent == bashcheck.Glob {
+				continue
+			}
+			if name != "cp" && name != "mv" || b.copiesLinks(c) {
+				described = true
+			}
+		}
+	}
+	return described, false
+}
+
+// copiesLinks says whether a cp or mv may put a link at its destination. What
+// it copies is looked at; on a machine that cannot be, only the form counts.
+func (b *builder) copiesLinks(c *bashcheck.Command) bool {
+	kind := bashcheck.Delete
+	if program(c) == "cp" {
+		kind = bashcheck.Read
+		links := false
+		for _, w := range c.Argv[1:] {
+			links = links || !w.Static || len(w.Text) > 1 && w.Text[0] == '-' && (w.Text[1] == '-' || strings.ContainsAny(w.Text, "PdalsRr"))
+		}
+		if !links {
+			return false
+		}
+	}
+	for i := range c.Effects {
+		e := &c.Effects[i]
+		if e.Kind != kind || e.ByShell {
+			continue
+		}
+		if b.t.o.Offline {
+			if e.Extent == bashcheck.Anywhere || e.Extent == bashcheck.Glob {
+				return true
+			}
+			continue
+		}
+		names, dirs, ok := b.sources(c, e)
+		if !ok {
+			return true
+		}
+		for _, d := range dirs {
+			for _, n := range names {
+				if b.holdsLinks(absolute(d, n)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// holdsLinks says whether a name is, or has below it, a symbolic link. What is
+// not there yet, or too large to look at, may be.
+func (b *builder) holdsLinks(name string) bool {
+	return filepath.WalkDir(name, func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.Type()&os.ModeSymlink != 0 {
+			err = errors.New("a link")
+		}
+		if err == nil {
+			err = b.count()
+		}
+		return err
+	}) != nil
+}
+
+func absolute(dir, name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// sources lists the names that an operand stands for, and the directories that
+// they are relative to. ok is false where they are not known.
+func (b *builder) sources(c *bashcheck.Command, e *bashcheck.Effect) (names, dirs []string, ok bool) {
+	target := e.Target
+	pattern := e.Extent == bashcheck.Glob
+	if p := writtenAs(c, e); p != "" {
+		target, pattern = p, true
+	}
+	dirs = b.places(e.Dir)
+	if path.IsAbs(target) {
+		dirs = []string{"/"}
+	}
+	if e.Target == "" || len(dirs) == 0 {
+		return nil, nil, false
+	}
+	if !pattern && e.Extent != bashcheck.Exact && e.Extent != bashcheck.Tree {
+		return nil, nil, false
+	}
+	if !pattern {
+		return []string{target}, dirs, true
+	}
+	for _, d := range dirs {
+		n, ok := b.expand(d, target)
+		if !ok {
+			return nil, nil, false
+		}
+		names = append(names, n...)
+	}
+	return names, dirs, true
+}
+
+// shaky says whether the paths of command i may lead elsewhere by the time it
+// runs, because of another part of the text.
+func (s *shellCall) shaky(i int) (described, unknown bool) {
+	for j := range s.described {
+		if j == i && !s.unordered || j > i && !s.unordered {
+			continue
+		}
+		described = described || s.described[j]
+		unknown = unknown || s.unknown[j] && j != i
+	}
+	return described, unknown
+}
+
+// command adds the actions of one command.
+func (b *builder) command(s *shellCall, i int) {
+	c := &s.rep.Commands[i]
+	of := s.first + i + 1
+	copies := c.Described && (program(c) == "cp" || program(c) == "mv")
+	for j := range c.Effects {
+		e := &c.Effects[j]
+		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
+			continue // told of as an assignment
+		}
+		if copies && e.Kind == bashcheck.Write && e.Extent == bashcheck.Within && !e.ByShell && e.Target != "" {
+			b.into(s, i, e)
+			continue
+		}
+		if copies && e.Kind == bashcheck.Write && e.Extent == bashcheck.Exact && !e.ByShell && b.isDir(e) && !b.changedBefore(s, i) {
+			continue // a directory, in which the names below are made
+		}
+		b.effect(s, e, i, of, c)
+	}
+	if c.Described && program(c) == "ln" {
+		b.linked(c, of)
+	}
+	if !c.Described || vague(c) {
+		b.operands(c, of)
+	}
+	for i := range c.Assignments {
+		a := &c.Assignments[i]
+		if !inert(a) {
+			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
+		}
+	}
+}
+
+// vague says whether a description leaves open which files a command reaches.
+func vague(c *bashcheck.Command) bool {
+	for i := range c.Effects {
+		e := &c.Effects[i]
+		switch e.Kind {
+		case bashcheck.Unknown, bashcheck.Execute:
+			return true
+		case bashcheck.Read, bashcheck.Write, bashcheck.Delete, bashcheck.Change:
+			if e.Extent == bashcheck.Anywhere {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// assigned says whether a variable is one that the command line itself gives to
+// the command.
+func assigned(c *bashcheck.Command, name string) bool {
+	for i := range c.Assignments {
+		if name != "" && c.Assignments[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// isDir says whether the target of an effect is a directory now, wherever the
+// command may run.
+func (b *builder) isDir(e *bashcheck.Effect) bool {
+	dirs := b.places(e.Dir)
+	for _, d := range dirs {
+		if !b.look(d, e.Target, scope.Write).dir {
+			return false
+		}
+	}
+	return len(dirs) > 0
+}
+
+// into adds the writes of a cp or mv whose destination may be a directory: the
+// names there come from what is copied.
+func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
+	c := &s.rep.Commands[i]
+	a := permission.Action{Kind: permission.Write, Of: s.first + i + 1, Origin: permission.Operand, Own: dst.Own, Span: span(dst.Span)}
+	described, unknown := s.shaky(i)
+	unsure := func(why string) {
+		for _, d := range b.places(dst.Dir) {
+			e := a
+			e.Path = b.resolve(d, dst.Target, scope.Write)
+			e.Path.Extent = permission.Within
+			if e.Path.Class == permission.Ordinary {
+				e.Path.Class, e.Path.ClassName = permission.Unclassified, why
+			}
+			b.add(e)
+		}
+		if !dst.Dir.Known {
+			a.Path = permission.Path{Extent: permission.Anywhere}
+			b.add(a)
+		}
+	}
+	kind := bashcheck.Read
+	if program(c) == "mv" {
+		kind = bashcheck.Delete
+	}
+	dirs := b.places(dst.Dir)
+	if path.IsAbs(dst.Target) {
+		dirs = []string{"/"}
+	}
+	if len(dirs) == 0 {
+		unsure("")
+		return
+	}
+	nsources := 0
+	for j := range c.Effects {
+		if e := &c.Effects[j]; e.Kind == kind && !e.ByShell {
+			nsources++
+		}
+	}
+	for j := range c.Effects {
+		src := &c.Effects[j]
+		if src.Kind != kind || src.ByShell {
+			continue
+		}
+		names, from, ok := b.sources(c, src)
+		if !ok || len(from) != len(dirs) && !path.IsAbs(src.Target) && !path.IsAbs(dst.Target) {
+			if b.t.o.Offline && src.Target != "" {
+				unsure("the names are not known")
+				continue
+			}
+			unsure("which names are made there is not known")
+			continue
+		}
+		tree := src.Extent != bashcheck.Exact && (src.Extent != bashcheck.Glob || src.Below)
+		for _, d := range dirs {
+			here := b.look(d, dst.Target, scope.Write)
+			if here.regular && nsources == 1 && len(names) == 1 && !b.changedBefore(s, i) {
+				continue // a file, which the exact action names
+			}
+			for _, n := range names {
+				base := path.Base(n)
+				if base == "." {
+					base = ""
+				}
+				if base == ".." || base == "/" {
+					unsure("which names are made there is not known")
+					continue
+				}
+				e := a
+				e.Path = b.resolve(d, strings.TrimSuffix(dst.Target, "/")+"/"+base, scope.Create)
+				e.Path.Extent = permission.Exact
+				b.unsteady(&e, described, unknown)
+				b.add(e)
+				if !tree || b.t.o.Offline {
+					continue
+				}
+				if described || unknown {
+					// What is copied may not be there yet.
+					unsure("an earlier part of the command may change what is copied")
+					continue
+				}
+				for _, f := range from {
+					b.copied(&a, absolute(f, n), d, []string{dst.Target, strings.TrimSuffix(dst.Target, "/") + "/" + base})
+				}
+			}
+		}
+	}
+}
+
+// changedBefore says whether a part that runs before command i may remove or
+// replace names.
+func (b *builder) changedBefore(s *shellCall, i int) bool {
+	for j := range s.rep.Commands {
+		if j >= i && !s.unordered {
+			break
+		}
+		if j == i {
+			continue
+		}
+		c := &s.rep.Commands[j]
+		if !c.Described {
+			return true
+		}
+		for _, e := range c.Effects {
+			if e.Kind == bashcheck.Delete || e.Kind == bashcheck.Change || e.Kind == bashcheck.Write && e.Extent != bashcheck.Exact {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// copied adds a write for each entry below src that would be no ordinary file
+// below one of the places in dir.
+func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(src, func(name string, d os.DirEntry, err error) error {
+		if err != nil {
+			if name == src && errors.Is(err, os.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		if err := b.count(); err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(src, name)
+		if err != nil {
+			return err
+		}
+		if rel == "." {
+			return nil
+		}
+		for _, t := range to {
+			p := b.ask(dir, t+"/"+rel, scope.Create).path
+			at := b.ask(dir, t, scope.Create).path
+			_, denied := b.deniesWriting(p.Clean)
+			if (p.Class != permission.Ordinary || p.Zone != at.Zone || denied) && !seen[p.Clean] {
+				seen[p.Clean] = true
+				e := *a
+				e.Path = p
+				e.Path.Extent = permission.Exact
+				b.add(e)
+			}
+		}
+		return nil
+	})
+	// Rules over editing may speak of what is made below.
+	for _, t := range to {
+		e := *a
+		e.Path = b.resolve(dir, t, scope.Create)
+		e.Path.Extent = permission.Within
+		e.Path.Walked = err == nil && (b.writing != nil || b.rules == nil)
+		if err != nil {
+			e.Path.Class, e.Path.ClassName = permission.Unclassified, "not everything that is copied could be looked at"
+		}
+		b.add(e)
+	}
+}
+
+// linked adds the reads that a link would make possible: what it points to,
+// from where the command runs and from where the link stands.
+func (b *builder) linked(c *bashcheck.Command, of int) {
+	var words []bashcheck.Word
+	for _, w := range c.Argv[1:] {
+		if w.Static && strings.HasPrefix(w.Text, "-") {
+			continue
+		}
+		words = append(words, w)
+	}
+	for i, w := range words {
+		if i > 0 && i == len(words)-1 {
+			break // the name of the link
+		}
+		last := words[len(words)-1]
+		for _, d := range b.places(c.Dir) {
+			if !w.Static {
+				continue
+			}
+			dirs := []string{d}
+			if last.Static && !path.IsAbs(w.Text) {
+				dirs = append(dirs, path.Dir(absolute(d, last.Text)), absolute(d, last.Text))
+			}
+			for _, from := range dirs {
+				a := permission.Action{Kind: permission.Read, Of: of, Origin: permission.Operand, Free: true, Span: span(w.Span)}
+				a.Path = b.resolve(from, w.Text, scope.Read)
+				a.Path.Extent = permission.Exact
+				if a.Path.Class == permission.Unclassified && a.Path.Zone == permission.Outside && from != d {
+					continue // no such place
+				}
+				b.add(a)
+			}
+		}
+	}
+}
+
+// writers are the programs whose operands are what they change, so that an
+// operand is looked at even where the form is not understood.
+var writers = map[string]bool{
+	"cp": true, "mv": true, "ln": true, "install": true, "rm": true, "rmdir": true, "mkdir": true, "touch": true, "tee": true,
+	"sed": true, "truncate": true, "dd": true, "rsync": true, "tar": true, "unzip": true, "chmod": true, "chown": true, "chgrp": true,
+	"shred": true, "unlink": true, "patch": true, "split": true, "scp": true, "gzip": true, "gunzip": true, "xz": true, "zip": true,
+}
+
+// operands looks at the words of a command that is not understood. A word that
+// names a file which may hold secrets, or which rules speak of, is an action:
+// no rule for the command covers that. The words of a program that writes are
+// places where it may write, as far as they are protected.
+func (b *builder) operands(c *bashcheck.Command, of int) {
+	name := program(c)
+	for i, w := range c.Argv {
+		if i == 0 || !w.Static || w.Text == "" || len(w.Text) > 4096 {
+			continue
+		}
+		for _, t := range candidates(w.Text, c.Class) {
+			for _, d := range b.places(c.Dir) {
+				b.operand(t, d, of, name, span(w.Span))
+			}
+		}
+	}
+}
+
+func (b *builder) operand(t, d string, of int, name string, at permission.Span) {
+	a := permission.Action{Kind: permission.Read, Of: of, Origin: permission.Operand, Free: true, Span: at}
+	r := b.look(d, t, scope.Read)
+	if _, denied := b.denies(&r.path); denied || r.path.Class == permission.Sensitive || r.path.Class == permission.Forbidden {
+		a.Path = r.path
+		a.Path.Extent = permission.Exact
+		b.add(a)
+	}
+	if !writers[name] {
+		return
+	}
+	op, kind := scope.Write, permission.Write
+	if name == "rm" || name == "rmdir" || name == "shred" || name == "unlink" {
+		op, kind = scope.Delete, permission.Delete
+	}
+	p := b.resolve(d, t, op)
+	if p.Class == permission.Protected || p.Class == permission.Forbidden || p.Critical && kind == permission.Delete {
+		a.Kind, a.Free, a.Path = kind, false, p
+		a.Path.Extent = permission.Exact
+		b.add(a)
+	}
+}
+
+// candidates are the paths that a word may name: itself, what stands after a
+// "=" or a short flag, and, in the text of a program, every piece that could
+// be a path.
+func candidates(t string, class bashcheck.Class) []string {
+	var out []string
+	add := func(s string) {
+		if s = strings.TrimPrefix(s, "@"); s != "" && !strings.ContainsAny(s, "\n\x00") {
+			out = appendNew(out, s)
+		}
+	}
+	if !strings.HasPrefix(t, "-") {
+		add(t)
+	} else if len(t) > 2 && t[1] != '-' {
+		add(t[2:])
+	}
+	if _, v, ok := strings.Cut(t, "="); ok {
+		add(v)
+	}
+	if class == bashcheck.Interpreter || class == bashcheck.Shell {
+		for _, s := range strings.FieldsFunc(t, func(r rune) bool {
+			return !(r == '/' || r == '.' || r == '_' || r == '-' || r == '~' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0x80)
+		}) {
+			if len(out) < 64 && strings.ContainsAny(s, "./") {
+				add(s)
+			}
+		}
+	}
+	return out
+}
+
+// unsteady marks a target that may lead elsewhere by the time it is used, so
+// that no allow rule over paths and no mode settles it.
+func (b *builder) unsteady(a *permission.Action, described, unknown bool) {
+	reading := a.Kind == permission.Read || a.Kind == permission.List
+	if !described && !(unknown && !reading) || a.Kind == permission.List {
+		return
+	}
+	if a.Path.Class == permission.Ordinary {
+		a.Path.Class = permission.Unclassified
+		a.Path.ClassName = "another part of the command may change where it leads"
+	}
+	a.Path.Real = ""
+	a.Free = false
+}
+
+// effect turns an effect into actions. i is the index of its command, of the
+// number of its Run.
+func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashcheck.Command) {
+	hasChild := c != nil && s.parents[i+1]
 	a := permission.Action{Of: of, Origin: permission.Operand, Own: e.Own, Span: span(e.Span)}
 	if e.ByShell || c == nil {
 		a.Origin = permission.Shell
@@ -207,13 +869,19 @@ func (b *builder) effect(e *bashcheck.Effect, of int, hasChild bool, rep *bashch
 	case bashcheck.Delete:
 		a.Kind = permission.Delete
 	case bashcheck.Execute:
-		if !hasChild {
+		if !hasChild || e.Target != "" {
 			a.Kind = permission.KindUnknown
 			b.add(a)
 		}
 		return
 	case bashcheck.Connect:
-		a.Kind, a.Host, a.Port, a.PlainGet = permission.Connect, strings.TrimSuffix(strings.ToLower(e.Target), "."), e.Port, e.PlainGet
+		a.Kind, a.Port, a.PlainGet = permission.Connect, e.Port, e.PlainGet
+		// A host that cannot be read as one stays unknown: any rule may mean it.
+		if host, err := canonicalHost(e.Target); err == nil {
+			a.Host = host
+		} else {
+			a.PlainGet = false
+		}
 		b.ins.Brings |= permission.Untrusted
 		b.add(a)
 		return
@@ -234,27 +902,35 @@ func (b *builder) effect(e *bashcheck.Effect, of int, hasChild bool, rep *bashch
 		b.add(a)
 		return
 	}
-	b.pathEffect(a, e, rep, c, links)
+	b.pathEffect(s, a, e, i, c)
 }
 
 // pathEffect resolves the target of an effect on files, for every directory
 // that the command may be in.
-func (b *builder) pathEffect(a permission.Action, e *bashcheck.Effect, rep *bashcheck.Report, c *bashcheck.Command, links bool) {
+func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Effect, i int, c *bashcheck.Command) {
 	target := e.Target
-	if target == "/dev/null" && e.Extent == bashcheck.Exact && a.Kind != permission.Delete {
-		// A null device keeps nothing and tells nothing.
+	reading := a.Kind == permission.Read || a.Kind == permission.List
+	if e.Extent == bashcheck.Exact && a.Kind != permission.Delete && e.Kind != bashcheck.Change && device(target, !reading) {
+		// Nothing is kept of what is written there, and nothing is told.
 		return
 	}
-	op := effectOp(e)
-	dirs := []string{""}
-	if !strings.HasPrefix(target, "/") {
-		if !e.Dir.Known || len(e.Dir.Paths) == 0 {
-			dirs = nil
-		} else {
-			dirs = e.Dir.Paths
+	dirs := b.places(e.Dir)
+	if strings.HasPrefix(target, "/") {
+		dirs = []string{"/"}
+	}
+	pattern := e.Extent == bashcheck.Glob
+	below := pattern && e.Below
+	if e.Extent == bashcheck.Tree || e.Extent == bashcheck.Within {
+		// A pattern over whole trees (grep -r x s*) is told as the folder that it
+		// begins in.
+		if p := writtenAs(c, e); p != "" && !e.ByShell {
+			target, pattern, below = p, true, true
+			if strings.HasPrefix(target, "/") {
+				dirs = []string{"/"}
+			}
 		}
 	}
-	if e.Extent == bashcheck.Anywhere || dirs == nil {
+	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 {
 		a.Path = permission.Path{Extent: permission.Anywhere}
 		if a.Kind == permission.Delete && c != nil && belowVariable(c) {
 			a.Path.Under, a.Path.Critical = true, true
@@ -262,9 +938,41 @@ func (b *builder) pathEffect(a permission.Action, e *bashcheck.Effect, rep *bash
 		b.add(a)
 		return
 	}
+	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent)}
+	t.described, t.unknown = s.shaky(i)
 	for _, d := range dirs {
-		b.target(a, join(b.call.Dir, d), target, extent(e.Extent), op, links)
+		if pattern {
+			if t.ext = permission.Exact; below {
+				t.ext = permission.Tree
+			}
+			b.pattern(a, d, target, t)
+			continue
+		}
+		b.target(a, d, target, t)
 	}
+}
+
+// writtenAs is the shell pattern that an effect comes from, or "".
+func writtenAs(c *bashcheck.Command, e *bashcheck.Effect) string {
+	if c == nil {
+		return ""
+	}
+	for _, w := range c.Argv {
+		if w.Glob && w.Static && w.Span == e.Span {
+			return w.Text
+		}
+	}
+	return ""
+}
+
+// target1 is what is known about the target of one effect.
+type target1 struct {
+	s                  *shellCall
+	i                  int
+	c                  *bashcheck.Command
+	op                 scope.Op
+	ext                permission.Extent
+	described, unknown bool
 }
 
 func effectOp(e *bashcheck.Effect) scope.Op {
@@ -281,193 +989,186 @@ func effectOp(e *bashcheck.Effect) scope.Op {
 	return scope.Write
 }
 
-// join puts a directory of the analyzer onto the directory of the call.
-func join(dir, d string) string {
-	if strings.HasPrefix(d, "/") {
-		return path.Clean(d)
+// pattern adds the actions for the names that a shell pattern matches.
+func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
+	reading := a.Kind == permission.Read || a.Kind == permission.List
+	base := orDot(patternBase(pattern))
+	if a.Kind == permission.Delete {
+		// A pattern for everything in a directory empties it, and everything
+		// right below the root is as critical as the root.
+		at := b.resolve(dir, base, scope.List)
+		r := b.t.o.Files.CheckFrom("/", at.Clean, scope.Delete)
+		whole := r.Critical || r.Rel == "."
+		rest := strings.Trim(pattern[len(patternBase(pattern)):], "*?.[]!^/")
+		if whole && (rest == "" || at.Clean == "/" || at.Real == "/") {
+			a.Path = b.resolve(dir, base, scope.Write)
+			a.Path.Extent, a.Path.Critical = permission.Within, true
+			b.add(a)
+			return
+		}
 	}
-	return path.Join(dir, d)
+	names, ok := b.expand(dir, pattern)
+	if ok {
+		if len(names) == 0 {
+			// Nothing matches: the pattern itself is the name.
+			names = []string{pattern}
+			t.ext = permission.Exact
+		}
+		for _, n := range names {
+			b.target(a, dir, n, t)
+		}
+		return
+	}
+	// The names are not known: any below the directory that the pattern
+	// starts in.
+	a.Path = b.resolve(dir, base, t.op)
+	a.Path.Extent = permission.Within
+	switch {
+	case !reading:
+		if a.Path.Class == permission.Ordinary {
+			a.Path.Class, a.Path.ClassName = permission.Unclassified, "which names the pattern matches is not known"
+		}
+		b.add(a)
+	case a.Kind == permission.List:
+		a.Free = true
+		b.add(a)
+	default:
+		a.Free = a.Path.Zone == permission.Outside
+		b.unsteady(&a, t.described, t.unknown)
+		b.readTree(&a, filter{follow: true})
+	}
 }
 
 // target adds the actions for one target in one directory.
-func (b *builder) target(a permission.Action, dir, target string, ext permission.Extent, op scope.Op, links bool) {
+func (b *builder) target(a permission.Action, dir, name string, t target1) {
 	reading := a.Kind == permission.Read || a.Kind == permission.List
-	if ext == permission.Glob {
-		names, ok := b.expand(dir, target)
-		if ok && len(names) > 0 {
-			for _, n := range names {
-				b.target(a, dir, n, permission.Exact, op, links)
-			}
-			return
+	p := b.resolve(dir, name, t.op)
+	p.Extent = t.ext
+	if a.Kind == permission.Delete && strings.HasSuffix(name, "/") && p.Zone != permission.Inside {
+		p.Critical = p.Critical || b.resolve(dir, name, scope.Delete).Critical
+	}
+	a.Path = p
+	if reading {
+		a.Free = p.Zone == permission.Outside
+		b.brings(p)
+		if t.c != nil && program(t.c) == "git" {
+			// git reads what the directory that it runs in makes it find.
+			a.Free = a.Free && t.s.own
 		}
-		// The names are not known: everything below the directory that the
-		// pattern starts in.
-		base := patternBase(target)
-		parent := a.Kind == permission.Delete
-		p := b.resolve(dir, orDot(base), listOp(op))
-		if parent {
-			// A glob right below a directory empties it.
-			whole := b.t.o.Files.CheckFrom(dir, orDot(base), scope.Delete)
-			p.Critical = whole.Critical || whole.Rel == "."
-		}
-		p.Extent = permission.Within
-		a.Path = p
-		if !reading && !ok {
-			a.Path.Class = permission.Unclassified
-		}
-		if !reading && ok {
-			// Nothing matches today: the pattern itself is the name.
-			a.Path = b.resolve(dir, target, op)
-			a.Path.Extent = permission.Exact
-			a.Path.Critical = a.Path.Critical || p.Critical
-		}
-		a.Free = reading
+	}
+	// nohup writes its file only where its output is a terminal, which that of
+	// a tool never is.
+	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "nohup" && a.Origin == permission.Operand &&
+		name == "nohup.out" && p.Class == permission.Ordinary && p.Zone != permission.Outside {
+		a.Free = true
+	}
+	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "flock" && p.Class == permission.Ordinary && p.Zone == permission.Outside {
+		// Of a lock file only the name matters, and the usual place for it is
+		// outside: a rule that spells the command covers it.
+		a.Kind, a.Free = permission.Read, true
+		b.add(a)
+		b.add(permission.Action{Kind: permission.Use, Of: a.Of, Origin: permission.Operand, Name: "the lock file " + p.Clean, Span: a.Span})
+		return
+	}
+	b.unsteady(&a, t.described, t.unknown)
+	if t.ext != permission.Tree && t.ext != permission.Within || a.Path.Real == "" {
 		b.add(a)
 		return
 	}
-	p := b.resolve(dir, target, op)
-	p.Extent = ext
-	if a.Kind == permission.Delete && strings.HasSuffix(target, "/") && p.Zone != permission.Inside {
-		p.Critical = p.Critical || b.resolve(dir, target, scope.Delete).Critical
+	switch {
+	case a.Kind == permission.List:
+		b.add(a)
+	case reading && program(t.c) == "git":
+		if a.Own {
+			a.Path.Walked = true
+			b.add(a)
+			return
+		}
+		if b.t.o.Offline {
+			b.readTree(&a, filter{})
+			return
+		}
+		if untrackedToo(t.c) {
+			b.readTree(&a, readerFilter(t.c))
+			return
+		}
+		names, ok := tracked(a.Path.Real)
+		if !ok {
+			b.readTree(&a, readerFilter(t.c))
+			return
+		}
+		if st, err := os.Lstat(a.Path.Real); err != nil || !st.IsDir() {
+			// A name of an object: what it was called in the repository.
+			a.Path.Walked = true
+			b.add(a)
+			return
+		}
+		b.readNames(&a, names)
+	case reading:
+		b.readTree(&a, readerFilter(t.c))
+	case program(t.c) == "git":
+		// What a revision holds is known to git alone; it writes below its
+		// work tree and never removes that.
+		a.Path = b.resolve(dir, name, scope.Write)
+		a.Path.Extent, a.Path.Critical = permission.Within, false
+		b.unsteady(&a, t.described, t.unknown)
+		b.add(a)
+	case program(t.c) == "find" && a.Kind == permission.Delete:
+		b.findDelete(a, t)
+	case a.Own:
+		b.add(a)
+	default:
+		b.walkWrite(&a, t.op, nil)
 	}
-	a.Path = p
-	a.Free = reading && p.Zone == permission.Outside
-	if reading {
-		b.brings(p)
-	}
-	if !reading && links && p.Class == permission.Ordinary {
-		// A name may lead elsewhere by the time the command gets to it.
-		a.Path.Class = permission.Unclassified
-		a.Path.ClassName = "an earlier part of the command may change where it leads"
-	}
-	if (ext == permission.Tree || ext == permission.Within) && !reading {
-		b.walk(&a, op)
-		return
-	}
-	if ext == permission.Tree || ext == permission.Within {
-		b.walkDenied(&a)
-		return
-	}
-	b.add(a)
 }
 
-func orDot(s string) string {
-	if s == "" {
-		return "."
+// untrackedToo says whether a git command also reads files that are not in the
+// index.
+func untrackedToo(c *bashcheck.Command) bool {
+	for _, w := range c.Argv {
+		if !w.Static || strings.HasPrefix(w.Text, "--no-i") || strings.HasPrefix(w.Text, "--untracked") {
+			return true
+		}
 	}
-	return s
+	return false
 }
 
-func listOp(op scope.Op) scope.Op {
-	if op == scope.Read || op == scope.List {
-		return op
-	}
-	return scope.Write
-}
-
-// walk looks at everything below the target of a write or a removal and adds
-// an action for each entry that is not an ordinary file of the same zone.
-func (b *builder) walk(a *permission.Action, op scope.Op) {
-	if b.t.o.Offline || a.Path.Zone == permission.Outside || a.Path.Class != permission.Ordinary {
-		b.add(*a)
-		return
-	}
-	n := 0
-	var found []permission.Action
-	err := filepath.WalkDir(a.Path.Real, func(name string, d os.DirEntry, err error) error {
-		if err != nil {
-			if name == a.Path.Real && errors.Is(err, os.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		if n++; n > maxTargets {
-			return errors.New("too many files")
-		}
-		if err := b.ctx.Err(); err != nil {
-			return err
-		}
-		if name == a.Path.Real {
-			return nil
-		}
-		p := b.resolve(a.Path.Real, name, op)
-		if p.Class != permission.Ordinary || p.Zone != a.Path.Zone {
-			p.Extent = permission.Exact
-			e := *a
-			e.Path = p
-			found = append(found, e)
-		}
-		return nil
-	})
-	if err != nil {
-		a.Path.Class = permission.Unclassified
-		a.Path.ClassName = "not everything below it could be looked at"
-	} else {
-		a.Path.Walked = len(found) == 0
-	}
-	b.add(*a)
-	b.ins.Actions = append(b.ins.Actions, found...)
-}
-
-// walkDenied looks below a tree that is read for the names that a deny or ask
-// rule speaks of. None: the rules are no obstacle.
-func (b *builder) walkDenied(a *permission.Action) {
-	if b.rules == nil || len(b.rules.Below(a.Path.Real)) == 0 {
-		a.Path.Walked = true
-		b.add(*a)
-		return
-	}
-	if b.t.o.Offline {
-		b.add(*a)
-		return
-	}
-	n := 0
-	var found []permission.Action
-	err := filepath.WalkDir(a.Path.Real, func(name string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if n++; n > maxTargets {
-			return errors.New("too many files")
-		}
-		if err := b.ctx.Err(); err != nil {
-			return err
-		}
-		if _, ok := b.rules.Denies(name); ok && name != a.Path.Real {
-			e := *a
-			e.Path = b.resolve(a.Path.Real, name, scope.Read)
-			e.Path.Extent = permission.Exact
-			found = append(found, e)
-			if d.IsDir() {
-				return filepath.SkipDir
+// findDelete adds what find -delete removes: entries below its start, and the
+// start itself only where that is named by something else than ".". A plain
+// list of tests that all must hold narrows it to the names that pass -name.
+func (b *builder) findDelete(a permission.Action, t target1) {
+	var names []string
+	all := true
+	for i, w := range t.c.Argv {
+		switch w.Text {
+		case "-o", "-or", "!", "-not", "(", ")", ",":
+			all = false
+		case "-name":
+			if i+1 < len(t.c.Argv) && t.c.Argv[i+1].Static {
+				if n := t.c.Argv[i+1].Text; !strings.ContainsAny(n, `[\/`) {
+					names = append(names, n)
+				}
 			}
 		}
-		return nil
-	})
-	a.Path.Walked = err == nil
-	b.add(*a)
-	b.ins.Actions = append(b.ins.Actions, found...)
-}
-
-// expand lists what a shell pattern matches now. ok is false where the pattern
-// is more than a plain one or this machine cannot tell.
-func (b *builder) expand(dir, pattern string) (names []string, ok bool) {
-	if b.t.o.Offline || strings.Contains(pattern, "**") || strings.ContainsAny(pattern, `\(){}!`) {
-		return nil, false
 	}
-	full := pattern
-	if !strings.HasPrefix(pattern, "/") {
-		full = escapeGlob(dir) + "/" + pattern
+	var keep func(string) bool
+	if all && len(names) > 0 {
+		keep = func(name string) bool {
+			for _, n := range names {
+				if ok, err := path.Match(n, filepath.Base(name)); err != nil || !ok {
+					return false
+				}
+			}
+			return true
+		}
+		a.Path.Extent, a.Path.Critical = permission.Within, false
+		if start := path.Base(a.Path.Clean); keep(start) {
+			a.Path.Extent = permission.Tree
+			a.Path.Critical = b.resolve("/", a.Path.Clean, scope.Delete).Critical
+		}
+		a.Path.Class = b.resolve("/", a.Path.Clean, scope.Write).Class
 	}
-	names, err := filepath.Glob(full)
-	if err != nil || len(names) > maxTargets {
-		return nil, false
-	}
-	return names, true
-}
-
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
+	b.walkWrite(&a, scope.Delete, keep)
 }
 
 // belowVariable says whether a word of the command is a variable followed by a

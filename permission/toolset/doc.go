@@ -1,11 +1,45 @@
-// Package toolset turns calls of the standard tools (Bash, Read, Write, Edit,
-// NotebookEdit, Glob, Grep, WebFetch, WebSearch, Agent, Skill, mcp__*) into the
-// actions that package permission decides about. It is the one place where the
-// words of bashcheck and scope meet those of permission.
+// Package toolset turns calls of the standard tools (Bash, Monitor, Read, Write,
+// Edit, MultiEdit, NotebookEdit, Glob, Grep, LSP, WebFetch, WebSearch, Agent,
+// Skill, mcp__*, and those for the agent's own notes) into the actions that
+// package permission decides about. It is the one place where the words of
+// bashcheck and scope meet those of permission.
 //
 // A tool that is not known is a Use of its name, which only a rule for the tool
 // settles. What an MCP tool does is a Use as well, unless its path fields are
-// declared ([Options.Fields]).
+// declared ([Options.Fields]); the strings of its input still meet deny and ask
+// rules, as paths in every usual spelling and as hosts. PowerShell is not
+// analyzed: every call of it asks.
+//
+// # What is looked at
+//
+// Paths are resolved by [Options.Files], once for each question. Target sets
+// that a command does not spell are walked, up to 10,000 entries in one call:
+// patterns, rm -r, mv of a directory, cp -r and where each copy would land,
+// find -delete. An entry that is protected, sensitive, of another zone, or that
+// a deny or ask rule speaks of becomes an action of its own. Over the bound the
+// call asks.
+//
+// A command that reads a tree is looked through for names that rules deny and
+// for files that may hold secrets, with the filters of the reader that are
+// understood (--include, --exclude and --exclude-dir of grep, hidden names of
+// rg, the index for git). Outside the roots a fully described command reads what
+// everybody may read; credentials, other users' homes and files that are not
+// world-readable are Sensitive, and ask.
+//
+// Where another part of the same command may make links or move names, later
+// targets are not exact: no rule over paths and no mode settles them.
+//
+// git counts as described only where the directory of the call leads to the
+// repository of the project: another one may name programs that git starts.
+//
+// # What it does not protect against
+//
+// An inspection is about a moment. Between it and the run another process may
+// change links and files; a call that another process helps is held by
+// scope.Guard's handles ([Files]) or by a sandbox, not by this. What a program
+// that is not described reaches is not known, beyond the files that its words
+// name. git readers are judged by the index of now: a file that only older
+// commits hold is not seen.
 package toolset
 
 import (
@@ -34,6 +68,10 @@ type Options struct {
 	// Meta returns the _meta["anthropic/requiresUserInteraction"] value of an
 	// MCP tool, nil where it has none. Anything but false asks on every call.
 	Meta func(tool string) json.RawMessage
+	// Home is the user's home directory, absolute: "~" in an input and the
+	// homes of others are told by it. Empty: the usual place of home
+	// directories that holds the project.
+	Home string
 	// Offline says that Files answers for another machine: nothing is looked
 	// up on this one.
 	Offline bool
@@ -44,6 +82,7 @@ type Options struct {
 type Tools struct {
 	o      Options
 	assume map[bashcheck.Assumption]bool
+	home   string
 }
 
 var _ permission.Inspector = (*Tools)(nil)
@@ -68,6 +107,10 @@ func NewWith(o Options) (*Tools, error) {
 		return nil, errors.New("toolset: Options.Analyzer is missing: use bashcheck.New")
 	}
 	t := &Tools{o: o, assume: map[bashcheck.Assumption]bool{}}
+	t.home = o.Home
+	if r, ok := o.Files.(interface{ Root() string }); ok && t.home == "" {
+		t.home = homeOf(r.Root())
+	}
 	for _, a := range o.Assume {
 		t.assume[a] = true
 	}
@@ -80,12 +123,27 @@ func NewWith(o Options) (*Tools, error) {
 func Files(guard *scope.Guard, grant *permission.Grant) *scope.Guard {
 	return guard.With(func(op scope.Op, real string) bool {
 		for _, kind := range kindsOf(op) {
-			if grant.Permits(kind, real) {
+			if grant.Permits(kind, real) && (exactly(grant, real) || ordinary(guard, real, op)) {
 				return true
 			}
 		}
 		return false
 	})
+}
+
+// exactly says whether an action of the grant names the path itself. A grant
+// for a tree is none for the secrets and the protected files in it.
+func exactly(grant *permission.Grant, real string) bool {
+	for _, a := range grant.Inspection().Actions {
+		if a.Path.Extent == permission.Exact && (a.Path.Real == real || a.Path.Real == "" && a.Path.Clean == real) {
+			return true
+		}
+	}
+	return false
+}
+
+func ordinary(guard *scope.Guard, real string, op scope.Op) bool {
+	return guard.Check(real, op).Class == scope.Ordinary
 }
 
 func kindsOf(op scope.Op) []permission.Kind {

@@ -71,6 +71,14 @@ func text(in map[string]json.RawMessage, field string) (string, error) {
 	return s, nil
 }
 
+// optionalText returns a string field, or "" where it is missing or null.
+func optionalText(in map[string]json.RawMessage, field string) (string, error) {
+	if v, ok := in[field]; !ok || string(v) == "null" {
+		return "", nil
+	}
+	return text(in, field)
+}
+
 // params returns the scalar fields as literal text, without the named one.
 func params(in map[string]json.RawMessage, without ...string) map[string]string {
 	out := map[string]string{}

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,14 +43,19 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 		return permission.Inspection{}, err
 	}
 	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules}
+	b.writing, _ = rules.(writeLookout)
 	b.ins.Risk = permission.RiskMedium
 	switch tool := call.Tool; {
 	case tool == "Bash" || tool == "Monitor":
 		err = b.bash()
 	case tool == "PowerShell":
 		err = b.powerShell()
-	case tool == "Read" || tool == "NotebookRead":
+	case tool == "Read":
 		err = b.file("Read", "file_path", permission.Read)
+	case tool == "NotebookRead":
+		err = b.file("Read", "notebook_path", permission.Read)
+	case tool == "LSP":
+		err = b.languageServer()
 	case tool == "Write":
 		err = b.file("Edit", "file_path", permission.Write)
 	case tool == "Edit" || tool == "MultiEdit":
@@ -105,6 +112,11 @@ type builder struct {
 	in    map[string]json.RawMessage
 	rules permission.Lookout
 	ins   permission.Inspection
+	// writing is rules where they also tell of the rules over editing.
+	writing writeLookout
+	seen    map[pathKey]resolved
+	looked  int
+	spelled int
 }
 
 func (b *builder) say(s string) { b.ins.Explanation = s }
@@ -129,53 +141,98 @@ func (b *builder) file(family, field string, kind permission.Kind) error {
 	p.Extent = permission.Exact
 	b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: p})
 	b.ins.Params = params(b.in, field)
-	b.ins.Risk = permission.RiskMedium
-	verb := "Writes"
-	if kind == permission.Read {
-		verb = "Reads"
-		b.ins.Risk = permission.RiskLow
-		b.brings(p)
-	}
-	b.say(fmt.Sprintf("%s %s.", verb, strconv.Quote(p.Clean)))
+	b.say(b.judged(kind, &p))
 	return nil
+}
+
+// judged sets the risk of an action of a file tool and describes it.
+func (b *builder) judged(kind permission.Kind, p *permission.Path) string {
+	verb, risk := "Writes", permission.RiskMedium
+	switch kind {
+	case permission.Read:
+		verb, risk = "Reads", permission.RiskLow
+		b.brings(*p)
+	case permission.List:
+		verb, risk = "Lists", permission.RiskLow
+		b.brings(*p)
+	case permission.Delete:
+		verb = "Removes"
+	}
+	writes := kind == permission.Write || kind == permission.Delete
+	s := fmt.Sprintf("%s %s.", verb, strconv.Quote(p.Clean))
+	if p.Real != "" && p.Real != p.Clean {
+		s = fmt.Sprintf("%s %s, which is really %s.", verb, strconv.Quote(p.Clean), strconv.Quote(p.Real))
+	}
+	switch {
+	case p.Class == permission.Sensitive:
+		risk = min(risk, permission.RiskMedium)
+		if writes {
+			risk = permission.RiskHigh
+		}
+		s += " It may hold secrets."
+	case p.Class == permission.Protected && writes:
+		risk = permission.RiskHigh
+		s += " It changes what other programs run or trust."
+	case p.Class != permission.Ordinary || writes && p.Zone == permission.Outside:
+		risk = permission.RiskHigh
+	}
+	if p.Zone == permission.Outside {
+		risk = min(risk, permission.RiskMedium)
+		s += " It lies outside the working directories."
+	}
+	b.ins.Risk = risk
+	return s
 }
 
 // search is a reader over a tree that leaves out what the rules deny
 // (Grant.Permits), so that a denied name below does not stop it.
 func (b *builder) search(kind permission.Kind) error {
 	b.ins.Family = "Read"
-	dir := b.call.Dir
-	if raw, ok := b.in["path"]; ok && string(raw) != "null" {
-		path, err := text(b.in, "path")
-		if err != nil {
-			return err
-		}
-		if path != "" {
-			dir = path
-		}
+	dir, err := optionalText(b.in, "path")
+	if err != nil {
+		return err
 	}
-	if kind == permission.List {
-		if raw, ok := b.in["pattern"]; ok {
-			var pattern string
-			if err := json.Unmarshal(raw, &pattern); err != nil {
-				return errors.New("the input field \"pattern\" is not a string")
-			}
-			// A pattern may name a directory of its own.
-			if base := patternBase(pattern); base != "" {
-				if !filepath.IsAbs(base) {
-					base = filepath.Join(dir, base)
-				}
-				dir = base
-			}
-		}
+	if dir == "" {
+		dir = b.call.Dir
 	}
-	op := scope.List
-	p, err := b.path(b.call.Dir, dir, op)
+	field := "pattern"
+	if kind == permission.Read {
+		field = "glob"
+	}
+	pattern, err := optionalText(b.in, field)
+	if err != nil {
+		return err
+	}
+	if pattern == "~" || strings.HasPrefix(pattern, "~/") {
+		return errors.New("a pattern must be written out: ~ is not expanded")
+	}
+	base := patternBase(pattern)
+	if kind == permission.Read && !filepath.IsAbs(base) && !strings.Contains(base, "..") {
+		base = "" // a filter over what is found
+	}
+	if strings.Contains(pattern[len(base):], "..") {
+		return errors.New("the pattern leads up out of a directory that is not known")
+	}
+	if base != "" {
+		// A pattern may name a directory of its own.
+		if !filepath.IsAbs(base) {
+			base = strings.TrimSuffix(dir, "/") + "/" + base
+		}
+		dir = base
+	}
+	p, err := b.path(b.call.Dir, dir, scope.List)
 	if err != nil {
 		return err
 	}
 	p.Extent, p.Walked = permission.Tree, true
 	b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: p})
+	// Where a rule speaks of everything below, nothing would be left to show.
+	if all := b.resolve(p.Clean, "\u2026", scope.Read); kind == permission.Read {
+		if _, denied := b.denies(&all); denied {
+			all.Extent = permission.Exact
+			b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: all})
+		}
+	}
 	b.ins.Params = params(b.in, "path")
 	b.ins.Risk = permission.RiskLow
 	b.say(fmt.Sprintf("Searches in %s.", strconv.Quote(p.Clean)))
@@ -183,20 +240,34 @@ func (b *builder) search(kind permission.Kind) error {
 	return nil
 }
 
-// patternBase is the literal directory that a glob pattern starts with.
+// languageServer is a question to a language server about a file. Its answer
+// may show lines of other files of the workspace.
+func (b *builder) languageServer() error {
+	b.ins.Family = "Read"
+	for _, field := range []string{"filePath", "file_path", "path"} {
+		if _, ok := b.in[field]; ok {
+			return b.file("Read", field, permission.Read)
+		}
+	}
+	p := b.resolve(b.call.Dir, b.call.Dir, scope.List)
+	p.Extent, p.Walked = permission.Tree, true
+	b.add(permission.Action{Kind: permission.Read, Origin: permission.Tool, Path: p})
+	b.ins.Risk = permission.RiskLow
+	b.say("Asks a language server about the workspace.")
+	return nil
+}
+
+// patternBase is the literal directory that a glob pattern starts with, with
+// its last slash, or "".
 func patternBase(pattern string) string {
-	i := strings.IndexAny(pattern, `*?[{\`)
+	i := strings.IndexAny(pattern, `*?[{(\`)
 	if i < 0 {
+		if pattern == ".." || strings.HasSuffix(pattern, "/..") {
+			return pattern
+		}
 		i = len(pattern)
 	}
-	dir := pattern[:i]
-	if j := strings.LastIndexByte(dir, '/'); j >= 0 {
-		return dir[:j+1]
-	}
-	if strings.HasPrefix(pattern, "..") {
-		return pattern[:i]
-	}
-	return ""
+	return pattern[:strings.LastIndexByte(pattern[:i], '/')+1]
 }
 
 func (b *builder) brings(p permission.Path) {
@@ -223,34 +294,6 @@ func (b *builder) webFetch() error {
 	b.ins.Params = params(b.in, "url")
 	b.say(fmt.Sprintf("Fetches a page from %s.", strconv.Quote(host)))
 	return nil
-}
-
-// hostOf returns the host that a client connects to for an http URL.
-func hostOf(raw string) (string, int, error) {
-	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
-		return "", 0, errors.New("the URL holds a blank, a backslash or a control character")
-	}
-	if !strings.Contains(raw, "://") {
-		raw = "https://" + raw
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", 0, errors.New("the URL cannot be read")
-	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return "", 0, fmt.Errorf("the URL's scheme is %q, not http or https", u.Scheme)
-	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if host == "" {
-		return "", 0, errors.New("the URL names no host")
-	}
-	port := 0
-	if p := u.Port(); p != "" {
-		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {
-			return "", 0, errors.New("the URL's port is not a number from 1 to 65535")
-		}
-	}
-	return host, port, nil
 }
 
 func (b *builder) skill() error {
@@ -306,17 +349,98 @@ func (b *builder) mcp() error {
 	if fields, ok := b.t.o.Fields[b.call.Tool]; ok {
 		return b.mcpFields(fields)
 	}
-	var err error
-	if b.ins.Strings, err = stringsIn(b.in); err != nil {
+	all, err := stringsIn(b.in)
+	if err != nil {
 		return err
 	}
+	b.undeclared(all)
 	b.add(permission.Action{Kind: permission.Use, Origin: permission.Tool, Name: b.call.Tool})
 	b.say(fmt.Sprintf("Uses %s, a tool of an MCP server, whose effects are not known.", b.call.Tool))
 	return nil
 }
 
+// undeclared keeps the strings of an input for the deny and ask rules, each in
+// every spelling that could name a path. One that names a protected file, or
+// one that may hold secrets, is a finding; one of the host's own files is what
+// the tool is taken to write.
+func (b *builder) undeclared(all []string) {
+	b.ins.Strings = all
+	for _, s := range all {
+		for _, name := range b.pathSpellings(s) {
+			r := b.look(b.call.Dir, name, scope.Write)
+			for _, p := range append([]string{r.path.Clean, r.path.Real}, r.path.Also...) {
+				b.ins.Strings = appendNew(b.ins.Strings, p)
+			}
+			read := b.resolve(b.call.Dir, name, scope.Read)
+			switch {
+			case r.path.Class == permission.Forbidden:
+				p := r.path
+				p.Extent = permission.Exact
+				b.add(permission.Action{Kind: permission.Write, Origin: permission.Tool, Path: p})
+			case r.path.Class == permission.Protected || read.Class == permission.Sensitive:
+				b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "names-protected",
+					Text: fmt.Sprintf("The input names %s (%s).", strconv.Quote(r.path.Clean), orText(r.path.ClassName, read.ClassName))})
+			}
+		}
+	}
+}
+
+func orText(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// maxSpellings bounds how many strings of an input are looked up as paths.
+const maxSpellings = 200
+
+// pathSpellings returns the paths that a string may mean: itself, without
+// file://, with percent signs decoded, with ~ written out.
+func (b *builder) pathSpellings(s string) []string {
+	if len(s) == 0 || len(s) > 4096 || strings.ContainsAny(s, "\n\x00") || b.spelled >= maxSpellings {
+		return nil
+	}
+	scheme, rest, isURL := strings.Cut(s, "://")
+	if isURL {
+		if !strings.EqualFold(scheme, "file") {
+			return nil
+		}
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			s = rest[i:]
+		}
+	}
+	var out []string
+	add := func(s string) {
+		if s == "~" || strings.HasPrefix(s, "~/") {
+			if b.t.home == "" {
+				return
+			}
+			s = b.t.home + s[1:]
+		}
+		if strings.ContainsAny(s, "/.") {
+			b.spelled++
+			out = appendNew(out, s)
+		}
+	}
+	add(s)
+	if strings.Contains(s, "%") {
+		if d, err := url.PathUnescape(s); err == nil {
+			add(d)
+		}
+	}
+	if strings.Contains(s, `\`) {
+		add(strings.ReplaceAll(s, `\`, "/"))
+	}
+	return out
+}
+
 func (b *builder) mcpFields(fields map[string]permission.Kind) error {
-	for field, kind := range fields {
+	b.ins.Risk = permission.RiskLow
+	worst := b.ins.Risk
+	var said []string
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		kind := fields[field]
 		raw, ok := b.in[field]
 		if !ok || string(raw) == "null" {
 			continue
@@ -337,70 +461,29 @@ func (b *builder) mcpFields(fields map[string]permission.Kind) error {
 			if kind == permission.List {
 				p.Extent = permission.Tree
 			}
+			said = append(said, b.judged(kind, &p))
+			worst = min(worst, b.ins.Risk)
 			b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: p})
 		}
 	}
-	b.say(fmt.Sprintf("Uses %s on the named files.", b.call.Tool))
+	b.ins.Risk = worst
+	if len(said) == 0 {
+		// Without a path the tool works where it likes.
+		b.add(permission.Action{Kind: permission.Use, Origin: permission.Tool, Name: b.call.Tool})
+		b.ins.Risk = permission.RiskMedium
+	}
+	// What is not declared may still name something that the rules deny.
+	rest := map[string]json.RawMessage{}
+	for name, raw := range b.in {
+		if _, ok := fields[name]; !ok {
+			rest[name] = raw
+		}
+	}
+	all, err := stringsIn(rest)
+	if err != nil {
+		return err
+	}
+	b.ins.Strings = all
+	b.say(fmt.Sprintf("Uses %s. %s", b.call.Tool, strings.Join(said, " ")))
 	return nil
-}
-
-func opOf(kind permission.Kind) scope.Op {
-	switch kind {
-	case permission.Read:
-		return scope.Read
-	case permission.List:
-		return scope.List
-	case permission.Delete:
-		return scope.Delete
-	case permission.Write:
-		return scope.Create
-	}
-	return scope.OpUnknown
-}
-
-// path resolves a path for an operation.
-func (b *builder) path(dir, name string, op scope.Op) (permission.Path, error) {
-	if strings.HasPrefix(name, "~") && (len(name) == 1 || name[1] == '/') {
-		return permission.Path{}, errors.New("a path of a file tool must be written out: ~ is not expanded")
-	}
-	return b.resolve(dir, name, op), nil
-}
-
-func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
-	r := b.t.o.Files.CheckFrom(dir, name, op)
-	p := permission.Path{
-		Clean: r.Clean, Real: r.Real, Zone: zone(r.Zone), Class: class(r.Class), ClassName: r.ClassName,
-		Critical: r.Critical, ReadOnly: r.ReadOnly,
-	}
-	p.Also = append(p.Also, r.Via...)
-	if r.Err != nil && p.Class == permission.Ordinary {
-		// What cannot be resolved is not ordinary.
-		p.Class = permission.Unclassified
-	}
-	for _, s := range []string{r.Clean, r.Real} {
-		if f := foldAll(s); f != "" && f != s {
-			p.Also = append(p.Also, f)
-		}
-	}
-	return p
-}
-
-// foldAll folds every name of a path, where that is more than lower case.
-func foldAll(p string) string {
-	plain := true
-	for i := 0; i < len(p); i++ {
-		if p[i] >= 0x80 || p[i] == '~' || p[i] == ' ' || p[i] == ':' {
-			plain = false
-		}
-	}
-	if plain {
-		return ""
-	}
-	parts := strings.Split(filepath.ToSlash(p), "/")
-	for i := range parts {
-		if parts[i] != "" {
-			parts[i] = scope.Fold(parts[i])
-		}
-	}
-	return strings.Join(parts, "/")
 }

@@ -1,0 +1,319 @@
+package bashcheck
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// flow says that what the commands [from, to) print reaches the commands
+// [into, end): by a pipe, or by a substitution in their words.
+type flow struct {
+	from, to, into, end int
+	pipe                bool
+	span                Span
+}
+
+// suspect adds the findings that are about several commands together or about
+// what a command reaches. They look at the tree and at effects, never at text.
+func (w *walker) suspect() {
+	r := &w.rep
+	for _, f := range w.flows {
+		w.suspectFlow(f)
+	}
+	for i := range r.Commands {
+		c := &r.Commands[i]
+		connects := network(c)
+		for _, e := range c.Effects {
+			w.suspectEffect(e, c)
+			if connects && e.Kind == Read && !e.Own && !e.ByShell && e.Extent != Anywhere {
+				w.exfiltration(e, c, c.Span, false)
+			}
+			if connects && e.Kind == Read && e.ByShell {
+				w.exfiltration(e, c, c.Span, false)
+			}
+		}
+	}
+	for _, e := range r.Loose {
+		w.suspectEffect(e, nil)
+	}
+	// The innermost command around a finding is the one it is about.
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Command != 0 || f.Span == (Span{0, len(r.Source)}) && len(r.Commands) != 1 || f.Span == (Span{}) {
+			continue
+		}
+		best := -1
+		for k, c := range r.Commands {
+			if c.Span.Start <= f.Span.Start && f.Span.End <= c.Span.End && (best < 0 || c.Span.End-c.Span.Start < r.Commands[best].Span.End-r.Commands[best].Span.Start) {
+				best = k
+			}
+		}
+		f.Command = best + 1
+	}
+}
+
+// network says that a command sends to a network: by its effects or, where it
+// is not described, by its name.
+func network(c *Command) bool {
+	for _, e := range c.Effects {
+		if e.Kind == Connect && !e.Own {
+			return true
+		}
+	}
+	if len(c.Argv) == 0 || !c.Argv[0].Static {
+		return false
+	}
+	switch path.Base(c.Argv[0].Text) {
+	case "curl", "wget", "nc", "ncat", "netcat", "socat", "ssh", "scp", "sftp", "rsync", "ftp", "tftp", "telnet", "dig", "nslookup", "host", "ping",
+		"http", "https", "xh", "aria2c", "lynx", "mail", "sendmail", "websocat", "rclone", "s3cmd", "gsutil":
+		return true
+	}
+	return false
+}
+
+func (w *walker) suspectFlow(f flow) {
+	r := &w.rep
+	f.to, f.end = min(f.to, len(r.Commands)), min(f.end, len(r.Commands))
+	if f.from >= f.to || f.into >= f.end {
+		return
+	}
+	fetched := slices.ContainsFunc(r.Commands[f.from:f.to], func(c Command) bool { return network(&c) || decodes(&c) })
+	for i := f.into; i < f.end; i++ {
+		c := &r.Commands[i]
+		if len(c.Argv) == 0 {
+			continue
+		}
+		name := path.Base(c.Argv[0].Text)
+		switch {
+		case f.pipe && readsProgram(c) && !c.Substituted:
+			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers is run as a program by %s", escape(name))
+		case f.pipe && c.Class == Shell && c.Parent > 0 && r.Commands[c.Parent-1].Argv[0].Text == "xargs":
+			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers becomes part of a shell program")
+		case !f.pipe && fetched && (c.Class == Shell || c.Class == Interpreter || name == "eval" || name == "source" || name == "."):
+			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what another command fetches or decodes is run as a program by %s", escape(name))
+		}
+		if network(c) {
+			for k := f.from; k < f.to; k++ {
+				for _, e := range r.Commands[k].Effects {
+					w.exfiltration(e, c, c.Span, !f.pipe)
+				}
+			}
+		}
+	}
+}
+
+// decodes says that the output of a command is nothing a person reads.
+func decodes(c *Command) bool {
+	if len(c.Argv) == 0 {
+		return false
+	}
+	switch path.Base(c.Argv[0].Text) {
+	case "base64", "base32", "xxd", "openssl", "uudecode", "gunzip", "zcat":
+		return true
+	}
+	return false
+}
+
+// readsProgram says that a shell or an interpreter takes its program from its
+// input.
+func readsProgram(c *Command) bool {
+	if c.Class != Shell && c.Class != Interpreter {
+		return false
+	}
+	switch path.Base(c.Argv[0].Text) {
+	case "eval", "source", ".", "awk", "gawk", "mawk", "nawk":
+		return false
+	}
+	for _, a := range c.Argv[1:] {
+		if a.Text == "-" || a.Text == "-s" || a.Text == "/dev/stdin" {
+			return true
+		}
+		if !strings.HasPrefix(a.Text, "-") || c.Class == Interpreter || strings.HasPrefix(a.Text, "-c") || a.Text == "--version" {
+			return false
+		}
+	}
+	return true
+}
+
+// exfiltration reports what a command reads and another, or itself, sends.
+func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
+	what, sev := "", Notice
+	switch {
+	case e.Kind == Environment && (e.Target == "" || secretName(e.Target)) && !e.ByShell:
+		what, sev = "the environment", Dangerous
+	case e.Kind == Read && e.Extent == Anywhere:
+		what = "a file that the text does not name"
+	case e.Kind == Read && e.readsEnvironment():
+		what, sev = "the environment", Dangerous
+	case e.Kind == Read && secretPath(e.Target):
+		what, sev = "the secret file "+escape(e.Target), Dangerous
+	case e.Kind == Read && !e.Own:
+		what = "the file " + escape(e.Target)
+	default:
+		return
+	}
+	if inWords && sev < Suspicious {
+		sev = Suspicious
+	}
+	to := ""
+	for _, x := range c.Effects {
+		if x.Kind == Connect && len(x.Target) > 1 {
+			to = " to " + escape(x.Target)
+			break
+		}
+	}
+	w.findAt(CodeExfiltration, sev, s, 0, "%s is sent over the network by %s%s", what, escape(short(*c)), to)
+}
+
+// secretName says that a variable is one that holds credentials, by its words.
+func secretName(name string) bool {
+	up := strings.ToUpper(name)
+	for _, s := range []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "APIKEY", "API_KEY", "ACCESS_KEY", "PRIVATE", "CREDENTIAL"} {
+		if strings.Contains(up, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretPath says that a file is one that holds credentials, by its name.
+func secretPath(p string) bool {
+	base := path.Base(p)
+	switch base {
+	case ".netrc", "_netrc", ".npmrc", ".pypirc", ".git-credentials", ".pgpass", "credentials", "credentials.json", "shadow", "gshadow", "master.passwd",
+		"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".htpasswd", "kubeconfig", ".bash_history", ".zsh_history", "secrets.yml", "secrets.yaml", "secrets.json":
+		return true
+	}
+	if strings.HasPrefix(base, ".env") && base != ".env.example" && base != ".env.sample" && base != ".env.template" {
+		return true
+	}
+	switch path.Ext(base) {
+	case ".pem", ".key", ".p12", ".pfx", ".keystore", ".jks", ".kdbx":
+		return true
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		switch part {
+		case ".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".password-store":
+			return true
+		}
+	}
+	return false
+}
+
+func (w *walker) suspectEffect(e Effect, c *Command) {
+	at := e.Span
+	switch e.Kind {
+	case Privilege:
+		w.findAt(CodePrivilege, Notice, at, 0, "it runs with other rights")
+	case Delete, Change:
+		if e.Extent == Exact || e.Own {
+			return
+		}
+		if what := e.vital(); what != "" {
+			verb := "deletes"
+			if e.Kind == Change {
+				verb = "changes the rights of"
+			}
+			w.findAt(CodeDestructive, Dangerous, at, 0, "it %s %s", verb, what)
+		}
+	case Write:
+		if device(e.Target) {
+			w.findAt(CodeDestructive, Dangerous, at, 0, "it writes to the device %s", escape(e.Target))
+			return
+		}
+		if what := startsLater(e); what != "" {
+			w.findAt(CodePersistence, Suspicious, at, 0, "it writes %s, %s", escape(e.Target), what)
+		}
+	}
+}
+
+// vital names what is lost with the target of a removal, or is empty.
+func (e Effect) vital() string {
+	t := path.Clean(e.Target)
+	if e.Target == "" {
+		return ""
+	}
+	if e.Extent == Glob {
+		if base := path.Base(t); strings.Trim(base, "*.?") != "" {
+			return ""
+		}
+		t = path.Dir(t)
+		if t == "." && !strings.HasPrefix(e.Target, "/") {
+			return ""
+		}
+	}
+	switch t {
+	case "/":
+		return "the whole file system"
+	case "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/sbin", "/srv", "/sys", "/usr", "/var",
+		"/Users", "/System", "/Library", "/Applications", "/usr/bin", "/usr/lib", "/usr/local", "/var/lib":
+		return "the system folder " + t
+	}
+	if t == ".." || strings.HasSuffix(t, "/..") || strings.HasPrefix(t, "../") && strings.Trim(t, "./") == "" {
+		return "the folder above"
+	}
+	if rest, ok := cutAny(t, "/home/", "/Users/"); ok && !strings.Contains(rest, "/") {
+		return "the home directory " + escape(t)
+	}
+	return ""
+}
+
+// device says that a path is a disk or the memory.
+func device(t string) bool {
+	rest, ok := strings.CutPrefix(path.Clean(t), "/dev/")
+	if !ok {
+		return false
+	}
+	for _, p := range []string{"sd", "hd", "vd", "nvme", "disk", "rdisk", "mmcblk", "mapper/", "dm-", "md", "mem", "kmem", "port"} {
+		if strings.HasPrefix(rest, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// startsLater says when what is written to a path would run by itself.
+func startsLater(e Effect) string {
+	if e.Own || e.Target == "" {
+		return ""
+	}
+	t := path.Clean(e.Target)
+	switch path.Base(t) {
+	case ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".kshrc", ".cshrc", "config.fish", ".bash_logout", ".inputrc", ".vimrc", ".xinitrc", ".xprofile":
+		return "which shells or programs run when they start"
+	case "authorized_keys", "authorized_keys2":
+		return "which decides who may log in"
+	case "crontab":
+		return "which runs at set times"
+	}
+	s := "/" + t + "/"
+	for _, p := range []struct{ dir, why string }{
+		{"/.git/hooks/", "which git runs"}, {"/cron.d/", "which runs at set times"}, {"/cron.daily/", "which runs at set times"},
+		{"/cron.hourly/", "which runs at set times"}, {"/spool/cron/", "which runs at set times"}, {"/systemd/system/", "which the system starts"},
+		{"/systemd/user/", "which the system starts"}, {"/LaunchAgents/", "which the system starts"}, {"/LaunchDaemons/", "which the system starts"},
+		{"/.config/autostart/", "which the desktop starts"}, {"/etc/profile.d/", "which shells run when they start"}, {"/init.d/", "which the system starts"},
+	} {
+		if strings.Contains(s, p.dir) {
+			return p.why
+		}
+	}
+	return ""
+}
+
+// findAt adds a finding about a command, once.
+func (w *walker) findAt(code string, sev Severity, s Span, command int, format string, args ...any) {
+	n := len(w.rep.Findings)
+	w.find(code, sev, false, s, format, args...)
+	if len(w.rep.Findings) == n {
+		return
+	}
+	f := &w.rep.Findings[n]
+	f.Command = command
+	for _, old := range w.rep.Findings[:n] {
+		if old.Code == f.Code && old.Text == f.Text && old.Span == f.Span {
+			w.rep.Findings = w.rep.Findings[:n]
+			return
+		}
+	}
+}

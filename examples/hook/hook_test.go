@@ -1,0 +1,488 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/clearance-go/clearance/bashcheck"
+)
+
+// built is the program, built once.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "hook")
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "hook")
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
+	if err != nil {
+		return "", errors.New(string(out))
+	}
+	return name, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if name, err := built(); err == nil {
+		os.RemoveAll(filepath.Dir(name))
+	}
+	os.Exit(code)
+}
+
+// desk is a home with a project.
+type desk struct {
+	t         testing.TB
+	home, dir string
+	env       []string
+	args      []string
+}
+
+func newDesk(t testing.TB) *desk {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	d := &desk{t: t, home: filepath.Join(root, "home"), dir: filepath.Join(root, "home", "proj")}
+	require.NoError(t, os.MkdirAll(d.dir, 0o755))
+	d.env = []string{"HOME=" + d.home, "PATH=/usr/local/bin:/usr/bin:/bin", "SHELL=/bin/bash", "TERM=xterm-256color", "LANG=en_US.UTF-8", "USER=u", "LS_COLORS=di=01", "EDITOR=vi",
+		"XDG_RUNTIME_DIR=/run/user/1000", "NVM_DIR=" + d.home + "/.nvm", "SSH_AUTH_SOCK=/tmp/x", "LESSOPEN=| /usr/bin/lesspipe %s"}
+	d.args = []string{"-managed", filepath.Join(root, "none.json")}
+	return d
+}
+
+func (d *desk) write(name, data string) {
+	full := filepath.Join(d.home, name)
+	require.NoError(d.t, os.MkdirAll(filepath.Dir(full), 0o755))
+	require.NoError(d.t, os.WriteFile(full, []byte(data), 0o600))
+}
+
+// run starts the program and returns what it wrote.
+func (d *desk) run(stdin string) (stdout, stderr string, status int) {
+	d.t.Helper()
+	name, err := built()
+	require.NoError(d.t, err)
+	c := exec.Command(name, d.args...)
+	c.Env, c.Dir = d.env, d.home
+	c.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err = c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(d.t, err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+func (d *desk) event(name, tool string, input map[string]any, more ...string) string {
+	ev := map[string]any{"session_id": "s", "transcript_path": "/t", "cwd": d.dir, "permission_mode": "default", "hook_event_name": name, "tool_name": tool, "tool_input": input}
+	for i := 0; i+1 < len(more); i += 2 {
+		ev[more[i]] = more[i+1]
+	}
+	b, err := json.Marshal(ev)
+	require.NoError(d.t, err)
+	return string(b)
+}
+
+// pre returns the decision of a PreToolUse event.
+func (d *desk) pre(tool string, input map[string]any, more ...string) (decision, reason string) {
+	d.t.Helper()
+	out, errs, status := d.run(d.event("PreToolUse", tool, input, more...))
+	require.Equal(d.t, 0, status, errs)
+	dec := json.NewDecoder(strings.NewReader(out))
+	dec.DisallowUnknownFields()
+	var answer struct {
+		Out struct {
+			Event    string `json:"hookEventName"`
+			Decision string `json:"permissionDecision"`
+			Reason   string `json:"permissionDecisionReason"`
+		} `json:"hookSpecificOutput"`
+	}
+	require.NoError(d.t, dec.Decode(&answer), out)
+	require.ErrorIs(d.t, dec.Decode(&answer), io.EOF, "exactly one object")
+	require.Equal(d.t, "PreToolUse", answer.Out.Event)
+	return answer.Out.Decision, answer.Out.Reason
+}
+
+func (d *desk) bash(command string, more ...string) string {
+	d.t.Helper()
+	decision, _ := d.pre("Bash", map[string]any{"command": command}, more...)
+	return decision
+}
+
+func TestPreToolUse(t *testing.T) {
+	d := newDesk(t)
+	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(npm test *)","mcp__ok"],"deny":["Bash(rm *)","Read(./secrets/**)"]}}`)
+	d.write("proj/.claude/settings.json", `{"permissions":{"allow":["Bash(make)"],"ask":["Bash(npm test --all)"]}}`)
+	d.write("proj/a.txt", "a")
+	for command, want := range map[string]string{
+		"ls -la | head": "allow", "ls $(curl evil.example)": "ask", "npm test": "allow", "npm test --all": "ask", "rm -rf x": "deny", "make": "ask",
+		"cat a.txt && grep -n a a.txt": "allow", "cat secrets/k": "deny", "echo hi > a.txt": "ask", "git status": "allow", "cat ~/.ssh/id_rsa": "ask", "find . -name '*.go' | wc -l": "allow",
+		"echo \"": "ask", "": "ask", "frobnicate": "ask",
+	} {
+		assert.Equal(t, want, d.bash(command), "%s", command)
+	}
+	for _, c := range []struct {
+		tool  string
+		input map[string]any
+		want  string
+	}{
+		{"Read", map[string]any{"file_path": d.dir + "/a.txt"}, "allow"},
+		{"Read", map[string]any{"file_path": "/etc/passwd"}, "ask"},
+		{"Read", map[string]any{"file_path": d.dir + "/secrets/x"}, "deny"},
+		{"Write", map[string]any{"file_path": d.dir + "/a.txt", "content": "x"}, "ask"},
+		{"Write", map[string]any{"file_path": d.home + "/.claude/settings.json", "content": "x"}, "deny"},
+		{"Nonsense", map[string]any{}, "ask"},
+		{"mcp__ok__x", map[string]any{"a": "b"}, "allow"},
+		{"mcp__other__x", map[string]any{"a": "b"}, "ask"},
+		{"AskUserQuestion", map[string]any{"questions": []any{}}, "ask"},
+		{"WebFetch", map[string]any{"url": "https://example.com", "prompt": "p"}, "ask"},
+	} {
+		got, reason := d.pre(c.tool, c.input)
+		assert.Equal(t, c.want, got, "%s %v: %s", c.tool, c.input, reason)
+		assert.NotEmpty(t, reason)
+	}
+	// The modes of the agent.
+	assert.Equal(t, "allow", d.bash("echo hi > a.txt", "permission_mode", "acceptEdits"))
+	assert.Equal(t, "deny", d.bash("make", "permission_mode", "dontAsk"))
+	assert.Equal(t, "allow", d.bash("make", "permission_mode", "bypassPermissions"))
+	assert.Equal(t, "ask", d.bash("rm2 x", "permission_mode", "plan"))
+	// A shell in a directory below the project.
+	require.NoError(t, os.Mkdir(filepath.Join(d.dir, "sub"), 0o755))
+	d.env = append(d.env, "CLAUDE_PROJECT_DIR="+d.dir)
+	assert.Equal(t, "allow", d.bash("cat ../a.txt", "cwd", filepath.Join(d.dir, "sub")))
+	// Flags.
+	d.args = append(d.args, "-trusted")
+	assert.Equal(t, "allow", d.bash("make"))
+	d.write("extra.json", `{"permissions":{"deny":["Bash(ls *)"]}}`)
+	d.args = append(d.args, "-settings", filepath.Join(d.home, "extra.json"))
+	assert.Equal(t, "deny", d.bash("ls -la"))
+	d.write("managed.json", `{"permissions":{"deny":["Bash(pwd)"]}}`)
+	d.args[1] = filepath.Join(d.home, "managed.json")
+	assert.Equal(t, "deny", d.bash("pwd"))
+	home := newDesk(t)
+	home.write(".claude/settings.json", `{"permissions":{"deny":["Bash(pwd)"]}}`)
+	d.args[1] = "/none"
+	d.args = append(d.args, "-home", home.home, "-project", d.dir)
+	assert.Equal(t, "deny", d.bash("pwd"))
+}
+
+func TestPermissionRequest(t *testing.T) {
+	d := newDesk(t)
+	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(npm test *)"],"deny":["Bash(rm *)"]}}`)
+	for command, want := range map[string]string{
+		"npm test": `{"hookSpecificOutput":{"decision":{"behavior":"allow"},"hookEventName":"PermissionRequest"}}`,
+		"make":     `{}`,
+	} {
+		out, _, status := d.run(d.event("PermissionRequest", "Bash", map[string]any{"command": command}))
+		assert.Equal(t, 0, status)
+		assert.JSONEq(t, want, out, command)
+	}
+	out, _, _ := d.run(d.event("PermissionRequest", "Bash", map[string]any{"command": "rm x"}))
+	var answer struct {
+		Out struct {
+			Decision struct{ Behavior, Message string } `json:"decision"`
+		} `json:"hookSpecificOutput"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &answer))
+	assert.Equal(t, "deny", answer.Out.Decision.Behavior)
+	assert.Contains(t, answer.Out.Decision.Message, "Bash(rm *)")
+	// An error of its own is no decision: the person is asked.
+	out, errs, status := d.run(d.event("PermissionRequest", "", nil))
+	assert.Equal(t, 0, status)
+	assert.JSONEq(t, `{}`, out)
+	assert.NotEmpty(t, errs)
+}
+
+// TestErrorsBlock: whatever goes wrong inside, PreToolUse ends with status 2,
+// the reason on standard error and nothing on standard output.
+func TestErrorsBlock(t *testing.T) {
+	d := newDesk(t)
+	good := d.event("PreToolUse", "Bash", map[string]any{"command": "ls"})
+	for name, c := range map[string]struct {
+		stdin string
+		args  []string
+		env   []string
+	}{
+		"broken JSON":            {stdin: good[:len(good)-1]},
+		"nothing":                {stdin: ""},
+		"not an object":          {stdin: `[]`},
+		"wrong type":             {stdin: `{"hook_event_name":"PreToolUse","tool_name":7}`},
+		"unknown event":          {stdin: `{"hook_event_name":"Stop"}`},
+		"no event":               {stdin: `{}`},
+		"no tool":                {stdin: d.event("PreToolUse", "", nil)},
+		"relative directory":     {stdin: d.event("PreToolUse", "Bash", nil, "cwd", "proj")},
+		"missing directory":      {stdin: d.event("PreToolUse", "Bash", nil, "cwd", d.dir+"/missing")},
+		"unknown mode":           {stdin: d.event("PreToolUse", "Bash", nil, "permission_mode", "yolo")},
+		"no time":                {stdin: good, args: []string{"-timeout", "1ns"}},
+		"unknown flag":           {stdin: good, args: []string{"-frob"}},
+		"an operand":             {stdin: good, args: []string{"x"}},
+		"unknown shell":          {stdin: good, args: []string{"-shell", "fish"}},
+		"no home":                {stdin: good, env: []string{"PATH=/bin"}},
+		"two objects":            {stdin: good + good},
+		"project does not exist": {stdin: good, args: []string{"-project", d.home + "/missing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := *d
+			e.t, e.args = t, append(append([]string{}, d.args...), c.args...)
+			if c.env != nil {
+				e.env = c.env
+			}
+			out, errs, status := e.run(c.stdin)
+			assert.Equal(t, 2, status, "%s %s", out, errs)
+			assert.Empty(t, out)
+			assert.NotEmpty(t, errs)
+		})
+	}
+	// A settings file that was named and is not there: the same.
+	e := *d
+	e.args = append(append([]string{}, d.args...), "-settings", d.home+"/missing.json")
+	assert.Equal(t, "ask", e.bash("ls"))
+	// A settings file that cannot be read: every call asks, and says why.
+	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(ls *)"],}}`)
+	decision, reason := d.pre("Bash", map[string]any{"command": "ls -la"})
+	assert.Equal(t, "ask", decision)
+	assert.Contains(t, reason, "settings.json")
+}
+
+// TestDeadline: an event that never ends does not keep the agent waiting, which
+// would let the call through.
+func TestDeadline(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	var out, errs bytes.Buffer
+	start := time.Now()
+	status := run([]string{"-timeout", "50ms"}, r, &out, &errs, nil)
+	assert.Equal(t, 2, status)
+	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Empty(t, out.String())
+}
+
+// counter counts the writes.
+type counter struct {
+	bytes.Buffer
+	writes int
+	fail   bool
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.writes++
+	if c.fail {
+		return 0, errors.New("closed")
+	}
+	return c.Buffer.Write(p)
+}
+
+func TestOneWrite(t *testing.T) {
+	d := newDesk(t)
+	for _, event := range []string{"PreToolUse", "PermissionRequest"} {
+		var out counter
+		var errs bytes.Buffer
+		status := run(d.args, strings.NewReader(d.event(event, "Bash", map[string]any{"command": strings.Repeat("x ", 4000)})), &out, &errs, d.env)
+		assert.Equal(t, 0, status, errs.String())
+		assert.Equal(t, 1, out.writes)
+		assert.Less(t, out.Len(), 30_000)
+	}
+	out := counter{fail: true}
+	var errs bytes.Buffer
+	assert.Equal(t, 2, run(d.args, strings.NewReader(d.event("PreToolUse", "Bash", map[string]any{"command": "ls"})), &out, &errs, d.env))
+}
+
+// TestAssumptionsAreVerified: for each check a case in which it fails, and what
+// the program then answers for a command that rests on it.
+func TestAssumptionsAreVerified(t *testing.T) {
+	git := func(t *testing.T, d *desk, args ...string) {
+		c := exec.Command("git", args...)
+		c.Dir, c.Env = d.dir, []string{"HOME=" + d.home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1"}
+		if out, err := c.CombinedOutput(); err != nil {
+			if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
+				t.Skip("git is missing")
+			}
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	for name, c := range map[string]struct {
+		command string
+		change  func(t *testing.T, d *desk)
+	}{
+		"an exported function":    {"ls", func(_ *testing.T, d *desk) { d.env = append(d.env, "BASH_FUNC_ls%%=() { touch x; }") }},
+		"a start-up file":         {"ls", func(_ *testing.T, d *desk) { d.env = append(d.env, "BASH_ENV=/tmp/x") }},
+		"a preloaded library":     {"ls", func(_ *testing.T, d *desk) { d.env = append(d.env, "LD_PRELOAD=/tmp/x.so") }},
+		"a relative PATH":         {"ls", func(_ *testing.T, d *desk) { d.env[1] = "PATH=.:/usr/bin" }},
+		"an empty part of PATH":   {"ls", func(_ *testing.T, d *desk) { d.env[1] = "PATH=/usr/bin:" }},
+		"no PATH":                 {"ls", func(_ *testing.T, d *desk) { d.env[1] = "X=1" }},
+		"PATH inside the project": {"ls", func(_ *testing.T, d *desk) { d.env[1] = "PATH=" + d.dir + "/bin:/usr/bin" }},
+		"PATH links inside": {"ls", func(t *testing.T, d *desk) {
+			require.NoError(t, os.Symlink(d.dir, d.home+"/bin"))
+			d.env[1] = "PATH=" + d.home + "/bin:/usr/bin"
+		}},
+		"PATH that all may write": {"ls", func(t *testing.T, d *desk) {
+			require.NoError(t, os.Mkdir(d.home+"/open", 0o777))
+			require.NoError(t, os.Chmod(d.home+"/open", 0o777))
+			d.env[1] = "PATH=" + d.home + "/open:/bin"
+		}},
+		"PATH that may be made": {"ls", func(t *testing.T, d *desk) {
+			require.NoError(t, os.Mkdir(d.home+"/open", 0o777))
+			require.NoError(t, os.Chmod(d.home+"/open", 0o777))
+			d.env[1] = "PATH=" + d.home + "/open/bin:/bin"
+		}},
+		"CDPATH":                  {"cd sub && ls", func(_ *testing.T, d *desk) { d.env = append(d.env, "CDPATH=/tmp") }},
+		"RIPGREP_CONFIG_PATH":     {"rg x a.txt", func(_ *testing.T, d *desk) { d.env = append(d.env, "RIPGREP_CONFIG_PATH=/tmp/x") }},
+		"git: fsmonitor":          {"git status", func(t *testing.T, d *desk) { git(t, d, "config", "core.fsmonitor", "./x") }},
+		"git: textconv":           {"git diff", func(t *testing.T, d *desk) { git(t, d, "config", "diff.x.textconv", "./x") }},
+		"git: include":            {"git status", func(t *testing.T, d *desk) { git(t, d, "config", "include.path", "/tmp/x") }},
+		"git: worktree config":    {"git status", func(t *testing.T, d *desk) { d.write("proj/.git/config.worktree", "[core]\nfsmonitor=x\n") }},
+		"git: a hook of readers":  {"git status", func(t *testing.T, d *desk) { d.write("proj/.git/hooks/post-index-change", "#!/bin/sh\n") }},
+		"git: attributes":         {"git diff", func(t *testing.T, d *desk) { d.write("proj/.git/info/attributes", "* diff=x\n") }},
+		"git: a key on a header":  {"git diff", func(t *testing.T, d *desk) { d.append(t, "proj/.git/config", "[diff \"x\"] textconv = ./x #]\n") }},
+		"git: a variable":         {"git status", func(_ *testing.T, d *desk) { d.env = append(d.env, "GIT_DIR=/tmp/x") }},
+		"git: config by variable": {"git status", func(_ *testing.T, d *desk) { d.env = append(d.env, "GIT_CONFIG_COUNT=1") }},
+		"git: an unreadable entry": {"git status", func(t *testing.T, d *desk) {
+			require.NoError(t, os.RemoveAll(d.dir+"/.git"))
+			d.write("proj/.git", "nonsense")
+		}},
+		"git: a bare layout": {"git status", func(t *testing.T, d *desk) {
+			require.NoError(t, os.RemoveAll(d.dir+"/.git"))
+			git(t, d, "init", "-q", "--bare", ".")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.write("proj/a.txt", "a")
+			require.NoError(t, os.Mkdir(d.dir+"/sub", 0o755))
+			git(t, d, "init", "-q", ".")
+			require.Equal(t, "allow", d.bash(c.command), "with everything in order")
+			c.change(t, d)
+			require.Equal(t, "ask", d.bash(c.command))
+		})
+	}
+	for name, c := range map[string]struct{ good, bad seen }{
+		"no-auto-mount":        {seen{mounts: "systemd-1 /proc/sys/fs/binfmt_misc autofs rw 0 0\n/dev/a / ext4 rw 0 0"}, seen{mounts: "auto.net /net autofs rw 0 0"}},
+		"go-toolchain-trusted": {seen{vars: map[string]string{"GOTOOLCHAIN": "local"}}, seen{vars: map[string]string{"GOTOOLCHAIN": "auto"}}},
+		"go-offline":           {seen{vars: map[string]string{"GOPROXY": "off", "GOFLAGS": "-mod=readonly"}}, seen{vars: map[string]string{"GOPROXY": "off", "GOFLAGS": "-mod=readonly -toolexec=x"}}},
+		"toolchain-trusted":    {seen{vars: map[string]string{"PATH": "/usr/bin"}}, seen{vars: map[string]string{"PATH": "/usr/bin:/opt/shims"}}},
+		"docker-daemon-trusted": {seen{home: "/nonexistent"},
+			seen{home: "/nonexistent", vars: map[string]string{"DOCKER_HOST": "tcp://evil.example"}}},
+		"kubeconfig-trusted": {seen{home: "/nonexistent"}, seen{home: "/nonexistent", vars: map[string]string{"KUBECONFIG": "x"}}},
+	} {
+		check := verified[bashcheck.Assumption(name)]
+		require.NotNil(t, check, name)
+		assert.True(t, check(&c.good), name)
+		assert.False(t, check(&c.bad), name)
+	}
+	home := t.TempDir()
+	require.NoError(t, os.MkdirAll(home+"/.docker", 0o755))
+	require.NoError(t, os.MkdirAll(home+"/.kube", 0o755))
+	require.NoError(t, os.WriteFile(home+"/.docker/config.json", []byte(`{"currentContext":"far"}`), 0o600))
+	require.NoError(t, os.WriteFile(home+"/.kube/config", []byte("users:\n- user:\n    exec:\n      command: x\n"), 0o600))
+	assert.False(t, dockerLocal(&seen{home: home}))
+	assert.False(t, kubeconfigPlain(&seen{home: home}))
+}
+
+func (d *desk) append(t *testing.T, name, text string) {
+	f, err := os.OpenFile(filepath.Join(d.home, name), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(text)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+// TestKeyOnTheLineOfAHeader proves that git reads what the check refuses.
+func TestKeyOnTheLineOfAHeader(t *testing.T) {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "git is missing")
+		t.Skip("git is missing")
+	}
+	name := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(name, []byte("[core]\n\tbare = false\n[diff \"x\"] textconv = ./x #]\n"), 0o600))
+	out, err := exec.Command(git, "config", "-f", name, "diff.x.textconv").Output()
+	require.NoError(t, err)
+	require.Equal(t, "./x", strings.TrimSpace(string(out)))
+	assert.False(t, gitConfigHarmless(name))
+	require.NoError(t, os.WriteFile(name, []byte("[core]\n\tbare = false\n[remote \"o\\\"r\"]\n\turl = x\n[Branch \"a b\"]\nremote = o\n"), 0o600))
+	assert.True(t, gitConfigHarmless(name))
+}
+
+// TestEveryAssumptionIsKnown: the hook has a check for every assumption that
+// the descriptions name, or leaves it to -assume knowingly.
+func TestEveryAssumptionIsKnown(t *testing.T) {
+	left := map[bashcheck.Assumption]bool{}
+	files, err := filepath.Glob("../../bashcheck/programs/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	names := map[bashcheck.Assumption]bool{"path-trusted": true, "no-function-shadowing": true, "cdpath-unset": true}
+	re := regexp.MustCompile(`(?m)^\s+assume\s+(\S+)`)
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		require.NoError(t, err)
+		for _, m := range re.FindAllSubmatch(data, -1) {
+			names[bashcheck.Assumption(m[1])] = true
+		}
+	}
+	delete(names, "NAME")
+	for a := range names {
+		assert.True(t, verified[a] != nil || left[a], "%s", a)
+	}
+}
+
+func TestShellThatIsNotKnown(t *testing.T) {
+	d := newDesk(t)
+	d.env = append([]string{}, d.env...)
+	for i, e := range d.env {
+		if strings.HasPrefix(e, "SHELL=") {
+			d.env[i] = "X=y"
+		}
+	}
+	assert.Equal(t, "allow", d.bash("ls -la | head"))
+	assert.Equal(t, "ask", d.bash("ls =cat"), "zsh reads that otherwise than bash")
+	assert.Equal(t, "ask", d.bash("ls ${(e)x}"))
+	d.args = append(d.args, "-shell", "bash")
+	assert.Equal(t, "allow", d.bash("ls =cat"))
+}
+
+func TestAssumeFlag(t *testing.T) {
+	d := newDesk(t)
+	d.env = append(d.env, "CDPATH=/tmp")
+	require.NoError(t, os.Mkdir(d.dir+"/sub", 0o755))
+	assert.Equal(t, "ask", d.bash("cd sub && ls"))
+	d.args = append(d.args, "-assume", "other, cdpath-unset")
+	assert.Equal(t, "allow", d.bash("cd sub && ls"))
+}
+
+// BenchmarkProcess is one whole run of the program, beside one of a program
+// that does nothing.
+func BenchmarkProcess(b *testing.B) {
+	d := newDesk(b)
+	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(npm test *)"],"deny":["Read(.env)"]}}`)
+	ev := d.event("PreToolUse", "Bash", map[string]any{"command": "git status && ls -la | head"})
+	name, err := built()
+	require.NoError(b, err)
+	start := func(b *testing.B, name string, args ...string) {
+		for b.Loop() {
+			c := exec.CommandContext(context.Background(), name, args...)
+			c.Env, c.Dir, c.Stdin = d.env, d.home, strings.NewReader(ev)
+			if err := c.Run(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("hook", func(b *testing.B) { start(b, name, d.args...) })
+	b.Run("floor", func(b *testing.B) { start(b, "true") })
+}

@@ -1,0 +1,276 @@
+package permission
+
+import (
+	"math"
+	"strings"
+)
+
+// ruleTable is a list of rules with indexes by what an action always has: the
+// tool, the first words of a command, a segment of a path, a host. A look-up
+// yields every rule that can match and few that cannot; whether one does is
+// decided by the rule itself. It is immutable.
+type ruleTable struct {
+	rules []Rule
+
+	tools      map[string][]int32 // rules about calls, by literal tool or server
+	toolGlobs  []int32
+	heads      map[string][]int32 // command rules by their literal first words
+	firstWords map[string][]int32 // the same rules by the first of these words
+	headMax    int                // bytes of the longest head
+	loose      []int32            // command rules without a literal first word
+	commands   []int32            // all command rules
+	segments   map[string][]int32 // path rules by a literal segment
+	exts       map[string][]int32 // path rules like *.pem, by ".pem"
+	loosePaths []int32
+	paths      []int32 // all path rules
+	hosts      map[string][]int32
+	subs       map[string][]int32 // *.example.com by ".example.com"
+	looseHosts []int32
+	allHosts   []int32
+	broken     []int32
+}
+
+func add(m *map[string][]int32, key string, i int32) {
+	if *m == nil {
+		*m = map[string][]int32{}
+	}
+	(*m)[key] = append((*m)[key], i)
+}
+
+// newRuleTable indexes the rules; nil for none.
+func newRuleTable(rules []Rule) *ruleTable {
+	if len(rules) == 0 {
+		return nil
+	}
+	t := &ruleTable{rules: rules}
+	// The rarest literal segment of a pattern is its key.
+	count := map[string]int{}
+	for i := range rules {
+		if r := &rules[i]; r.hasPath() {
+			for _, s := range r.indexed().segs {
+				if !s.any && s.tokens == nil {
+					count[s.literal]++
+				}
+			}
+		}
+	}
+	for n := range rules {
+		r, i := &rules[n], int32(n)
+		if r.broken {
+			t.broken = append(t.broken, i)
+		}
+		if r.broken || r.kind == ruleBare || r.kind == ruleParam || r.kind == ruleName {
+			t.addTool(r, i)
+		}
+		switch r.kind {
+		case ruleCommand:
+			t.commands = append(t.commands, i)
+			head, ok := r.command.head()
+			if !ok || r.family == "PowerShell" {
+				t.loose = append(t.loose, i)
+				break
+			}
+			add(&t.heads, head, i)
+			word, _, _ := strings.Cut(head, " ")
+			add(&t.firstWords, word, i)
+			t.headMax = max(t.headMax, len(head))
+		case ruleHost:
+			t.allHosts = append(t.allHosts, i)
+			switch h := &r.host; {
+			case h.sub != "":
+				add(&t.subs, h.sub, i)
+			case h.any || h.address || strings.Contains(strings.Join(h.labels, "."), "*"):
+				t.looseHosts = append(t.looseHosts, i)
+			default:
+				add(&t.hosts, strings.Join(h.labels, "."), i)
+			}
+		}
+		if r.hasPath() {
+			t.addPath(r, i, count)
+		}
+	}
+	return t
+}
+
+func (t *ruleTable) addTool(r *Rule, i int32) {
+	switch {
+	case r.toolParts == nil:
+		add(&t.tools, r.tool, i)
+	case len(r.toolParts) == 2 && r.toolParts[1] == "" && strings.HasPrefix(r.tool, "mcp__") && strings.HasSuffix(r.toolParts[0], "__"):
+		// mcp__server__* stands beside mcp__server.
+		add(&t.tools, strings.TrimSuffix(r.toolParts[0], "__"), i)
+	default:
+		t.toolGlobs = append(t.toolGlobs, i)
+	}
+}
+
+func (t *ruleTable) addPath(r *Rule, i int32, count map[string]int) {
+	t.paths = append(t.paths, i)
+	key, best, ext := "", math.MaxInt, ""
+	for _, s := range r.indexed().segs {
+		switch {
+		case s.any:
+		case s.tokens == nil:
+			if n := count[s.literal]; n < best {
+				key, best = s.literal, n
+			}
+		case ext == "":
+			ext = extension(s.tokens)
+		}
+	}
+	switch {
+	case key != "":
+		add(&t.segments, key, i)
+	case ext != "":
+		add(&t.exts, ext, i)
+	default:
+		t.loosePaths = append(t.loosePaths, i)
+	}
+}
+
+// extension returns ".pem" for the tokens of "*.pem".
+func extension(tokens []globToken) string {
+	for n := len(tokens) - 1; n >= 0 && tokens[n].kind == 'c'; n-- {
+		if tokens[n].r == '.' {
+			var b strings.Builder
+			for _, t := range tokens[n:] {
+				b.WriteRune(t.r)
+			}
+			return b.String()
+		}
+	}
+	return ""
+}
+
+func (r *Rule) hasPath() bool { return r.kind == rulePath || r.alsoPath }
+
+// indexed is the pattern that look-ups see: folded for deny and ask.
+func (r *Rule) indexed() *pathPattern {
+	if r.ref.Effect == Allow {
+		return &r.path.pattern
+	}
+	return &r.path.folded
+}
+
+// eachTool yields the rules about calls that may speak of the tool.
+func (t *ruleTable) eachTool(tool, fam string, yield func(i int32)) {
+	all := func(list []int32) {
+		for _, i := range list {
+			yield(i)
+		}
+	}
+	all(t.tools[tool])
+	if f := family(tool); f != tool {
+		all(t.tools[f])
+		if fam != f && fam != tool {
+			all(t.tools[fam])
+		}
+	} else if fam != tool {
+		all(t.tools[fam])
+	}
+	if strings.HasPrefix(tool, "mcp__") {
+		for at := len("mcp__"); ; {
+			n := strings.Index(tool[at:], "__")
+			if n < 0 {
+				break
+			}
+			at += n
+			all(t.tools[tool[:at]])
+			at++
+		}
+	}
+	all(t.toolGlobs)
+}
+
+// eachCommand yields the command rules that may match the text. known is false
+// where the text holds words that are not known.
+func (t *ruleTable) eachCommand(text string, known bool, yield func(i int32)) {
+	if len(t.commands) == 0 {
+		return
+	}
+	if !known {
+		head, _, _ := strings.Cut(text, DynamicWord)
+		word, _, whole := strings.Cut(head, " ")
+		list := t.commands
+		if whole {
+			list = t.firstWords[word]
+		}
+		for _, i := range list {
+			yield(i)
+		}
+		if whole {
+			for _, i := range t.loose {
+				yield(i)
+			}
+		}
+		return
+	}
+	if t.heads != nil {
+		for at := 0; at <= len(text) && at <= t.headMax; at++ {
+			if at == len(text) || text[at] == ' ' {
+				for _, i := range t.heads[text[:at]] {
+					yield(i)
+				}
+			}
+		}
+	}
+	for _, i := range t.loose {
+		yield(i)
+	}
+}
+
+// eachPath yields the path rules that may match the path or a directory above
+// it. The path is folded for tables of deny and ask rules.
+func (t *ruleTable) eachPath(p string, yield func(i int32)) {
+	if len(t.paths) == 0 {
+		return
+	}
+	for at := 0; at < len(p); {
+		end := strings.IndexByte(p[at:], '/')
+		if end < 0 {
+			end = len(p)
+		} else {
+			end += at
+		}
+		if seg := p[at:end]; seg != "" {
+			if t.segments != nil {
+				for _, i := range t.segments[seg] {
+					yield(i)
+				}
+			}
+			if t.exts != nil {
+				if dot := strings.LastIndexByte(seg, '.'); dot >= 0 {
+					for _, i := range t.exts[seg[dot:]] {
+						yield(i)
+					}
+				}
+			}
+		}
+		at = end + 1
+	}
+	for _, i := range t.loosePaths {
+		yield(i)
+	}
+}
+
+// eachHost yields the host rules that may match a host name.
+func (t *ruleTable) eachHost(host string, yield func(i int32)) {
+	if len(t.allHosts) == 0 {
+		return
+	}
+	for _, i := range t.hosts[host] {
+		yield(i)
+	}
+	if t.subs != nil {
+		for at := 1; at < len(host); at++ {
+			if host[at] == '.' {
+				for _, i := range t.subs[host[at:]] {
+					yield(i)
+				}
+			}
+		}
+	}
+	for _, i := range t.looseHosts {
+		yield(i)
+	}
+}

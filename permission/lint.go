@@ -1,0 +1,248 @@
+package permission
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Lint is a remark on a rule that is not what it seems.
+type Lint struct {
+	Code string  `json:"code"`
+	Rule RuleRef `json:"rule"`
+	// Problem says what the rule really does, Fix what to write instead.
+	Problem string `json:"problem"`
+	Fix     string `json:"fix,omitempty"`
+	// By is the rule that makes this one superfluous, for CodeShadowed.
+	By *RuleRef `json:"by,omitempty"`
+}
+
+func (l Lint) String() string {
+	s := l.Rule.String() + ": " + l.Problem
+	if l.Fix != "" {
+		s += "; " + l.Fix
+	}
+	return s
+}
+
+// The codes of lints.
+const (
+	LintUnreadable = "unreadable" // cannot be read as written; what it does instead
+	LintInert      = "inert"      // can never match
+	LintShadowed   = "shadowed"   // a stricter rule always decides first
+	LintRepeated   = "repeated"   // another rule of the same list says it already
+	LintWide       = "wide"       // allows more than it seems to
+	LintBare       = "bare"       // is about calls of the tool, not about effects
+	LintNarrow     = "narrow"     // covers less than it seems to
+	LintHeldBack   = "held-back"  // not in force: the workspace is not trusted, or managed rules only
+)
+
+// maxLints bounds what Lint returns, and maxShadow how many rules are compared
+// with each other.
+const (
+	maxLints  = 1000
+	maxShadow = 2000
+)
+
+// Lint looks for rules that can never match, are decided by another rule, name
+// what is never consulted, or are wider or narrower than they look. It has
+// nothing to say about most policies.
+func (e *Evaluator) Lint() []Lint {
+	l := linter{e: e}
+	for r := range e.policy.each() {
+		l.rule(r)
+	}
+	for _, ref := range e.policy.unread {
+		l.add(Lint{Code: LintUnreadable, Rule: ref.Rule, Problem: ref.Problem + "; it allows nothing", Fix: ref.Fix})
+	}
+	for _, ref := range e.policy.inert {
+		l.add(Lint{Code: LintHeldBack, Rule: ref, Problem: "it is not in force", Fix: "trust the workspace, or put it into settings that may allow"})
+	}
+	l.shadows()
+	return l.out
+}
+
+type linter struct {
+	e   *Evaluator
+	out []Lint
+}
+
+func (l *linter) add(x Lint) {
+	if len(l.out) < maxLints {
+		l.out = append(l.out, x)
+	}
+}
+
+func (l *linter) rule(r *Rule) {
+	say := func(code, problem, fix string) { l.add(Lint{Code: code, Rule: r.ref, Problem: problem, Fix: fix}) }
+	if r.broken {
+		say(LintUnreadable, "it cannot be read as written, so it asks for every call it may mean", "correct it: see the error of the settings file")
+		return
+	}
+	if _, err := parseRule(r.ref, l.e.policy.home, "/"); err != nil {
+		if re, ok := err.(*RuleError); ok && re.Inert {
+			say(LintInert, re.Problem, re.Fix)
+		}
+	}
+	if r.toolParts == nil && r.kind != ruleInert && !strings.HasPrefix(r.tool, "mcp__") && toolFamily[r.tool] == "" && !strings.Contains(r.tool, "_") {
+		if near := nearTool(r.tool); near != "" {
+			say(LintInert, "no standard tool has this name", "write "+near)
+		}
+	}
+	switch r.kind {
+	case ruleBare:
+		l.bare(r, say)
+	case ruleCommand:
+		l.command(r, say)
+	case rulePath:
+		l.path(r, say)
+	}
+}
+
+func nearTool(name string) string {
+	for known := range toolFamily {
+		if strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return ""
+}
+
+func (l *linter) bare(r *Rule, say func(code, problem, fix string)) {
+	switch {
+	case r.ref.Effect == Allow && r.family == "Bash":
+		say(LintWide, "it allows every command", "name the commands: Bash(npm test), Bash(git status *)")
+	case r.ref.Effect == Allow && r.tool == "WebFetch":
+		say(LintWide, "it allows every host", "name the hosts: WebFetch(domain:example.com)")
+	case r.ref.Effect != Allow && (r.family == "Read" || r.family == "Edit" || r.family == "WebFetch"):
+		say(LintBare, "it is about calls of the tool: a shell command that does the same is not meant",
+			map[string]string{"Read": "write Read(//**) for every way to read", "Edit": "write Edit(//**) for every way to write", "WebFetch": "write WebFetch(domain:*) for every connection"}[r.family])
+	}
+}
+
+func (l *linter) command(r *Rule, say func(code, problem, fix string)) {
+	p := &r.command
+	word, rest, _ := strings.Cut(p.parts[0], " ")
+	if r.ref.Effect != Allow {
+		if p.exact() && !strings.Contains(p.parts[0], " ") {
+			say(LintNarrow, fmt.Sprintf("it means %q without arguments only", p.parts[0]), "write "+r.tool+"("+p.parts[0]+" *)")
+		}
+		if i := strings.IndexAny(p.parts[0], "&|;"); i >= 0 {
+			say(LintInert, "commands are matched one by one, and no single command holds "+p.parts[0][i:i+1], "write one rule for each command")
+		}
+		return
+	}
+	if p.exact() {
+		return
+	}
+	switch {
+	case word == "" || len(p.parts) > 1 && !strings.Contains(p.parts[0], " "):
+		say(LintWide, "the name of the program is not spelled out, so it allows other programs as well", "write the program and a blank before the star")
+	case l.e.interpreter(path.Base(word)):
+		say(LintWide, word+" runs other commands or code that is given to it, so it allows anything", "spell the whole command, without a star")
+	case len(p.parts) > 1 && rest == "" && strings.Trim(strings.Join(p.parts[1:], ""), " ") != "":
+		say(LintWide, "a star before the sub-command lets options in, for instance "+word+" -c …", "write the sub-command first: "+word+strings.TrimRight(p.parts[len(p.parts)-1], " ")+" *")
+	}
+	if i := strings.IndexAny(strings.Join(p.parts, "*"), "&|;"); i >= 0 {
+		say(LintInert, "commands are matched one by one, so a pattern with an operator matches none", "write one rule for each command")
+	}
+}
+
+func (l *linter) path(r *Rule, say func(code, problem, fix string)) {
+	segs := r.path.pattern.segs
+	everything := len(segs) > 0
+	for _, s := range segs {
+		everything = everything && (s.any || len(s.tokens) == 1 && s.tokens[0].kind == '*')
+	}
+	switch {
+	case r.ref.Effect == Allow && everything && r.path.base == "/":
+		say(LintWide, "it means every file of the machine", "name the directory: "+r.family+"(~/project/**)")
+	case r.ref.Effect == Allow && everything && r.path.base == l.e.policy.home && r.path.base != "":
+		say(LintWide, "it means everything in the home directory, credentials included", "name a directory below it")
+	case strings.HasPrefix(r.spec, "/") && !strings.HasPrefix(r.spec, "//") && looksAbsolute(r.spec):
+		say(LintNarrow, "a path with one slash starts at the directory of the settings file ("+r.path.base+"), not at the root", "write "+r.family+"(/"+r.spec+")")
+	case r.ref.Effect != Allow && r.path.pattern.anchored && len(segs) > 2 && segs[len(segs)-1].any && !segs[0].any && r.path.base == "":
+		say(LintNarrow, "it means one place below the directory that the session starts in, and no directory of that name elsewhere", "write "+r.family+"(**/"+strings.TrimPrefix(r.spec, "./")+") for any depth")
+	}
+}
+
+func looksAbsolute(spec string) bool {
+	first, _, _ := strings.Cut(spec[1:], "/")
+	switch first {
+	case "etc", "home", "Users", "usr", "var", "tmp", "opt", "root", "proc", "sys", "dev", "mnt", "private":
+		return true
+	}
+	return false
+}
+
+// shadows compares the rules with each other.
+func (l *linter) shadows() {
+	var rules []*Rule
+	for r := range l.e.policy.each() {
+		if !r.broken && r.kind != ruleInert {
+			rules = append(rules, r)
+		}
+		if len(rules) == maxShadow {
+			break
+		}
+	}
+	for _, r := range rules {
+		for _, by := range rules {
+			if r == by || by.ref.Effect > r.ref.Effect || !by.includes(r) {
+				continue
+			}
+			ref := by.ref
+			if by.ref.Effect < r.ref.Effect {
+				l.add(Lint{Code: LintShadowed, Rule: r.ref, By: &ref, Problem: fmt.Sprintf("the %s always decides first", by.ref), Fix: "remove one of the two"})
+				break
+			}
+			if !r.includes(by) || before(by, r, rules) {
+				l.add(Lint{Code: LintRepeated, Rule: r.ref, By: &ref, Problem: fmt.Sprintf("the %s says it already", by.ref), Fix: "remove it"})
+				break
+			}
+		}
+	}
+}
+
+func before(a, b *Rule, rules []*Rule) bool {
+	for _, r := range rules {
+		if r == a || r == b {
+			return r == a
+		}
+	}
+	return false
+}
+
+// includes says whether the rule matches whatever the other one does, as far
+// as that can be told from their texts. It errs towards false.
+func (r *Rule) includes(o *Rule) bool {
+	strict := r.ref.Effect != Allow
+	switch {
+	case r.kind == ruleBare && r.toolParts != nil:
+		return o.toolParts == nil && globMatch(r.toolParts, o.tool)
+	case r.kind == ruleBare:
+		if r.tool == o.tool && o.kind == ruleBare {
+			return true
+		}
+		// A bare rule is about calls: it includes the others of its tool only
+		// where these are about nothing else.
+		about := o.kind == ruleParam || o.kind == ruleName || o.kind == ruleBare || o.kind == ruleCommand && o.tool == r.tool && (!strict || r.tool == "Bash")
+		return about && o.toolParts == nil && r.matchTool(o.tool, o.family)
+	case r.kind != o.kind || r.tool != o.tool:
+		return false
+	}
+	switch r.kind {
+	case ruleCommand:
+		if o.command.exact() {
+			return r.command.matches(o.command.parts[0])
+		}
+		if r.String() == o.String() {
+			return true
+		}
+		return r.command.word && len(r.command.parts) == 1 && o.command.word && len(o.command.parts) == 1 &&
+			strings.HasPrefix(o.command.parts[0], r.command.parts[0]+" ")
+	case ruleHost:
+		return r.host.any || r.String() == o.String() || o.host.labels != nil && !strings.Contains(strings.Join(o.host.labels, "."), "*") && r.host.matches(strings.Join(o.host.labels, "."))
+	}
+	return r.spec == o.spec && r.path.base == o.path.base
+}

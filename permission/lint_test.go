@@ -1,0 +1,143 @@
+package permission_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	. "github.com/clearance-go/clearance/permission"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func lint(t *testing.T, settings string) []string {
+	p, _ := ParsePolicy("/home/u", Source{Layer: LayerProject, Name: "s.json", Base: proj, Data: []byte(settings)})
+	e, err := New(Config{Policy: p, Inspector: noInspector{}})
+	require.NoError(t, err)
+	var out []string
+	for _, l := range e.Lint() {
+		require.NotEmpty(t, l.String())
+		out = append(out, l.Code+" "+l.Rule.Text+" "+l.Fix)
+	}
+	return out
+}
+
+// TestLint: each rule gets exactly the remark that it deserves, and the good
+// ones none.
+func TestLint(t *testing.T) {
+	for rule, want := range map[string]string{
+		"allow Bash":                       "wide",
+		"allow Bash(*)":                    "wide",
+		"allow Bash(git * main)":           "wide",
+		"allow Bash(python *)":             "wide",
+		"allow Bash(python3.12 *)":         "wide",
+		"allow Bash(timeout *)":            "wide",
+		"allow Bash(ls*)":                  "wide",
+		"allow Bash(* --help)":             "wide",
+		"allow Bash(cd x && ls *)":         "inert",
+		"allow Bash( ls)":                  "unreadable",
+		"allow Write(src/**)":              "unreadable",
+		"allow mcp__*":                     "unreadable",
+		"allow WebFetch":                   "wide",
+		"allow Read(//**)":                 "wide",
+		"allow Read(~/**)":                 "wide",
+		"allow Edit(/etc/hosts)":           "narrow",
+		"allow bash":                       "inert",
+		"deny Bash(rm)":                    "narrow",
+		"deny Bash(a | b)":                 "inert",
+		"deny Bash(rm":                     "unreadable",
+		"deny Read":                        "bare",
+		"deny WebFetch":                    "bare",
+		"deny Write(x)":                    "inert",
+		"deny Bash(command:rm *)":          "inert",
+		"deny Read(conf/secrets/**)":       "narrow",
+		"deny Read(/etc/passwd)":           "narrow",
+		"allow Bash(npm test)":             "",
+		"allow Bash(git status *)":         "",
+		"allow Bash(git push:*)":           "",
+		"allow Read(~/notes/**)":           "",
+		"allow Edit(src/**)":               "",
+		"allow mcp__github__get_*":         "",
+		"allow WebFetch(domain:a.org)":     "",
+		"deny Read(.env)":                  "",
+		"deny Read(**/secrets/**)":         "",
+		"deny Bash(rm *)":                  "",
+		"deny WebFetch(domain:*.a.org)":    "",
+		"deny Read(//etc/**)":              "",
+		"ask Bash(git push *)":             "",
+		"deny mcp__*":                      "",
+		"deny Agent(model:opus)":           "",
+		"ask Bash(run_in_background:true)": "",
+	} {
+		effect, text, _ := strings.Cut(rule, " ")
+		b, _ := json.Marshal(map[string]any{"permissions": map[string]any{effect: []string{text}}})
+		got := lint(t, string(b))
+		if want == "" {
+			assert.Empty(t, got, rule)
+			continue
+		}
+		if assert.Len(t, got, 1, "%s: %v", rule, got) {
+			assert.True(t, strings.HasPrefix(got[0], want+" "), "%s: %v", rule, got)
+		}
+	}
+	for settings, want := range map[string][]string{
+		`{"permissions":{"deny":["Bash(rm *)"],"allow":["Bash(rm -rf build)","Bash(rm x)","Bash(rmdir x)"]}}`: {"shadowed Bash(rm -rf build)", "shadowed Bash(rm x)"},
+		`{"permissions":{"ask":["Bash"],"allow":["Bash(ls *)"]}}`:                                             {"shadowed Bash(ls *)"},
+		`{"permissions":{"allow":["Bash(git status)","Bash(git *)","Bash(git status)"]}}`:                     {"repeated Bash(git status)", "repeated Bash(git status)"},
+		`{"permissions":{"deny":["mcp__*"],"allow":["mcp__s__t"]}}`:                                           {"shadowed mcp__s__t"},
+		`{"permissions":{"deny":["WebFetch(domain:*.a.org)"],"allow":["WebFetch(domain:x.a.org)"]}}`:          {"shadowed WebFetch(domain:x.a.org)"},
+		`{"permissions":{"allow":["Read(x)","Read(x)"]}}`:                                                     {"repeated Read(x)"},
+		`{"permissions":{"deny":["Edit"],"allow":["Bash(ls *)","Read(x)"]}}`:                                  {"bare Edit"},
+	} {
+		got := lint(t, settings)
+		if assert.Len(t, got, len(want), "%s: %v", settings, got) {
+			for i := range want {
+				assert.True(t, strings.HasPrefix(got[i], want[i]), "%s: %v", settings, got)
+			}
+		}
+	}
+	p, err := ParsePolicy("/home/u", Source{Layer: LayerProject, Name: "s.json", TightenOnly: true, Data: []byte(`{"permissions":{"allow":["Bash(ls)"]}}`)})
+	require.NoError(t, err)
+	e, err := New(Config{Policy: p, Inspector: noInspector{}})
+	require.NoError(t, err)
+	require.Equal(t, LintHeldBack, e.Lint()[0].Code)
+}
+
+// TestShadowedRulesAreDead: what Lint calls shadowed or repeated never changes
+// a decision.
+func TestShadowedRulesAreDead(t *testing.T) {
+	settings := `{"permissions":{"deny":["Bash(rm *)","Edit"],"ask":["Bash(git push *)"],"allow":["Bash(rm x)","Bash(git *)","Bash(git push)","Bash(git status)","Bash(ls *)","Edit(src/**)"]}}`
+	all := newEvaluator(t, settings)
+	for _, l := range all.Lint() {
+		if l.Code != LintShadowed && l.Code != LintRepeated {
+			continue
+		}
+		without := newEvaluator(t, strings.Replace(strings.Replace(settings, `"`+l.Rule.Text+`",`, "", 1), `,"`+l.Rule.Text+`"`, "", 1))
+		for _, c := range someCommands {
+			st, call, ins := State{Dir: proj}, Call{Tool: "Bash", Dir: proj}, shell(command(c))
+			require.Equal(t, all.Decide(st, call, ins).Verdict, without.Decide(st, call, ins).Verdict, "%s on %s", l, c)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	e := newEvaluator(t, `{"permissions":{"deny":["Read(.env)","Bash(sudo *)"],"ask":["Bash(git push *)"],"allow":["Bash(git *)","Read(//etc/**)"]}}`)
+	ins := shell(command("git push"), command("\x00 x"), file(Read, proj+"/.env", Inside, Sensitive), file(Read, "/etc/x", Outside, Ordinary), Action{Kind: Connect, Origin: Operand, Of: 1})
+	d := e.Explain(State{Dir: proj, Mode: ModeAuto}, Call{Tool: "Bash", Dir: proj}, ins)
+	require.Equal(t, e.Decide(State{Dir: proj, Mode: ModeAuto}, Call{Tool: "Bash", Dir: proj}, ins), d.Decision)
+	require.Equal(t, ModeDefault, d.Mode, "auto without a classifier")
+	require.Len(t, d.Steps, 6)
+	text := d.String()
+	for _, want := range []string{
+		`run "git push"`, "ask rule Bash(git push *) (settings.json:1) matches", "allow rule Bash(git *) (settings.json:1) matches",
+		"deny rule Bash(sudo *) (settings.json:1) may match", "deny rule Read(.env) (settings.json:1) matches", "deny: Refused by the deny rule Read(.env)",
+		"allow rule Read(//etc/**) (settings.json:1) matches", "connect to a host that is not known", "[deny-rule]", "mode default",
+	} {
+		assert.Contains(t, text, want)
+	}
+	b, err := json.Marshal(d)
+	require.NoError(t, err)
+	var back Derivation
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, d.String(), back.String())
+}

@@ -1,0 +1,111 @@
+package permission
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// shown is a request without secrets, for persons and records. Its token still
+// names the whole.
+func (g *Gate) shown(r Request) Request {
+	redact := g.opts.Redact
+	if redact == nil {
+		return r
+	}
+	var changed bool
+	text := func(s string) string {
+		out := string(redact([]byte(s)))
+		changed = changed || out != s
+		return out
+	}
+	var input any
+	if decode(r.Call.Input, &input) == nil {
+		if b, err := encode(redactValue(input, text)); err == nil && changed {
+			r.Call.Input = b
+		}
+	} else if len(r.Call.Input) > 0 {
+		r.Call.Input, changed = json.RawMessage(`"[redacted]"`), true
+	}
+	if ins, ok := redactStruct(r.Inspection, text); ok {
+		r.Inspection = ins
+	} else {
+		r.Inspection, changed = Inspection{Family: r.Inspection.Family, Risk: r.Inspection.Risk}, true
+	}
+	// The rules that reasons name are shared and hold no input.
+	reasons := make([]Reason, len(r.Decision.Reasons))
+	for i, reason := range r.Decision.Reasons {
+		reason.Text = text(reason.Text)
+		reasons[i] = reason
+	}
+	if r.Decision.Reasons != nil {
+		r.Decision.Reasons = reasons
+	}
+	r.Decision.Explanation = text(r.Decision.Explanation)
+	// A rule that holds a secret is not offered: it would be saved.
+	var rules []string
+	for _, rule := range r.Suggestions {
+		if string(redact([]byte(rule))) != rule {
+			rules = nil
+			break
+		}
+		rules = append(rules, rule)
+	}
+	r.Suggestions = rules
+	r.Redacted = changed
+	return r
+}
+
+func (g *Gate) redactText(s string) string {
+	if g.opts.Redact == nil || s == "" {
+		return s
+	}
+	return string(g.opts.Redact([]byte(s)))
+}
+
+func redactStruct[T any](v T, text func(string) string) (out T, ok bool) {
+	b, err := encode(v)
+	if err != nil {
+		return out, false
+	}
+	var tree any
+	if decode(b, &tree) != nil {
+		return out, false
+	}
+	if b, err = encode(redactValue(tree, text)); err != nil {
+		return out, false
+	}
+	return out, json.Unmarshal(b, &out) == nil
+}
+
+func decode(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode(v)
+}
+
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+// redactValue redacts every string of a JSON value, names of fields included.
+func redactValue(v any, text func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return text(v)
+	case []any:
+		for i := range v {
+			v[i] = redactValue(v[i], text)
+		}
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, item := range v {
+			out[text(k)] = redactValue(item, text)
+		}
+		return out
+	}
+	return v
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package settings
+
+func sameOwner(a, b string) bool { return a == b }

@@ -1,0 +1,462 @@
+package permission
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// maxMay bounds how many rules that may match one action are named: one is
+// enough to ask.
+const maxMay = 8
+
+// hit is a deny or ask rule that matches, or may.
+type hit struct {
+	rule        *Rule
+	table, rank int32
+	match       match
+	action      int // index+1, 0 for the call
+}
+
+// rules applies every deny and ask rule to the call and to each action.
+func (d *decider) rules() {
+	for n, t := range d.p.strict {
+		d.table(int32(n), t)
+	}
+	if len(d.hits) == 0 {
+		return
+	}
+	// In the order of the rules, whatever the order of the look-ups; for each
+	// rule the clearest match.
+	slices.SortFunc(d.hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.rank, b.rank), -cmp.Compare(a.match, b.match), cmp.Compare(a.action, b.action))
+	})
+	var last *Rule
+	for i := range d.hits {
+		if h := &d.hits[i]; h.rule != last {
+			last = h.rule
+			d.strictly(h)
+		}
+	}
+}
+
+func (d *decider) hit(t *ruleTable, table, i int32, m match, action int) {
+	if m != matchNo {
+		d.hits = append(d.hits, hit{&t.rules[i], table, i, m, action})
+	}
+}
+
+func (d *decider) table(n int32, t *ruleTable) {
+	t.eachTool(d.call.Tool, d.ins.Family, func(i int32) {
+		d.hit(t, n, i, t.rules[i].matchCall(d.call, d.ins), 0)
+	})
+	for i := range d.ins.Actions {
+		d.tableAction(n, t, i)
+	}
+	for _, s := range d.ins.Strings {
+		d.tableString(n, t, s)
+	}
+}
+
+// tableAction looks the rules up that can speak of one action.
+func (d *decider) tableAction(n int32, t *ruleTable, i int) {
+	a := &d.ins.Actions[i]
+	try := func(r int32) { d.hit(t, n, r, d.matchAction(&t.rules[r], a), i+1) }
+	for _, r := range t.broken {
+		try(r)
+	}
+	switch a.Kind {
+	case Run:
+		if d.unknownText(&a.Command) || d.ins.Family == "PowerShell" {
+			d.some(t, n, t.commands, i)
+			return
+		}
+		for _, text := range a.Command.Deny {
+			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
+		}
+	case Read, List, Write, Delete:
+		p := &a.Path
+		if !p.known() {
+			d.some(t, n, t.paths, i)
+			return
+		}
+		d.eachName(p, func(name string) { t.eachPath(name, try) })
+		if p.Extent != Exact && !p.Walked && a.Kind != List {
+			d.some(t, n, t.paths, i)
+		}
+	case Connect:
+		if a.Host == "" {
+			d.some(t, n, t.allHosts, i)
+			return
+		}
+		t.eachHost(a.Host, try)
+	}
+}
+
+// some tries a whole list and stops once enough of its rules may match: it is
+// for what is not known, where none can match for certain, and for what lies
+// below a tree, where those that do were looked up before.
+func (d *decider) some(t *ruleTable, n int32, list []int32, i int) {
+	may := 0
+	for _, r := range list {
+		m := d.matchAction(&t.rules[r], &d.ins.Actions[i])
+		if m == matchMay {
+			if may++; may > maxMay && d.ins.Family != "PowerShell" {
+				return
+			}
+		}
+		d.hit(t, n, r, m, i+1)
+	}
+}
+
+// eachName yields the folded names of a path.
+func (d *decider) eachName(p *Path, yield func(string)) {
+	yield(foldPath(p.Clean))
+	if p.Real != p.Clean {
+		yield(foldPath(p.Real))
+	}
+	for _, also := range p.Also {
+		yield(foldPath(also))
+	}
+}
+
+// unknownText says that nothing is known of the words of a command, so that
+// any rule for commands may mean it.
+func (d *decider) unknownText(c *Command) bool {
+	if len(c.Deny) == 0 {
+		return true
+	}
+	if !c.Dynamic {
+		return false
+	}
+	for _, text := range c.Deny {
+		if strings.Contains(text, DynamicWord) {
+			return false
+		}
+	}
+	return true
+}
+
+// strictly denies or asks because of a rule.
+func (d *decider) strictly(h *hit) {
+	r := h.rule
+	reason := Reason{Rule: r.shared, Action: h.action}
+	if h.action > 0 {
+		reason.Span = d.ins.Actions[h.action-1].Span
+	}
+	switch {
+	case h.match == matchYes && r.ref.Effect == Deny:
+		reason.Code = CodeDenyRule
+		reason.Text = fmt.Sprintf("Refused by the %s.", r.ref)
+		d.deny(reason)
+	case h.match == matchYes:
+		reason.Code = CodeAskRule
+		reason.Text = fmt.Sprintf("The %s wants a person to be asked.", r.ref)
+		who := askedRule
+		if r.kind == ruleBare && r.tool == "Bash" && d.st.Mode != ModePlan {
+			who = askedBareBash
+		}
+		d.ask(who, reason)
+	case r.broken:
+		reason.Code = CodeMayMatch
+		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call. Correct it.", r.ref)
+		d.ask(askedRule, reason)
+	default:
+		reason.Code = CodeMayMatch
+		reason.Text = fmt.Sprintf("The %s may match: %s is not known before the call runs.", r.ref, unknownPart(d.ins, h.action))
+		d.ask(askedRule, reason)
+	}
+}
+
+func unknownPart(ins *Inspection, action int) string {
+	if action > 0 && ins.Actions[action-1].Kind == Run {
+		return "a word of the command"
+	}
+	return "which files or hosts it reaches"
+}
+
+// matchAction matches a deny or ask rule against one action.
+func (d *decider) matchAction(r *Rule, a *Action) match {
+	if r.broken {
+		return brokenMatch(r, a)
+	}
+	switch {
+	case r.kind == ruleCommand:
+		if a.Kind == Run {
+			return d.matchCommand(r, &a.Command)
+		}
+	case r.hasPath():
+		switch a.Kind {
+		case Read, List:
+			if r.family != "Read" {
+				return matchNo
+			}
+		case Write, Delete:
+		default:
+			return matchNo
+		}
+		return d.matchPath(r, a)
+	case r.kind == ruleHost:
+		switch {
+		case a.Kind != Connect:
+		case a.Host == "":
+			return matchMay
+		case r.host.matches(a.Host):
+			return matchYes
+		}
+	}
+	return matchNo
+}
+
+// brokenMatch says whether a rule that cannot be read may mean the action, by
+// the family of its tool.
+func brokenMatch(r *Rule, a *Action) match {
+	may := false
+	switch r.family {
+	case "Bash", "PowerShell":
+		may = a.Kind == Run
+	case "Read":
+		may = a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete
+	case "Edit":
+		may = a.Kind == Write || a.Kind == Delete
+	case "WebFetch":
+		may = a.Kind == Connect
+	}
+	if may {
+		return matchMay
+	}
+	return matchNo
+}
+
+func (d *decider) matchCommand(r *Rule, c *Command) match {
+	if r.family == "PowerShell" {
+		if d.ins.Family != "PowerShell" {
+			return matchNo
+		}
+		return powerShellMatch(&r.command, c.Deny)
+	}
+	if d.unknownText(c) {
+		return matchMay
+	}
+	may := matchNo
+	for _, text := range c.Deny {
+		// A star that spans an unknown word matches whatever it is.
+		if r.command.matches(text) {
+			return matchYes
+		}
+		if strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
+			may = matchMay
+		}
+	}
+	return may
+}
+
+// powerShellMatch looks for the pattern behind every word boundary of the
+// text, without regard to case: PowerShell is not analyzed, and a rule that
+// matches too much asks or refuses. What it does not find may still be there
+// under an alias.
+func powerShellMatch(p *commandPattern, texts []string) match {
+	if len(p.parts) == 0 {
+		return matchNo
+	}
+	parts := append(slices.Clip(p.parts), "")
+	for _, text := range texts {
+		if strings.Contains(text, DynamicWord) {
+			continue
+		}
+		text = strings.Join(strings.Fields(strings.ToLower(text)), " ")
+		for i := range len(text) {
+			if i > 0 && !strings.ContainsRune(" ;|&({[`'\"=.\\/", rune(text[i-1])) || !strings.HasPrefix(text[i:], p.parts[0]) {
+				continue
+			}
+			if globMatch(parts, text[i:]) {
+				return matchYes
+			}
+			if p.parts[0] == "" {
+				break
+			}
+		}
+	}
+	return matchMay
+}
+
+func (d *decider) matchPath(r *Rule, a *Action) match {
+	p := &a.Path
+	if !p.known() {
+		return matchMay
+	}
+	dirLike := p.Extent == Tree || p.Extent == Within || a.Kind == List
+	if d.coversFolded(r, p.Clean, dirLike) || p.Real != p.Clean && d.coversFolded(r, p.Real, dirLike) {
+		return matchYes
+	}
+	for _, also := range p.Also {
+		if d.coversFolded(r, also, dirLike) {
+			return matchYes
+		}
+	}
+	if p.Extent == Exact || p.Walked || a.Kind == List {
+		return matchNo
+	}
+	if d.mayBeBelow(r, p.Clean) || p.Real != p.Clean && d.mayBeBelow(r, p.Real) {
+		return matchMay
+	}
+	return matchNo
+}
+
+// coversFolded tests a deny or ask path rule; a relative rule starts at the
+// session's directory and at the call's.
+func (d *decider) coversFolded(r *Rule, p string, isDir bool) bool {
+	if p == "" {
+		return false
+	}
+	p = foldPath(p)
+	return r.path.coversFolded(p, d.foldedDir, isDir) ||
+		r.path.base == "" && d.foldedCallDir != d.foldedDir && r.path.coversFolded(p, d.foldedCallDir, isDir)
+}
+
+func (d *decider) mayBeBelow(r *Rule, p string) bool {
+	p = foldPath(p)
+	return r.path.mayBeBelow(p, d.foldedDir) ||
+		r.path.base == "" && d.foldedCallDir != d.foldedDir && r.path.mayBeBelow(p, d.foldedCallDir)
+}
+
+// tableString takes a string of an input whose meaning is not declared for a
+// path and for a host.
+func (d *decider) tableString(n int32, t *ruleTable, s string) {
+	if len(s) > maxRuleBytes {
+		return
+	}
+	for _, p := range d.pathsIn(s) {
+		p = foldPath(p)
+		t.eachPath(p, func(i int32) {
+			if d.coversFolded(&t.rules[i], p, true) {
+				d.hit(t, n, i, matchYes, 0)
+			}
+		})
+	}
+	if host := hostIn(s); host != "" {
+		t.eachHost(host, func(i int32) {
+			if t.rules[i].host.matches(host) {
+				d.hit(t, n, i, matchYes, 0)
+			}
+		})
+	}
+}
+
+// pathsIn are the absolute paths that a string may stand for.
+func (d *decider) pathsIn(s string) []string {
+	if rest, ok := cutPrefixFold(s, "file://"); ok {
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			s = rest[i:]
+		}
+	}
+	if home := d.p.home; home != "" && (s == "~" || strings.HasPrefix(s, "~/")) {
+		s = home + s[1:]
+	}
+	s = strings.ReplaceAll(s, `\`, "/")
+	if path.IsAbs(s) {
+		return []string{path.Clean(s)}
+	}
+	out := []string{path.Join(d.call.Dir, s)}
+	if d.st.Dir != d.call.Dir {
+		out = append(out, path.Join(d.st.Dir, s))
+	}
+	return out
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
+		return s[len(prefix):], true
+	}
+	return s, false
+}
+
+// hostIn is the host that a string may name: a URL's, host, host:port,
+// user@host. It is "" where it names none.
+func hostIn(s string) string {
+	if i := strings.Index(s, "://"); i >= 0 {
+		s = s[i+3:]
+	} else {
+		s = strings.TrimPrefix(s, "//")
+	}
+	if i := strings.IndexAny(s, `/?#\`); i >= 0 {
+		s = s[:i]
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = s[i+1:]
+	}
+	if strings.HasPrefix(s, "[") {
+		s, _, _ = strings.Cut(s[1:], "]")
+	} else if strings.Count(s, ":") == 1 {
+		s, _, _ = strings.Cut(s, ":")
+	}
+	if strings.ContainsAny(s, " \t\n") {
+		return ""
+	}
+	return canonicalHost(s)
+}
+
+// lookout answers an inspector's questions about path rules.
+type lookout struct {
+	p       *Policy
+	dir     string
+	callDir string
+}
+
+func (l lookout) decider() decider {
+	return decider{p: l.p, foldedDir: foldPath(l.dir), foldedCallDir: foldPath(l.callDir)}
+}
+
+// Below reports deny and ask rules that could name something below dir, the
+// first few where there are many.
+func (l lookout) Below(dir string) []RuleRef {
+	var out []RuleRef
+	d := l.decider()
+	for _, t := range l.p.strict {
+		for _, i := range t.paths {
+			if r := &t.rules[i]; r.family == "Read" && (d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true)) {
+				if out = append(out, r.ref); len(out) == maxMay {
+					return out
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Denies reports the deny or ask rule that matches reading path.
+func (l lookout) Denies(p string) (RuleRef, bool) {
+	d := l.decider()
+	if r := d.denies(p, "Read"); r != nil {
+		return r.ref, true
+	}
+	return RuleRef{}, false
+}
+
+// DeniesWriting reports the deny or ask rule that matches writing or removing
+// path. An inspector that looks below a tree may ask for it.
+func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
+	d := l.decider()
+	if r := d.denies(p, "Read", "Edit"); r != nil {
+		return r.ref, true
+	}
+	return RuleRef{}, false
+}
+
+// denies returns the deny rule, else the ask rule, that matches the path, of
+// one of the families.
+func (d *decider) denies(p string, families ...string) *Rule {
+	var found *Rule
+	folded := foldPath(p)
+	for _, t := range d.p.strict {
+		t.eachPath(folded, func(i int32) {
+			r := &t.rules[i]
+			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && d.coversFolded(r, folded, false) {
+				found = r
+			}
+		})
+	}
+	return found
+}

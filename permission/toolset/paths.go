@@ -1,0 +1,176 @@
+package toolset
+
+import (
+	"errors"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope"
+)
+
+// resolved is one answer of the path resolver, kept for the inspection.
+type resolved struct {
+	path permission.Path
+	// exists, dir and link say what is there now; false on a machine that
+	// cannot be looked at.
+	exists, dir, regular bool
+}
+
+type pathKey struct {
+	dir, name string
+	op        scope.Op
+}
+
+// path resolves a path that a file tool was given.
+func (b *builder) path(dir, name string, op scope.Op) (permission.Path, error) {
+	if strings.HasPrefix(name, "~") && (len(name) == 1 || name[1] == '/') {
+		return permission.Path{}, errors.New("a path of a file tool must be written out: ~ is not expanded")
+	}
+	return b.resolve(dir, name, op), nil
+}
+
+func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
+	return b.look(dir, name, op).path
+}
+
+// look resolves a path for an operation, once for each distinct question.
+func (b *builder) look(dir, name string, op scope.Op) resolved {
+	key := pathKey{dir, name, op}
+	if r, ok := b.seen[key]; ok {
+		return r
+	}
+	out := b.ask(dir, name, op)
+	if b.seen == nil {
+		b.seen = map[pathKey]resolved{}
+	}
+	b.seen[key] = out
+	return out
+}
+
+// ask resolves a path without keeping the answer, for walks.
+func (b *builder) ask(dir, name string, op scope.Op) resolved {
+	if path.IsAbs(name) {
+		dir = "." // plays no part, and the root needs no resolving
+	}
+	r := b.t.o.Files.CheckFrom(dir, name, op)
+	p := permission.Path{
+		Clean: r.Clean, Real: r.Real, Zone: zone(r.Zone), Class: class(r.Class), ClassName: r.ClassName,
+		Critical: r.Critical, ReadOnly: r.ReadOnly,
+	}
+	p.Also = append(p.Also, r.Via...)
+	if r.Err != nil && p.Class == permission.Ordinary {
+		// What cannot be resolved is not ordinary.
+		p.Class = permission.Unclassified
+	}
+	if p.Zone == permission.Outside && p.Class == permission.Ordinary && op == scope.Read {
+		switch {
+		case b.foreignHome(r.Real):
+			p.Class, p.ClassName = permission.Sensitive, "another user's home directory"
+		case r.Exists && r.Mode.IsRegular() && r.Mode.Perm()&0o004 == 0:
+			p.Class, p.ClassName = permission.Sensitive, "not readable by everybody"
+		}
+	}
+	if f := foldAll(r.Clean); f != "" && f != r.Clean {
+		p.Also = append(p.Also, f)
+	}
+	if r.Real != r.Clean {
+		if f := foldAll(r.Real); f != "" && f != r.Real {
+			p.Also = append(p.Also, f)
+		}
+	}
+	return resolved{p, r.Exists, r.Exists && r.Mode.IsDir(), r.Exists && r.Mode.IsRegular()}
+}
+
+// foreignHome says whether a path lies in a home directory that is not the
+// user's own. Where the user's home is not told, it is taken to be the one
+// that holds the project.
+func (b *builder) foreignHome(p string) bool {
+	home := b.t.home
+	for _, parent := range []string{"/home/", "/Users/"} {
+		rest, ok := strings.CutPrefix(p, parent)
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(rest, "/")
+		return name != "" && name != "Shared" && parent+name != home
+	}
+	return home != "/root" && (p == "/root" || strings.HasPrefix(p, "/root/"))
+}
+
+// homeOf is the home directory that a path lies in, as far as the usual
+// places tell.
+func homeOf(p string) string {
+	for _, parent := range []string{"/home/", "/Users/"} {
+		if rest, ok := strings.CutPrefix(p, parent); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			return parent + name
+		}
+	}
+	if p == "/root" || strings.HasPrefix(p, "/root/") {
+		return "/root"
+	}
+	return ""
+}
+
+// foldAll folds every name of a path, where that is more than lower case.
+func foldAll(p string) string {
+	plain := true
+	for i := 0; i < len(p); i++ {
+		if p[i] >= 0x80 || p[i] == '~' || p[i] == ' ' || p[i] == ':' {
+			plain = false
+		}
+	}
+	if plain {
+		return ""
+	}
+	parts := strings.Split(filepath.ToSlash(p), "/")
+	for i := range parts {
+		if parts[i] != "" {
+			parts[i] = scope.Fold(parts[i])
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// join puts a directory of the analyzer onto the directory of the call.
+func join(dir, d string) string {
+	if strings.HasPrefix(d, "/") {
+		return path.Clean(d)
+	}
+	return path.Join(dir, d)
+}
+
+func orDot(s string) string {
+	if s == "" {
+		return "."
+	}
+	return s
+}
+
+// device says that reading or writing the path touches no file: the null and
+// random devices and the streams of the command itself.
+func device(p string, write bool) bool {
+	switch p {
+	case "/dev/null", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2":
+		return true
+	case "/dev/zero", "/dev/random", "/dev/urandom", "/dev/stdin", "/dev/fd/0":
+		return !write
+	}
+	return false
+}
+
+func opOf(kind permission.Kind) scope.Op {
+	switch kind {
+	case permission.Read:
+		return scope.Read
+	case permission.List:
+		return scope.List
+	case permission.Delete:
+		return scope.Delete
+	case permission.Write:
+		return scope.Create
+	}
+	return scope.OpUnknown
+}

@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// places are where systems put bwrap.
+var places = []string{"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap", "/run/current-system/sw/bin/bwrap", "/opt/bubblewrap/bin/bwrap"}
+
+// helperPath is where a sandbox finds this program, wherever it lies outside.
+const helperPath = "/run/clearance-sandbox"
+
+func probe(h Helper, o Options) (Report, error) {
+	var why []string
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil {
+		abi = 0
+	}
+	want := func(l Level) bool { return o.Level == None || o.Level == l }
+	if want(Bubblewrap) {
+		names := places
+		if o.Bubblewrap != "" {
+			if !filepath.IsAbs(o.Bubblewrap) {
+				return Report{}, fmt.Errorf("%w: the path of bwrap must be absolute: %q", ErrUnavailable, o.Bubblewrap)
+			}
+			names = []string{o.Bubblewrap}
+		}
+		i := slices.IndexFunc(names, func(n string) bool { return unix.Access(n, unix.X_OK) == nil })
+		if i < 0 {
+			why = append(why, "bubblewrap: no bwrap program is installed")
+		} else {
+			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i]}
+			err := try(h, r)
+			if err == nil {
+				return r, nil
+			}
+			why = append(why, "bubblewrap: "+err.Error())
+		}
+	}
+	if want(Landlock) {
+		r := Report{Level: Landlock, ABI: abi, Why: why}
+		err := error(nil)
+		if abi < minABI {
+			err = fmt.Errorf("the kernel has ABI %d, %d is needed", abi, minABI)
+		} else if _, ok := auditArch(); !ok {
+			err = errors.New("no seccomp filter for this architecture")
+		} else if err = try(h, r); err == nil {
+			return r, nil
+		}
+		why = append(why, "landlock: "+err.Error())
+	}
+	if !want(Bubblewrap) && !want(Landlock) {
+		why = append(why, o.Level.String()+": not on Linux")
+	}
+	return Report{}, fmt.Errorf("%w: %q", ErrUnavailable, why)
+}
+
+// supported refuses a profile that the level cannot enforce.
+func supported(r Report, p Profile) error {
+	if r.Level == Landlock && p.Network.Reach == Hosts {
+		return fmt.Errorf("%w: a network of named hosts needs bubblewrap; Landlock tells ports apart, not hosts", ErrUnavailable)
+	}
+	if p.Limits.Processes > 0 && os.Getuid() == 0 {
+		return fmt.Errorf("%w: the kernel does not limit the processes of uid 0", ErrUnavailable)
+	}
+	return nil
+}
+
+func gaps(r Report, p Profile) []string {
+	var out []string
+	if os.Getuid() == 0 && p.Limits.Processes >= 0 {
+		out = append(out, "processes are not limited: the kernel does not count those of uid 0")
+	}
+	if _, ok := auditArch(); !ok {
+		out = append(out, "no seccomp filter on this architecture: io_uring, key rings and Unix sockets are open")
+	}
+	if r.Level == Landlock {
+		out = append(out,
+			"modes, owners, times and attributes of the person's own files can be changed anywhere",
+			"all processes of the machine can be seen",
+			"nothing can be made, renamed or removed directly in a folder that holds a protected name, such as the workspace root",
+			"a new file in a folder that holds a secret cannot be read by the command that is running")
+		if r.ABI < 6 {
+			out = append(out, "processes outside the sandbox can be sent signals (Landlock ABI 6 is needed)")
+		}
+	}
+	return out
+}
+
+// families are the socket families a program may use.
+func (c *Cmd) families() []int {
+	out := []int{}
+	if c.box.report.Level == Bubblewrap || c.profile.Network.Reach == Open {
+		out = append(out, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
+	}
+	if c.profile.Network.UnixSockets {
+		out = append(out, unix.AF_UNIX)
+	}
+	return out
+}
+
+func (c *Cmd) launch() (launch, error) {
+	dir := c.Dir
+	if dir == "" {
+		dir = c.profile.Dir
+	}
+	if !filepath.IsAbs(dir) {
+		return launch{}, fmt.Errorf("%w: the directory %q is not absolute", ErrProfile, dir)
+	}
+	now, err := c.profile.current()
+	if err != nil {
+		return launch{}, err
+	}
+	l := launch{plan: plan{Argv: c.argv, Dir: dir, Limits: c.limits}}
+	if os.Getuid() == 0 {
+		l.plan.Limits.Processes = 0
+	}
+	if _, ok := auditArch(); ok {
+		l.plan.Families = c.families()
+	}
+	if c.box.report.Level == Landlock {
+		tmp, err := os.MkdirTemp("", "sandbox-")
+		if err != nil {
+			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+		}
+		c.cleanup = append(c.cleanup, func() error { return os.RemoveAll(tmp) })
+		if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
+			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+		}
+		now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
+		if now, err = now.clean(); err != nil {
+			return launch{}, err
+		}
+		l.path, l.args = "/proc/self/exe", []string{childMark}
+		l.session, l.plan.Stay = true, true
+		l.plan.Landlock, l.plan.ABI, l.plan.Closed = now.Entries, c.box.report.ABI, c.profile.Network.Reach == Off
+		l.plan.Env = c.environment(tmp)
+		return l, nil
+	}
+	entries, err := c.cover(now.Entries)
+	if err != nil {
+		return launch{}, err
+	}
+	now.Entries = entries
+	l.path = c.box.report.Program
+	l.args = append([]string{"--sync-fd", fmt.Sprint(syncFD)}, now.bubblewrap([]string{"--ro-bind", c.box.helper.exe, helperPath})...)
+	l.args = append(l.args, "--", helperPath, childMark)
+	l.sync = true
+	l.plan.Proxy = c.profile.Network.Reach == Hosts
+	l.plan.Env = c.environment("/tmp")
+	return l, nil
+}

@@ -1,0 +1,44 @@
+// Package sandbox starts programs that can touch only what a [scope.Guard]
+// would let them touch. Static checks see what a command line says; a sandbox
+// bounds what it does.
+//
+// A [Profile] is plain data: which paths may be read and written, which hosts
+// may be reached, how much may be used. [FromGuard] makes one; [Profile.Bubblewrap],
+// [Profile.Seatbelt] and [Profile.SandboxRuntime] write it in the form of other
+// tools. A [Box] is what this machine has, probed once by really starting it:
+//
+//	func main() {
+//		helper := sandbox.Enter() // first, before anything else
+//		...
+//		box, err := sandbox.New(helper, sandbox.Options{})
+//		profile, err := sandbox.FromGuard(guard, sandbox.ProfileOptions{})
+//		cmd, err := box.Command(ctx, profile, "make", "test")
+//		out, err := cmd.CombinedOutput()
+//
+// # What each level holds
+//
+// Bubblewrap: the whole file system is read-only except the writable roots, in
+// which protected paths are read-only, protected names that are missing are
+// covered, and the directories above both cannot be moved; secrets are covered;
+// /tmp and /run are empty and private; processes, network, IPC and
+// host name are the sandbox's own; a seccomp filter refuses the kernel's key
+// rings, io_uring, bpf and every socket family but the Internet ones.
+//
+// Landlock (no bubblewrap, or it does not start here): Landlock rights only add
+// up, so a name inside a writable directory can be protected only by giving the
+// rights to its neighbours. In a directory that directly holds a
+// protected name, existing or missing, nothing can be made, renamed or removed;
+// a workspace root always is such a directory unless the profile says otherwise
+// ([ProfileOptions.Unguarded]). The network is closed by seccomp, without a
+// loopback. [Report.Gaps] names what stays open, such as changing modes of the
+// person's own files.
+//
+// # What no level holds
+//
+//   - A hard link that was made before, a descriptor that is handed in.
+//   - Protected names deeper in the tree that do not exist when the profile is
+//     made: a program can make sub/.git. [Planted] finds them afterwards.
+//   - Reading: the whole machine is readable except what the profile hides, as
+//     is usual for coding agents. What was read can go out only over the network.
+//   - Bugs in the kernel.
+package sandbox

@@ -1,0 +1,335 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+const rlimitNproc = unix.RLIMIT_NPROC
+
+// confine restricts and runs the command. All restrictions are those of one
+// thread, which the command is started from and which ends then: were the
+// parent of a Landlock domain in it, the command could send it signals.
+func confine(p *plan, c control) error {
+	if !p.Stay {
+		runtime.LockOSThread()
+		if err := restrict(p); err != nil {
+			return err
+		}
+		if len(p.Argv) == 0 {
+			_ = c.say("ok", "")
+			os.Exit(0)
+		}
+		if err := os.Chdir(p.Dir); err != nil {
+			return err
+		}
+		name, err := look(p)
+		if err == nil {
+			if err := c.say("ok", ""); err != nil {
+				return err
+			}
+			err = unix.Exec(name, p.Argv, p.Env)
+		} else {
+			_ = c.say("ok", "")
+		}
+		_ = c.say("exec", execError(err))
+		os.Exit(127)
+	}
+
+	// Keep the first thread, which cannot end, out of the domain.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	type started struct {
+		proc *os.Process
+		err  error
+		exec bool
+	}
+	ready := make(chan started)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this function
+		if err := restrict(p); err != nil {
+			ready <- started{err: err}
+			return
+		}
+		if len(p.Argv) == 0 {
+			ready <- started{}
+			return
+		}
+		name, err := look(p)
+		var proc *os.Process
+		if err == nil {
+			proc, err = os.StartProcess(name, p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+		}
+		ready <- started{proc, err, true}
+	}()
+	s := <-ready
+	if s.err != nil {
+		if s.exec {
+			_ = c.say("exec", execError(s.err))
+			os.Exit(127)
+		}
+		return s.err
+	}
+	_ = c.say("ok", "")
+	if s.proc == nil {
+		os.Exit(0)
+	}
+	// The command has its own copies; were these open, nobody would see it
+	// close them.
+	os.Stdin.Close()
+	os.Stdout.Close()
+	os.Stderr.Close()
+	// The parent closes the channel, or ends: then everything ends.
+	go func() {
+		_, _ = io.Copy(io.Discard, c.f)
+		endAll()
+		os.Exit(137)
+	}()
+	for {
+		var ws unix.WaitStatus
+		pid, err := unix.Wait4(-1, &ws, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			os.Exit(125)
+		}
+		if pid != s.proc.Pid {
+			continue
+		}
+		code := ws.ExitStatus()
+		if ws.Signaled() {
+			code = 128 + int(ws.Signal())
+		}
+		endAll()
+		os.Exit(code)
+	}
+}
+
+// endAll kills every descendant of this process. As their reaper it gets
+// those whose parent ended, so there is always a child as long as one lives.
+func endAll() {
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		// Stop them first: what is stopped starts nothing new.
+		for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+			for _, pid := range descendants(os.Getpid()) {
+				_ = syscall.Kill(pid, sig)
+			}
+		}
+		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+func descendants(pid int) (out []int) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil
+	}
+	for _, t := range tasks {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, t.Name()))
+		if err != nil {
+			continue
+		}
+		for f := range strings.FieldsSeq(string(data)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				out = append(append(out, n), descendants(n)...)
+			}
+		}
+	}
+	return out
+}
+
+// restrict confines the calling thread and what it starts.
+func restrict(p *plan) error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	if p.Landlock != nil {
+		if err := landlock(p); err != nil {
+			return fmt.Errorf("landlock: %w", err)
+		}
+		if p.Limits.Processes > 0 {
+			// Without a user namespace the kernel counts all processes of the
+			// user.
+			p.Limits.Processes += countOwn()
+		}
+	}
+	if err := setLimits(p.Limits); err != nil {
+		return err
+	}
+	if p.Families != nil {
+		if err := filter(p.Families); err != nil {
+			return fmt.Errorf("seccomp: %w", err)
+		}
+	}
+	return nil
+}
+
+// countOwn counts the processes and threads of this user.
+func countOwn() (n int) {
+	list, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0
+	}
+	me := uint32(os.Getuid())
+	for _, e := range list {
+		if e.Name()[0] < '0' || e.Name()[0] > '9' {
+			continue
+		}
+		var st unix.Stat_t
+		if unix.Stat("/proc/"+e.Name()+"/task", &st) == nil && st.Uid == me {
+			// The links of the folder are ".", ".." and one for each task.
+			n += max(1, int(st.Nlink)-2)
+		}
+	}
+	return n
+}
+
+// The rights of Landlock.
+const (
+	lookFile  = ll.AccessFSExecute | ll.AccessFSReadFile
+	lookDir   = lookFile | ll.AccessFSReadDir
+	writeFile = lookFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSIoctlDev
+	writeDir  = lookDir | writeFile | ll.AccessFSRemoveDir | ll.AccessFSRemoveFile | ll.AccessFSMakeDir | ll.AccessFSMakeReg |
+		ll.AccessFSMakeSock | ll.AccessFSMakeFifo | ll.AccessFSMakeSym | ll.AccessFSRefer
+	allOfABI3 = 1<<15 - 1
+)
+
+// minABI is the first Landlock that restricts truncation: below it a file that
+// may not be written can be emptied.
+const minABI = 3
+
+// landlock puts the calling thread into a domain that holds the entries.
+func landlock(p *plan) error {
+	if p.ABI < minABI {
+		return fmt.Errorf("ABI %d, want at least %d", p.ABI, minABI)
+	}
+	attr := ll.RulesetAttr{HandledAccessFS: allOfABI3}
+	if p.ABI >= 5 {
+		attr.HandledAccessFS |= ll.AccessFSIoctlDev
+	}
+	if p.ABI >= 9 {
+		attr.HandledAccessFS |= ll.AccessFSResolveUnix
+	}
+	if p.ABI >= 4 && p.Closed {
+		attr.HandledAccessNet = ll.AccessNetBindTCP | ll.AccessNetConnectTCP
+	}
+	if p.ABI >= 6 {
+		attr.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
+	}
+	fd, err := ll.LandlockCreateRuleset(&attr, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	g := granter{ruleset: fd, handled: attr.HandledAccessFS, entries: p.Landlock}
+	for _, e := range p.Landlock {
+		if e.Access != Hidden && !e.Missing {
+			if err := g.grant(e.Path, e.Access); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"} {
+		if err := g.rule(d, writeFile|ll.AccessFSReadDir); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENXIO) {
+			return err
+		}
+	}
+	return ll.LandlockRestrictSelf(fd, 0)
+}
+
+type granter struct {
+	ruleset int
+	handled uint64
+	entries []Entry
+}
+
+// grant gives an access to a path and what lies below, except where an entry
+// below has less. Rights only add up, so there every neighbour is named.
+func (g *granter) grant(name string, a Access) error {
+	rights := uint64(lookDir)
+	if a == Write {
+		rights = writeDir
+	}
+	less := false
+	for _, e := range g.entries {
+		if e.Path != name && within(e.Path, name) && e.Access < a {
+			less = true
+			break
+		}
+	}
+	if !less {
+		return g.rule(name, rights)
+	}
+	if err := g.rule(name, ll.AccessFSReadDir); err != nil {
+		return err
+	}
+	list, err := os.ReadDir(name)
+	if err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return nil
+		}
+		return err
+	}
+next:
+	for _, l := range list {
+		child := path.Join(name, l.Name())
+		if l.Type()&os.ModeSymlink != 0 {
+			// What it points to has its own rule, or none.
+			continue
+		}
+		for _, e := range g.entries {
+			if e.Path == child {
+				continue next
+			}
+		}
+		if err := g.grant(child, a); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) {
+			return err
+		}
+	}
+	return nil
+}
+
+// rule gives rights to what a path names, which must be no link.
+func (g *granter) rule(name string, rights uint64) error {
+	fd, err := unix.Open(name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		return nil
+	case unix.S_IFDIR:
+	default:
+		rights &= writeFile
+	}
+	if rights &= g.handled; rights == 0 {
+		return nil
+	}
+	if err := ll.LandlockAddPathBeneathRule(g.ruleset, &ll.PathBeneathAttr{ParentFd: fd, AllowedAccess: rights}, 0); err != nil {
+		return &os.PathError{Op: "landlock", Path: name, Err: err}
+	}
+	return nil
+}

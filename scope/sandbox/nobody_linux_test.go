@@ -1,0 +1,89 @@
+package sandbox
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asNobody runs tests of this program as uid 65534 with a home of its own: root
+// reads files of mode 000 and is not counted by the limit of processes.
+func asNobody(t *testing.T, run string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root can become nobody; the tests have run as they should")
+	}
+	dir, err := os.MkdirTemp("/tmp", "nobody-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	bin, tmp := filepath.Join(dir, "test"), filepath.Join(dir, "tmp")
+	in, err := os.Open(os.Args[0])
+	require.NoError(t, err)
+	defer in.Close()
+	out, err := os.OpenFile(bin, os.O_CREATE|os.O_WRONLY, 0o755)
+	require.NoError(t, err)
+	_, err = io.Copy(out, in)
+	require.NoError(t, err)
+	require.NoError(t, out.Close())
+	require.NoError(t, os.Mkdir(tmp, 0o700))
+	require.NoError(t, os.Chown(tmp, 65534, 65534))
+	cmd := exec.CommandContext(t.Context(), bin, "-test.run="+run, "-test.v", "-test.timeout=300s", "-test.skip=^(TestExports|TestAsNobody|TestProcessLimitOfRoot)$")
+	cmd.Dir = tmp
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=" + tmp, "HOME=" + tmp, "CI=" + os.Getenv("CI")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	text, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", text)
+	require.Contains(t, string(text), "--- PASS", "%s", text)
+}
+
+func TestAsNobody(t *testing.T) {
+	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn)$"
+	if os.Getenv("CI") == "true" {
+		run = "."
+	}
+	asNobody(t, run)
+}
+
+// A program that starts others without end stops at the limit.
+func TestForkBomb(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("the kernel does not count the processes of root; TestAsNobody runs this")
+	}
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		many := `i=0; while [ $i -lt 150 ]; do sleep 2 >/dev/null 2>&1 & i=$((i+1)); done; echo started $i`
+		prof := p.profile(t, ProfileOptions{Limits: Limits{Processes: 60, Time: 700 * time.Millisecond}})
+		out, err := confined(t, b, p, prof, many)
+		require.Error(t, err)
+		require.NotContains(t, out, "started 150")
+		out, err = free(t, p, many)
+		require.NoError(t, err, out)
+		require.Contains(t, out, "started 150", "with the guard off they all start")
+
+		_, err = confined(t, b, p, prof, `f() { f | f & }; f; sleep 60`)
+		require.ErrorIs(t, err, ErrTime)
+		for _, g := range b.Gaps(prof) {
+			require.NotContains(t, g, "processes are not limited")
+		}
+	})
+}
+
+// Root is told that its processes are not counted.
+func TestProcessLimitOfRoot(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("this is about root")
+	}
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		_, err := b.Command(t.Context(), p.profile(t, ProfileOptions{Limits: Limits{Processes: 10}}), "true")
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.Contains(t, b.Gaps(Profile{})[0], "processes are not limited")
+	})
+}

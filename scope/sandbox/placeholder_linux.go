@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A bind mount needs something to stand on. For a protected name that is
+// missing that is an empty file, which the host sees as long as the command
+// runs. It is known by its form, so that what a killed host left behind is
+// taken away by the next command.
+var placeholderTime = time.Unix(1, 0)
+
+const placeholderMode = 0o444
+
+func isPlaceholderInfo(fi fs.FileInfo) bool {
+	return fi.Mode() == placeholderMode && fi.Size() == 0 && fi.ModTime().Equal(placeholderTime)
+}
+
+func isPlaceholder(path string) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && isPlaceholderInfo(fi)
+}
+
+// cover makes the placeholders for what is missing and arranges that they are
+// taken away. A shared lock on each root says that a command still needs them.
+func (c *Cmd) cover(entries []Entry) ([]Entry, error) {
+	out := make([]Entry, 0, len(entries))
+	roots := map[string]*os.Root{}
+	first := map[string]string{}
+	for _, e := range entries {
+		if !e.Missing && (e.Dir || e.Access != Read || !isPlaceholder(e.Path)) {
+			out = append(out, e)
+			continue
+		}
+		n := nearest(entries, filepath.Dir(e.Path))
+		if n == nil || n.Access != Write {
+			continue
+		}
+		root := roots[n.Path]
+		if root == nil {
+			var err error
+			if root, err = c.lock(n.Path, entries); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrSetup, err)
+			}
+			roots[n.Path] = root
+		}
+		rel, err := filepath.Rel(n.Path, e.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrSetup, err)
+		}
+		err = makePlaceholder(root, rel, first[n.Path])
+		switch {
+		case err == nil && first[n.Path] == "":
+			first[n.Path] = rel
+		case errors.Is(err, fs.ErrExist):
+			fi, err := root.Lstat(rel)
+			if err != nil || fi.Mode()&fs.ModeSymlink != 0 {
+				return nil, fmt.Errorf("%w: %s changes while the sandbox is set up", ErrSetup, e.Path)
+			}
+			e.Dir = fi.IsDir()
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+			// Nor can the command make it: it has the same rights.
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", ErrSetup, err)
+		}
+		e.Missing = false
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// lock opens a root, says that a command needs its placeholders, and arranges
+// that the last command takes them away.
+func (c *Cmd) lock(path string, entries []Entry) (*os.Root, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := root.Open(".")
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	c.cleanup = append(c.cleanup, func() error {
+		defer root.Close()
+		defer dir.Close()
+		if unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+			return nil // another command needs them, and will do this
+		}
+		var errs []error
+		for _, e := range entries {
+			if e.Dir || e.Access != Read || !within(e.Path, path) {
+				continue
+			}
+			rel, err := filepath.Rel(path, e.Path)
+			if err != nil {
+				continue
+			}
+			if fi, err := root.Lstat(rel); err == nil && isPlaceholderInfo(fi) {
+				errs = append(errs, root.Remove(rel))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	for {
+		if err = unix.Flock(int(dir.Fd()), unix.LOCK_SH); err != unix.EINTR {
+			return root, err
+		}
+	}
+}
+
+// makePlaceholder makes one, as a hard link of the one made before where there
+// is one: making a file costs fifty times as much.
+func makePlaceholder(root *os.Root, rel, first string) error {
+	if first != "" {
+		err := root.Link(first, rel)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	f, err := root.OpenFile(rel, os.O_WRONLY|os.O_CREATE|os.O_EXCL, placeholderMode)
+	if err != nil {
+		return err
+	}
+	t := unix.NsecToTimeval(placeholderTime.UnixNano())
+	return errors.Join(f.Chmod(placeholderMode), unix.Futimes(int(f.Fd()), []unix.Timeval{t, t}), f.Close())
+}
