@@ -366,8 +366,9 @@ func longestOf(list []form, text []byte, final bool) (n int, more bool) {
 }
 
 // at returns which part of text, which begins after before, is a secret: what follows skip, up to n. more: that is not known
-// before text goes on.
-func (m *matcher) at(text []byte, before byte, final bool) (skip, n int, more bool) {
+// before text goes on. covered: text begins inside a secret already found, so a private key there is no news, and looking
+// for its end again and again would take quadratic time.
+func (m *matcher) at(text []byte, before byte, covered, final bool) (skip, n int, more bool) {
 	if len(text) < 4 {
 		_, more = m.starts[string(text)]
 		return 0, 0, more && !final
@@ -378,6 +379,9 @@ func (m *matcher) at(text []byte, before byte, final bool) (skip, n int, more bo
 	}
 	known := n > 0
 	for _, v := range m.vendors[key] {
+		if covered && v.row.Rest == restPEM {
+			continue
+		}
 		k, cut := v.row.match(text, v.prefix, before, final)
 		if cut {
 			return 0, 0, true
@@ -507,7 +511,7 @@ scan:
 			if i > 0 {
 				before = src[i-1]
 			}
-			skip, n, more := m.at(src[i:], before, final)
+			skip, n, more := m.at(src[i:], before, i < cover, final)
 			if more {
 				end = i
 				break scan

@@ -867,7 +867,7 @@ func within(dir, path string) bool {
 func (s *Store) Files() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := []string{s.dir, s.file, s.path(backupFile), s.path(lockFile), s.path(lockDir), s.path(auditFile),
+	out := []string{s.dir, s.file, s.path(damagedFile), s.path(auditFile + auditBad), s.path(backupFile), s.path(lockFile), s.path(lockDir), s.path(auditFile),
 		s.path(auditFile + auditOld), s.path(auditLock), s.stateDir}
 	if f, ok := s.anchor.(fileAnchor); ok {
 		out = append(out, f.path)

@@ -470,3 +470,19 @@ func useVectors() map[string]func(*testing.T) {
 		},
 	}
 }
+
+// TestRedactorHostile: text made to be slow takes time in proportion to its length.
+func TestRedactorHostile(t *testing.T) {
+	r := secretStore(t, canary).Redactor()
+	for name, unit := range map[string]string{"open keys": "-----BEGIN RSA PRIVATE KEY", "keys": "-----BEGIN RSA PRIVATE KEY-----\n", "tokens": "eyJhbGciaaaaaa ", "bearer": "Bearer aaaaaaaaaaaaaaaa",
+		"urls": "https://aaaaaaaaaa:", "variables": "A_TOKEN=a1\n", "blanks": " \n", "almost": canary[:len(canary)-1]} {
+		small, large := strings.Repeat(unit, 2_000), strings.Repeat(unit, 40_000)
+		r.String(small)
+		start := time.Now()
+		r.String(small)
+		one := time.Since(start)
+		start = time.Now()
+		r.String(large)
+		assert.Less(t, time.Since(start), 20*10*(one+5*time.Millisecond), name)
+	}
+}
