@@ -511,7 +511,7 @@ func (b *builder) command(s *shellCall, i int) {
 	if c.Described && program(c) == "ln" {
 		b.linked(c, of)
 	}
-	if !c.Described {
+	if !c.Described || vague(c) {
 		b.operands(c, of)
 	}
 	for i := range c.Assignments {
@@ -520,6 +520,22 @@ func (b *builder) command(s *shellCall, i int) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// vague says whether a description leaves open which files a command reaches.
+func vague(c *bashcheck.Command) bool {
+	for i := range c.Effects {
+		e := &c.Effects[i]
+		switch e.Kind {
+		case bashcheck.Unknown, bashcheck.Execute:
+			return true
+		case bashcheck.Read, bashcheck.Write, bashcheck.Delete, bashcheck.Change:
+			if e.Extent == bashcheck.Anywhere {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // assigned says whether a variable is one that the command line itself gives to
@@ -1045,6 +1061,14 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "nohup" && a.Origin == permission.Operand &&
 		name == "nohup.out" && p.Class == permission.Ordinary && p.Zone != permission.Outside {
 		a.Free = true
+	}
+	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "flock" && p.Class == permission.Ordinary && p.Zone == permission.Outside {
+		// Of a lock file only the name matters, and the usual place for it is
+		// outside: a rule that spells the command covers it.
+		a.Kind, a.Free = permission.Read, true
+		b.add(a)
+		b.add(permission.Action{Kind: permission.Use, Of: a.Of, Origin: permission.Operand, Name: "the lock file " + p.Clean, Span: a.Span})
+		return
 	}
 	b.unsteady(&a, t.described, t.unknown)
 	if t.ext != permission.Tree && t.ext != permission.Within || a.Path.Real == "" {
