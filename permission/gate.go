@@ -822,12 +822,16 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 	}
 	if s.gate.opts.Audit != nil {
 		rec := Record{
-			Event: EventDecision, Time: run.start.UTC(), Session: s.id, Parent: s.parentID(), Tool: g.call.Tool, Dir: g.call.Dir, State: g.state,
-			Opinions: g.opinions, Digest: g.digest, Duration: time.Since(run.start), Kept: run.kept,
+			Event: EventDecision, Time: run.start.UTC(), Session: s.id, Parent: s.parentID(), Tool: g.call.Tool, Dir: g.call.Dir,
+			Digest: g.digest, Duration: time.Since(run.start), Kept: run.kept,
 		}
 		shown := s.gate.shown(Request{Call: g.call, Inspection: g.ins, Decision: g.decision})
 		rec.Input, rec.Inspection, rec.Decision = shown.Call.Input, shown.Inspection, shown.Decision
 		rec.Redacted = shown.Redacted
+		rec.State, rec.Opinions = s.gate.shownState(g.state), slices.Clone(g.opinions)
+		for i := range rec.Opinions {
+			rec.Opinions[i].Reason = s.gate.redactText(rec.Opinions[i].Reason)
+		}
 		if run.said != nil {
 			rec.Answer, rec.Feedback = run.said.Choice.String(), s.gate.redactText(run.said.Feedback)
 		}

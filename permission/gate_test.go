@@ -545,8 +545,18 @@ func TestRecords(t *testing.T) {
 		return Answer{Token: r.Token, Choice: Always, Feedback: secret}, nil
 	})})
 	s := g.Session(SessionOptions{Dir: proj})
+	f := &tool{}
+	run := command("login " + secret)
+	run.Command.Digest = "content"
+	f.set("login "+secret, shell(run))
+	g.Swap(eval(t, f, `{}`))
+	m.records = nil
+	_, err := s.Authorize(ctx, bash("login "+secret)) // what it ran stands in the state of the next record
+	require.NoError(t, err)
+	m.records = nil
 	grant, err := s.Authorize(ctx, bash("login "+secret))
 	require.NoError(t, err)
+	require.NotEmpty(t, m.records[0].State.Contents)
 	require.Equal(t, "login "+secret, grant.Inspection().Actions[0].Command.Allow[0], "the grant is for the real call")
 	require.NoError(t, s.Outcome(ctx, grant, "printed "+secret, 0))
 	require.NoError(t, s.SetMode(ModePlan))

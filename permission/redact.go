@@ -62,6 +62,22 @@ func (g *Gate) redactText(s string) string {
 	return string(g.opts.Redact([]byte(s)))
 }
 
+// shownState is a state without secrets: what it names are commands.
+func (g *Gate) shownState(st State) State {
+	if g.opts.Redact == nil || len(st.Destinations)+len(st.Contents) == 0 {
+		return st
+	}
+	destinations, contents := map[string]bool{}, map[string]string{}
+	for k, v := range st.Destinations {
+		destinations[g.redactText(k)] = v
+	}
+	for k, v := range st.Contents {
+		contents[g.redactText(k)] = v
+	}
+	st.Destinations, st.Contents = destinations, contents
+	return st
+}
+
 func redactStruct[T any](v T, text func(string) string) (out T, ok bool) {
 	b, err := encode(v)
 	if err != nil {
