@@ -82,24 +82,26 @@ func dialectName(d Dialect) string {
 
 // walker collects the report of one text and of the texts inside it.
 type walker struct {
-	a      *Analyzer
-	rep    Report
-	src    string // the text being walked: the source or an inner text
-	outer  *Span  // where an inner text stands in the source
-	base   int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
-	flows  []flow
-	room   []Effect // space for the effects of commands
-	argvs  [10]word // space for the words of commands
-	argvn  int
-	stdin  *word // the literal text that the command reads, where it is spelled
-	d      Dialect
-	st     state
-	depth  int
-	nodes  int
-	subst  int // depth of substitutions
-	hdoc   int // depth of here-documents
-	parent int // index+1 of the command that runs what is being walked
-	transp bool
+	a     *Analyzer
+	rep   Report
+	src   string // the text being walked: the source or an inner text
+	outer *Span  // where an inner text stands in the source
+	base  int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
+	flows []flow
+	room  []Effect // space for the effects of commands
+	argvs [10]word // space for the words of commands
+	argvn int
+	// words that braces made
+	expanded int
+	stdin    *word // the literal text that the command reads, where it is spelled
+	d        Dialect
+	st       state
+	depth    int
+	nodes    int
+	subst    int // depth of substitutions
+	hdoc     int // depth of here-documents
+	parent   int // index+1 of the command that runs what is being walked
+	transp   bool
 
 	// For the self-check: substitutions that the walk visited.
 	seenDollar, seenTicks, seenProcs int
@@ -121,6 +123,25 @@ type value struct {
 	known   bool
 	lead    byte // of a value not known: its first byte, 0 not known
 	integer bool
+	one     *[]Word // of a value not known: it is one of these literals, or matches one of these patterns
+}
+
+// maxChoices is how many items of a loop are followed one by one.
+const maxChoices = 16
+
+// choices are the items of a loop where each is a literal or a pattern.
+func choices(items []word) *[]Word {
+	if len(items) == 0 || len(items) > maxChoices {
+		return nil
+	}
+	var out []Word
+	for _, o := range items {
+		if !o.Static || o.Text == "" {
+			return nil
+		}
+		out = append(out, o.Word)
+	}
+	return &out
 }
 
 func (w *walker) set(name string, v value) {
@@ -547,6 +568,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 					v.integer = v.integer && integer
 				}
 			}
+			v.one = choices(items)
 			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
 			return w.loop(x, func() dirs {
 				w.set(l.Name.Value, v)
@@ -939,8 +961,8 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		}
 		w.leave()
 		s := w.nodeSpan(r)
-		if r.N != nil && len(r.N.Value) > 1 && (w.d == POSIX || w.d == Any) {
-			w.block(CodeDialect, s, "a POSIX shell takes a number of two digits before a redirection for a word")
+		if r.N != nil && len(r.N.Value) > 1 && w.d != Bash {
+			w.block(CodeDialect, s, "other shells than bash take a number of two digits before a redirection for a word")
 		}
 		if r.N != nil && !isInteger(r.N.Value) {
 			w.block(CodeUnsupported, s, "a redirection that sets a variable is not understood")
@@ -986,11 +1008,11 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 		switch r.Op {
 		case syntax.DplIn, syntax.DplOut:
 			fd := strings.TrimSuffix(t.Text, "-")
-			if t.Static && (t.Text == "-" || isInteger(fd)) {
+			if len(t.Text) > 1 && t.Text[0] == '-' {
+				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
 				continue
 			}
-			if strings.HasPrefix(t.Text, "-") {
-				w.block(CodeHiddenByParser, s, "bash reads what follows >&- as a word of its own")
+			if t.Static && (t.Text == "-" || isInteger(fd)) {
 				continue
 			}
 			if strings.IndexFunc(t.Text, func(c rune) bool {

@@ -358,6 +358,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	case "command", "builtin", "noglob", "nocorrect":
 		if len(j.inner) > 0 {
 			w.st.forget, w.st.vars = true, nil // it may be a builtin that assigns
+			if w.d == Zsh || w.d == Any {
+				return dirs{} // zsh's command runs no builtin, so not cd
+			}
 			return inside
 		}
 	case "eval", ".", "source", "-":
@@ -598,7 +601,10 @@ func safeSet(args []word) bool {
 // cd follows a change of directory.
 func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
-	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "changes the folder"
+	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "goes back to the folder before"
+	if len(argv) == 1 && argv[0].Text == "cd" {
+		c.Summary = "goes"
+	}
 	if argv[0].Text != "popd" && len(argv) > 1 {
 		c.Summary = "goes"
 		if argv[1].Text == "-" {
@@ -1216,6 +1222,14 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			// Everything below the folder in which the pattern begins.
 			e.Target, e.Extent = globBase(o.Text), Tree
 		}
+	case len(o.one) > 0:
+		for _, item := range o.one {
+			item.Span = o.Span
+			if !w.usePath(v, word{Word: item}, j) {
+				return false
+			}
+		}
+		return true
 	case len(o.below) > 0:
 		for _, p := range o.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {

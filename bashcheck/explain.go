@@ -69,7 +69,7 @@ func (r Report) unsaid() string {
 			if e.Own && e.Kind != Connect && e.Target != "" && e.harm() != "" {
 				return e.harm()
 			}
-			if e.Kind == Read && e.harm() != "" {
+			if (e.Kind == Read || e.Kind == Environment && e.Target == "") && e.harm() != "" {
 				return e.harm()
 			}
 		}
@@ -207,7 +207,7 @@ func place(e Effect) string {
 		case Connect:
 			return "a host that the text does not name"
 		case Execute:
-			return "what it finds there"
+			return "other programs"
 		case Environment:
 			return "the environment"
 		}

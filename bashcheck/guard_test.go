@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -356,4 +357,32 @@ func FuzzAnalyze(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLoopItems: a loop's variable stands for the items, one by one.
+func TestLoopItems(t *testing.T) {
+	effects := func(text string) string {
+		var out []string
+		for _, e := range Analyze(text).Effects() {
+			out = append(out, fmt.Sprint(e.Kind, " ", e.Target, " ", e.Extent))
+		}
+		return strings.Join(out, ", ")
+	}
+	for text, want := range map[string]string{
+		`for f in a b; do cat "$f"; done`:                         fmt.Sprint(Read, " a ", Exact, ", ", Read, " b ", Exact),
+		`for f in a b; do cat $f; done`:                           fmt.Sprint(Read, " a ", Exact, ", ", Read, " b ", Exact),
+		`for f in src/*.go; do wc -l "$f"; done`:                  fmt.Sprint(Read, " src/*.go ", Glob),
+		`for f in src/*.go; do wc -l $f; done`:                    fmt.Sprint(Read, "  ", Anywhere), // a name may hold a blank
+		`for f in a $x; do cat "$f"; done`:                        fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do while :; do cat "$f"; f=b; done; done`:    fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do read f; cat "$f"; done`:                   fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do if :; then f=b; fi; cat "$f"; done`:       fmt.Sprint(Read, "  ", Anywhere),
+		`for f in .env; do cat "$f"; done`:                        fmt.Sprint(Read, " .env ", Exact),
+		`for f in 'a b'; do cat "$f"; done`:                       fmt.Sprint(Read, " a b ", Exact),
+		`for f in 'a b'; do cat $f; done`:                         fmt.Sprint(Read, "  ", Anywhere),
+		`for f in a; do cat "$f"; done; cat "$f"`:                 fmt.Sprint(Read, " a ", Exact, ", ", Read, "  ", Anywhere),
+		`for f in a; do for g in b "$f"; do cat "$g"; done; done`: fmt.Sprint(Read, "  ", Anywhere),
+	} {
+		require.Equal(t, want, effects(text), text)
+	}
 }

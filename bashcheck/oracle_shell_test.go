@@ -172,6 +172,9 @@ func (e Effect) covers(p string) bool {
 				return true
 			}
 		case Glob:
+			if t == p {
+				return true // a pattern that nothing matches stays as it is
+			}
 			for q := p; ; q = path.Dir(q) {
 				if ok, _ := path.Match(t, q); ok {
 					return true
@@ -206,6 +209,9 @@ func judgeRun(r Report, res oracle.Result) string {
 				known = true
 				inPlace = inPlace || dirMatches(c.Dir, e.Dir)
 			}
+		}
+		if !known && len(e.Argv) > 0 && e.Argv[0] == "echo" && slices.ContainsFunc(r.Commands, func(c Command) bool { return path.Base(c.Argv[0].Text) == "xargs" }) {
+			continue // xargs without a command prints
 		}
 		if !known {
 			return fmt.Sprintf("executed but not reported: %q", e.Argv)
@@ -500,4 +506,49 @@ func TestOracleShells(t *testing.T) {
 			run.report(t, run.run(t, seeds))
 		})
 	}
+}
+
+// FuzzOracle is for hours: go test -fuzz FuzzOracle ./bashcheck. Each worker
+// has a sandbox of its own.
+func FuzzOracle(f *testing.F) {
+	oracleNeeds(f, "bwrap")
+	var texts []string
+	for _, s := range oracleShapes {
+		f.Add(uint8(0), s)
+		texts = append(texts, s)
+	}
+	for i, d := range differentials {
+		f.Add(uint8(i), d.src)
+		texts = append(texts, d.src)
+	}
+	texts = append(texts, oracleFragments...)
+	for c := 'a'; c <= 'z'; c++ {
+		texts = append(texts, string(c), string(c)+string(c))
+	}
+	shells := []struct {
+		name string
+		a    *Analyzer
+	}{
+		{"bash", New(Options{Home: oracle.Home})},
+		{"dash", New(Options{Shell: POSIX, Home: oracle.Home})},
+		{"zsh", New(Options{Shell: Zsh, Home: oracle.Home})},
+	}
+	for _, s := range shells {
+		oracleNeeds(f, s.name)
+	}
+	box := oracleBox(f, oracle.Options{Stubs: oracleStubs(texts, oracleNames), Real: oracleReal})
+	_, err := box.Run(oracle.Request{Put: oracleFiles(), Save: true})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, shell uint8, src string) {
+		s := shells[int(shell)%len(shells)]
+		r := s.a.Analyze(src)
+		if !provable(r) || len(src) > 2000 {
+			return
+		}
+		res, err := box.Run(oracleCase{output: "w1 w2\n"}.request(s.name, src))
+		require.NoError(t, err)
+		if problem := judgeRun(r, res); problem != "" {
+			t.Fatalf("%s: %s\n  %q\n  %s", s.name, problem, src, r.Explain())
+		}
+	})
 }

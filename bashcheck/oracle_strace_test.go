@@ -71,6 +71,7 @@ var straceExceptions = []straceException{
 	{"zcat", "exec", "gzip", "a script that starts gzip"},
 	{"c89", "exec", "gcc", "a script that starts gcc"},
 	{"c99", "exec", "gcc", "a script that starts gcc"},
+	{"locale", "exec", "gzip", "locale -m reads packed character maps"},
 	{"xargs", "exec", "echo", "xargs without a command prints"},
 	{"hostname", "connect", "internet", "the resolver is asked for the machine's own name"},
 	{"dnsdomainname", "connect", "internet", "the resolver is asked for the machine's own name"},
@@ -116,7 +117,7 @@ func straceEvents(traces map[int]string, start string) (events []straceEvent, pr
 		for line := range strings.Lines(traces[pid]) {
 			line = strings.TrimSuffix(line, "\n")
 			name, rest, ok := strings.Cut(line, "(")
-			if !ok || name == "???" || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---") {
+			if !ok || name == "???" || strings.HasPrefix(name, "syscall_") || strings.HasPrefix(line, "+++") || strings.HasPrefix(line, "---") {
 				continue
 			}
 			strs := straceStrings(rest)

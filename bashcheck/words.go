@@ -17,6 +17,7 @@ type word struct {
 	odd    bool     // written with quotes or escapes inside
 	prefix string   // not static: what it begins with for certain
 	like   string   // not static: the text with 1 for each unknown number, where nothing else is unknown
+	one    []Word   // not static: it is one of these, or a name that one of these patterns matches
 	below  []Effect // the trees in which find finds what the word stands for
 }
 
@@ -91,6 +92,34 @@ func scanShape(n *syntax.Word) (s wordShape) {
 	}
 	s.brace = open && sep
 	return s
+}
+
+// oneOf are the items of a loop that a word stands for which is nothing but the
+// loop's variable. Without quotes only items that are one field remain.
+func (w *walker) oneOf(n *syntax.Word, split bool) []Word {
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	p, quoted := n.Parts[0], false
+	if q, ok := p.(*syntax.DblQuoted); ok && !q.Dollar && len(q.Parts) == 1 {
+		p, quoted = q.Parts[0], true
+	}
+	x, ok := p.(*syntax.ParamExp)
+	if !ok {
+		return nil
+	}
+	v := w.param(x)
+	if v.known || v.one == nil {
+		return nil
+	}
+	if split && !quoted {
+		for _, o := range *v.one {
+			if o.Glob || strings.ContainsAny(o.Text, " \t\n*?[\\") {
+				return nil
+			}
+		}
+	}
+	return *v.one
 }
 
 func (w *walker) eval(n *syntax.Word, split bool) word {
@@ -302,6 +331,7 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		out.Text = b.String()
 	} else {
 		out.Text = src
+		out.one = w.oneOf(n, split)
 		out.prefix = b.String()
 		if likely && !glob && !shape.brace {
 			out.like = like.String()
@@ -391,7 +421,7 @@ func (w *walker) words(n *syntax.Word, into []word) []word {
 	}
 	old := n.Parts[at].(*syntax.Lit)
 	texts, ok := expandBraces(old.Value)
-	if !ok {
+	if w.expanded += len(texts); !ok || w.expanded > 8*maxBraces {
 		return append(into, w.word(n))
 	}
 	for i, p := range n.Parts {
@@ -593,7 +623,7 @@ func (w *walker) zshQuoted(l *syntax.Lit) {
 		case '\\':
 			i++
 		case '$':
-			after = i+1 < len(v)
+			after = start+i+1 < len(w.src) && w.src[start+i+1] != '"'
 		}
 	}
 	if after {

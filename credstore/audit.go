@@ -160,6 +160,8 @@ func (s *Store) checkAudit() {
 	}
 	if err != nil {
 		s.warn("the audit log does not match the store: " + err.Error())
+	} else if last.Generation > s.now.body.Generation && last.Op != "failed" {
+		s.warn(fmt.Sprintf("the audit log records generation %d and the store has %d: a save was cut short, or the store was rolled back by one", last.Generation, s.now.body.Generation))
 	}
 }
 

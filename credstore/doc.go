@@ -13,13 +13,28 @@
 // one generation goes unnoticed in the moment between a save's rename and its last step.
 //
 // Nothing is read from the environment except HOME and XDG_STATE_HOME (to place the state directory when Options.StateDir
-// is empty) and what an Environment source names.
+// is empty), what an Environment source names, CREDENTIALS_DIRECTORY for a SystemdCredential, and the variables that a child
+// gets (see Command).
+//
+// # Using a value without showing it
+//
+// Get returns a Secret, which prints as "[redacted]" everywhere. Command gives values to a child program, Transport to the
+// hosts that an entry lists, Resolve to whoever needs a string. Redactor takes out of a program's output what must not
+// reach the model. Options.Refresher renews what expires, in one process at a time.
 //
 // # Files
 //
-// In the store's directory: credentials.store, credentials.store.bak (the generation before), credentials.lock (never
-// replaced or removed). In the state directory: STOREID.key (only with AutoKeyFile) and one .anchor file for each store
-// directory. If the store is damaged, copy credentials.store.bak over credentials.store and open with Options.Reanchor.
+// In the store's directory: credentials.store; credentials.store.bak (the generation before); credentials.lock and
+// credentials.audit.lock (never replaced or removed); credentials.locks (one lock for each entry that was refreshed);
+// credentials.audit, its older part with the ending .1, and .damaged for a log or a store that was put aside. In the state
+// directory: one STOREID-SLOTID.key for each slot of AutoKeyFile, and one .anchor file for each store directory. Files names
+// them all.
+//
+// A damaged or missing store is never replaced silently. To go back to the generation before, open with Options.Recover; to
+// a Backup, copy it over credentials.store and open with Options.Reanchor.
+//
+// One slow key derivation runs at a time in a process, whatever the number of stores: ten at once would need ten times the
+// memory. That turn is the only state that stores share.
 //
 // # Format
 //
@@ -31,8 +46,10 @@
 //	slot   = {"type","id":8B,"label"?,"salt":32B,"m"?,"t"?,"p"?,"iter"?,"data"?,"wrap":60B}
 //	body   = seal(derive(DEK, salt, "body v1"), plain, all bytes before the body)
 //	plain  = u32 n | n bytes of JSON | zeros to a multiple of 512
-//	JSON   = {"gen","prev":32B,"created","anchorKey":32B,"auditHead"?,"entries":{name:{"id":16B,"ver","meta","val"}}}
+//	JSON   = {"gen","prev":32B,"created","anchorKey":32B,"audit"?:{"first","sequence","mac":32B},
+//	          "entries":{name:{"id":16B,"ver","meta","val","ref"?}}}
 //	val    = seal(derive(DEK, entry id, "entry v1"), value, u32 length of name | name | u64 ver | meta)
+//	ref    = seal(derive(DEK, entry id, "refresh v1"), refresh token, as for val)
 //	commit = derive(DEK, id, "commit v1")
 //	wrap   = seal(KEK, DEK, "wrap v1\x00" | id | slot id | type)
 //
@@ -49,4 +66,8 @@
 //
 // An anchor record is JSON {"version":1,"storeId":hex,"committed":{"generation","hash"},"prepared"?,"mac"}; hash is the
 // SHA-256 of the file and mac is HMAC-SHA256 under derive(anchorKey, "", "anchor v1") over the record without mac.
+//
+// A line of the audit log is an AuditRecord in JSON; mac is HMAC-SHA256, in hex, under derive(anchorKey, "", "audit v1") over
+// the record with an empty mac, prev the mac of the line before. A hidden name is the first 16 bytes, a fingerprint the first
+// 8, of HMAC-SHA256 under derive(anchorKey, "", "name v1" or "fingerprint v1").
 package credstore

@@ -428,6 +428,8 @@ func importGH(data []byte) ([]Candidate, error) {
 			return nil, fmt.Errorf("%w: line %d: not the YAML that gh writes", ErrImport, number)
 		}
 		switch {
+		case indent == 0 && value != "":
+			return nil, fmt.Errorf("%w: line %d: not a host", ErrImport, number)
 		case indent == 0:
 			host, users = key, false
 		case key == "users" && value == "":

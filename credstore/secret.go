@@ -137,7 +137,7 @@ func (s *Secret) UnmarshalJSON(data []byte) error {
 
 // unquote decodes a JSON string without the immutable copy that a Go string would be.
 func unquote(data []byte) ([]byte, bool) {
-	data = bytes.TrimSpace(data)
+	data = bytes.Trim(data, " \t\r\n") // JSON's blanks, no others
 	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' || !json.Valid(data) {
 		return nil, false
 	}

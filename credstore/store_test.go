@@ -460,3 +460,8 @@ func TestRedactorFailsClosed(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), "a"))
 	assert.NotContains(t, s.Redactor().String(canary), "canary", "a deleted value may still be valid at its issuer")
 }
+
+func openErr(t *testing.T, dir string, o credstore.Options) (*credstore.Store, error) {
+	t.Helper()
+	return credstore.Open(t.Context(), dir, o)
+}

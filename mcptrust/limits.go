@@ -10,7 +10,8 @@ const (
 	MaxUserFileBytes = 16 << 20
 	// MaxItemBytes is the size of one tool, prompt, resource or instructions.
 	MaxItemBytes = 1 << 20
-	// MaxListBytes is the size of all definitions in one check.
+	// MaxListBytes is the size of all definitions in one check, and of one kind
+	// that a [Session] keeps.
 	MaxListBytes = 8 << 20
 	// MaxItems is the number of definitions in one check, and of one kind that
 	// a [Session] keeps.

@@ -22,13 +22,17 @@ type Policy struct {
 	deny       []policyEntry
 	denyBroken *PolicySource
 	ignored    *PolicySource // its allow list does not count
+	narrow     [][]policyEntry
 }
 
 // PolicySource is one settings file that may hold the policy keys.
 type PolicySource struct {
 	File    string
-	Managed bool   // the organisation's own file
-	Pending bool   // not loaded yet: every check fails with ErrPolicyPending
+	Managed bool // the organisation's own file
+	Pending bool // not loaded yet: every check fails with ErrPolicyPending
+	// Project says that the file belongs to the repository. It can only tighten:
+	// its deny list merges, and its allow list narrows what the others allow.
+	Project bool
 	Data    []byte // the settings file: a JSON object; empty: no such file
 }
 
@@ -45,11 +49,14 @@ type PolicyVerdict struct {
 	Allowed bool
 	Pending bool
 	Reason  Reason // why not, with file and line of the entry
+	// File and Line are those of the entry that decided, where one did.
+	File string
+	Line int
 }
 
 // LoadPolicy reads the policy keys of all sources. Allow lists of all sources
-// are merged, unless a managed source sets allowManagedMcpServersOnly; deny
-// lists always merge. The error joins *[ConfigError] values for entries that
+// are merged, unless a managed source sets allowManagedMcpServersOnly; those of
+// a project's own files only narrow the result; deny lists always merge. The error joins *[ConfigError] values for entries that
 // cannot be read; the Policy beside it is complete and fails closed: a broken
 // allow entry allows nothing, a broken allow list is an empty one, a deny list
 // of which nothing can be read blocks everything, and so does a file that is not
@@ -78,7 +85,7 @@ func LoadPolicy(sources []PolicySource) (*Policy, error) {
 			continue
 		}
 		files = append(files, parsed{s, n})
-		if v := n.get("allowManagedMcpServersOnly"); v != nil && s.Managed {
+		if v := n.get("allowManagedMcpServersOnly"); v != nil && s.Managed && !s.Project {
 			if v.kind != kindBool {
 				errs = append(errs, &ConfigError{File: s.File, Line: line(s.Data, v.off), Code: CodeWrongType, Msg: "allowManagedMcpServersOnly is not true or false", Fix: "write true or false; until then it counts as true"})
 			}
@@ -86,10 +93,16 @@ func LoadPolicy(sources []PolicySource) (*Policy, error) {
 		}
 	}
 	for _, f := range files {
-		if v := f.root.get("allowedMcpServers"); v != nil && !f.src.Managed && p.managed {
+		v := f.root.get("allowedMcpServers")
+		switch {
+		case v == nil || v.kind == kindNull:
+		case f.src.Project:
+			es, bad := readEntries(f.src, v, "allowedMcpServers", true)
+			p.narrow = append(p.narrow, es)
+			errs = append(errs, bad...)
+		case p.managed && !f.src.Managed:
 			p.ignored = f.src
-		}
-		if v := f.root.get("allowedMcpServers"); v != nil && v.kind != kindNull && (f.src.Managed || !p.managed) {
+		default:
 			p.allowSet = true
 			es, bad := readEntries(f.src, v, "allowedMcpServers", true)
 			p.allow = append(p.allow, es...)
@@ -199,7 +212,7 @@ func (p *Policy) Evaluate(s Server) PolicyVerdict {
 		return PolicyVerdict{Pending: true}
 	}
 	if p.denyBroken != nil {
-		return PolicyVerdict{Reason: Reason{CodePolicyInvalidDeny, Escape(p.denyBroken.File) + " holds a deny list that cannot be read, so nothing is allowed: correct it"}}
+		return PolicyVerdict{File: p.denyBroken.File, Reason: Reason{CodePolicyInvalidDeny, Escape(p.denyBroken.File) + " holds a deny list that cannot be read, so nothing is allowed: correct it"}}
 	}
 	var u *url.URL
 	if s.Transport != Stdio {
@@ -207,26 +220,39 @@ func (p *Policy) Evaluate(s Server) PolicyVerdict {
 	}
 	for i := range p.deny {
 		if p.deny[i].matches(&s, u, false) {
-			return PolicyVerdict{Reason: Reason{CodePolicyDeny, "denied by " + p.deny[i].at()}}
+			return PolicyVerdict{File: p.deny[i].file, Line: p.deny[i].line, Reason: Reason{CodePolicyDeny, "denied by " + p.deny[i].at()}}
 		}
 	}
-	if !p.allowSet {
-		return PolicyVerdict{Allowed: true}
+	out := PolicyVerdict{Allowed: true}
+	if p.allowSet {
+		e := allowedBy(p.allow, &s, u)
+		if e == nil {
+			return PolicyVerdict{Reason: Reason{CodePolicyNotAllowed, "not on the organisation's list of allowed servers"}}
+		}
+		out.File, out.Line = e.file, e.line
 	}
+	for _, list := range p.narrow {
+		if allowedBy(list, &s, u) == nil {
+			return PolicyVerdict{Reason: Reason{CodePolicyNotAllowed, "not on the project's own list of allowed servers"}}
+		}
+	}
+	return out
+}
+
+// allowedBy returns the entry of an allow list that lets the server pass.
+func allowedBy(list []policyEntry, s *Server, u *url.URL) *policyEntry {
 	names := true
-	for i := range p.allow {
-		e := &p.allow[i]
-		if s.Transport == Stdio && e.command != nil || s.Transport != Stdio && e.url != "" {
+	for i := range list {
+		if s.Transport == Stdio && list[i].command != nil || s.Transport != Stdio && list[i].url != "" {
 			names = false
 		}
 	}
-	for i := range p.allow {
-		e := &p.allow[i]
-		if (e.name == "" || names) && e.matches(&s, u, true) {
-			return PolicyVerdict{Allowed: true}
+	for i := range list {
+		if e := &list[i]; (e.name == "" || names) && e.matches(s, u, true) {
+			return e
 		}
 	}
-	return PolicyVerdict{Reason: Reason{CodePolicyNotAllowed, "not on the organisation's list of allowed servers"}}
+	return nil
 }
 
 // pattern is a URL pattern by component, so that a star in one cannot match a

@@ -36,6 +36,7 @@ type listing struct {
 	change uint64 // number of list_changed notifications
 	round  uint64 // number of listings that were begun
 	pages  int
+	bytes  int // of the texts in items
 	items  map[string]*listed
 }
 
@@ -185,9 +186,18 @@ func (s *Session) page(ctx context.Context, kind Kind, m Mark, p Page, items []i
 		c := &checks[i]
 		old := l.items[it.name]
 		if old == nil && len(l.items) >= MaxItems {
+			l.items, l.bytes = nil, 0
 			return nil, fmt.Errorf("mcptrust: more than %d definitions of one kind", MaxItems)
 		}
+		if old != nil {
+			l.bytes -= len(old.item.text)
+		}
+		if l.bytes += len(it.text); l.bytes > MaxListBytes {
+			l.items, l.bytes = nil, 0
+			return nil, fmt.Errorf("mcptrust: more than %d bytes of definitions of one kind", MaxListBytes)
+		}
 		e := &listed{item: *it, change: m.change, round: m.round, status: c.Status}
+		e.item.node = node{} // the text is enough to check it again
 		if len(c.Reasons) > 0 {
 			e.reason = c.Reasons[0]
 		}
@@ -204,6 +214,7 @@ func (s *Session) page(ctx context.Context, kind Kind, m Mark, p Page, items []i
 		// lists, so theirs go with the next change.
 		for name, e := range l.items {
 			if e.round < m.round {
+				l.bytes -= len(e.item.text)
 				delete(l.items, name)
 			}
 		}

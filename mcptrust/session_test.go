@@ -116,6 +116,13 @@ func TestSessionBounds(t *testing.T) {
 		}
 	}
 	require.ErrorContains(t, err, "pages")
+	for i := range 12 {
+		_, err = live.Tools(ctx, live.Begin(KindTool, i == 0), Page{First: i == 0}, []Tool{{Name: fmt.Sprint("big", i), Description: strings.Repeat("x", MaxItemBytes-100), InputSchema: objectSchema}})
+		if err != nil {
+			break
+		}
+	}
+	require.ErrorContains(t, err, "bytes of definitions", "also over many pages")
 	big := make([]Tool, 12)
 	for i := range big {
 		big[i] = Tool{Name: fmt.Sprint("b", i), Description: strings.Repeat("x", MaxItemBytes-100), InputSchema: objectSchema}

@@ -29,6 +29,7 @@ const (
 var (
 	rePinnedNPM  = regexp.MustCompile(`^(@[A-Za-z0-9._-]+/)?[A-Za-z0-9._-]+@v?[0-9]+\.[0-9]+\.[0-9]+([-+][A-Za-z0-9.+-]+)?$`)
 	rePinnedPyPI = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]*\])?(==|@)[0-9]+(\.[0-9]+)*([A-Za-z0-9.+!-]*)$`)
+	rePinnedGo   = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+([-+][A-Za-z0-9.+-]+)?$`)
 	reDigest     = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
 )
 
@@ -91,6 +92,9 @@ func serverFindings(s *Server) []Finding {
 		}
 		if perr == nil && addr.IsLinkLocalUnicast() || host == "metadata.google.internal" || perr == nil && addr == netip.MustParseAddr("fd00:ec2::254") {
 			add(CodeMetadataAddress, "url", "an address of cloud metadata services")
+		}
+		if strings.Contains("."+host, ".xn--") || strings.IndexFunc(host, func(r rune) bool { return r >= 0x80 }) >= 0 {
+			add(CodeConfusable, "url", "the host name has letters outside a to z, which can look like others")
 		}
 		if perr != nil && numericHost(host) {
 			add(CodeMetadataAddress, "url", "a number in place of a host name hides the address")
@@ -179,7 +183,9 @@ func commandShape(argv []string, add func(Code, string, string), depth int) {
 		}
 	case "uvx", "pipx", "uv":
 		rest := args
-		if stem != "uvx" {
+		if stem == "uv" && len(args) > 1 && args[0] == "tool" && args[1] == "run" {
+			stem, rest = "uvx", args[2:]
+		} else if stem != "uvx" {
 			i := slices.IndexFunc(args, func(a string) bool { return a == "run" })
 			if i < 0 {
 				rest = nil
@@ -200,6 +206,22 @@ func commandShape(argv []string, add func(Code, string, string), depth int) {
 		}
 	case "docker", "podman", "nerdctl":
 		containerShape(args, add)
+	case "go":
+		if len(args) > 0 && args[0] == "run" {
+			pkg, ok := firstOperand(args[1:], "-C", "-ldflags", "-tags", "-mod")
+			_, version, at := strings.Cut(pkg, "@")
+			if ok && at && !rePinnedGo.MatchString(version) {
+				add(CodeUnpinnedPackage, "args", "no exact version: the package can be another one tomorrow")
+			}
+		}
+	case "awk", "gawk", "mawk", "nawk", "tclsh", "expect", "gdb", "vim", "emacs":
+		add(CodeInlineCode, "args", "a program text on the command line can run anything")
+	case "ssh":
+		add(CodeShellCommand, "command", "the text after the host runs in a shell there")
+	case "git":
+		if has("-c", "--exec-path", "--config-env") {
+			add(CodeInlineCode, "args", "git configuration on the command line can run programs")
+		}
 	case "curl", "wget":
 		add(CodeShellCommand, "command", "a download tool is not an MCP server")
 	case "env", "sudo", "doas", "nohup", "nice", "timeout", "setsid", "stdbuf", "time", "xargs", "exec", "command", "dotenv", "op", "doppler":

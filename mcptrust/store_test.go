@@ -200,7 +200,10 @@ func runHelpers(t *testing.T, dir, home, project, how string, procs, n int) {
 // Eight processes approve at the same time and no decision is lost. The same
 // load written as snapshots without the lock loses some: the test can fail.
 func TestStoreConcurrentProcesses(t *testing.T) {
-	const procs, each = 8, 100
+	procs, each := 8, 100
+	if testing.Short() {
+		each = 20
+	}
 	dir, home, project := filepath.Join(t.TempDir(), "trust"), t.TempDir(), t.TempDir()
 	runHelpers(t, dir, home, project, "update", procs, each)
 	r := registry(t, Options{Dir: dir, Home: home})

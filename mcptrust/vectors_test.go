@@ -439,6 +439,24 @@ func runChange(t *testing.T, v *vector) string {
 		return "needs-approval"
 	case "ttl":
 		return runLive(t, v.Input)
+	case "prompt", "resource":
+		r := registry(t, Options{})
+		openSession(t, r, project, s)
+		check := func(raw json.RawMessage) ItemCheck {
+			check := r.CheckPrompts
+			if in.Subject == "resource" {
+				check = r.CheckResources
+			}
+			is, err := check(ctx, project, s, []json.RawMessage{raw})
+			require.NoError(t, err)
+			return is[0]
+		}
+		approveItems(t, r, []ItemCheck{check(in.Approved)})
+		i := check(in.Current)
+		if w := word(i.Status, i.Reasons, i.Flagged()); w != "flagged" {
+			return w
+		}
+		return "needs-approval"
 	case "workspace":
 		return runWorkspace(t, in.ApprovedRoot, in.CurrentRoot, in.GitCommondir, in.WorktreeVerified, in.Server, in.StoreState,
 			in.Interactive != nil && !*in.Interactive, in.LockfileFromUser)

@@ -71,7 +71,8 @@ func (e *Evaluator) Decide(st State, call Call, ins Inspection, opinions ...Opin
 	if e == nil || e.policy == nil {
 		return Decision{Reasons: []Reason{{Code: CodeNoAction, Text: "There are no rules to decide by."}}}
 	}
-	d := decider{p: e.policy, interpreter: e.interpreter, st: st, call: &call, ins: &ins, asked: ^Settlers(0)}
+	d := &decider{p: e.policy, interpreter: e.interpreter, st: st, ownCall: call, ownIns: ins, asked: ^Settlers(0)}
+	d.call, d.ins = &d.ownCall, &d.ownIns
 	d.dir, d.foldedDir = st.Dir, foldPath(st.Dir)
 	d.foldedCallDir = d.foldedDir
 	if call.Dir != st.Dir {
@@ -117,6 +118,11 @@ type decider struct {
 	// toolAllow is the allow rule for the whole tool, once it was looked for.
 	toolAllow     *Rule
 	toolRuleKnown bool
+
+	// ownCall and ownIns hold what call and ins point to, so that a decision
+	// is one allocation beside its reasons.
+	ownCall Call
+	ownIns  Inspection
 
 	hits    []hit
 	denied  bool

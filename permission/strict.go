@@ -95,15 +95,16 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 	}
 }
 
-// some tries a whole list and stops once enough of its rules may match. A rule
-// that does match is always found.
+// some tries a whole list and stops once enough of its rules may match: it is
+// for what is not known, where none can match for certain, and for what lies
+// below a tree, where those that do were looked up before.
 func (d *decider) some(t *ruleTable, n int32, list []int32, i int) {
 	may := 0
 	for _, r := range list {
 		m := d.matchAction(&t.rules[r], &d.ins.Actions[i])
 		if m == matchMay {
-			if may++; may > maxMay {
-				continue
+			if may++; may > maxMay && d.ins.Family != "PowerShell" {
+				return
 			}
 		}
 		d.hit(t, n, r, m, i+1)
@@ -408,14 +409,17 @@ func (l lookout) decider() decider {
 	return decider{p: l.p, foldedDir: foldPath(l.dir), foldedCallDir: foldPath(l.callDir)}
 }
 
-// Below reports the deny and ask rules that could name something below dir.
+// Below reports deny and ask rules that could name something below dir, the
+// first few where there are many.
 func (l lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
 	d := l.decider()
 	for _, t := range l.p.strict {
 		for _, i := range t.paths {
 			if r := &t.rules[i]; r.family == "Read" && (d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true)) {
-				out = append(out, r.ref)
+				if out = append(out, r.ref); len(out) == maxMay {
+					return out
+				}
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func victim(t *testing.T) (g *Guard, root, out string) {
 }
 
 // A sibling whose name begins like the root.
-func TestCVE_2025_54794_CVE_2025_53110_Prefix(t *testing.T) {
+func TestCVE_2025_54794_CVE_2025_53110_CVE_2026_34451_Prefix(t *testing.T) {
 	g, root, out := victim(t)
 	p := filepath.Join(out, "secret")
 	require.Equal(t, root, p[:len(root)], "a check of the prefix alone lets it pass")

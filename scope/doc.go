@@ -12,15 +12,17 @@
 // (CVE-2026-88968, CVE-2026-34452).
 //
 // A handle is a guarantee. [Guard.Open], [Guard.ReadFile], [Guard.ReadDir],
-// [Guard.WriteFile], [Guard.Create], [Guard.Mkdir], [Guard.MkdirAll],
-// [Guard.Remove] and [Guard.Rename] resolve and judge the path, open the
-// directory of the resolved path from the held root with no link allowed on
-// the way, and act on one name in it. What changes in between makes them fail
+// [Guard.Stat], [Guard.FS], [Guard.WriteFile], [Guard.Write], [Guard.Create],
+// [Guard.Mkdir], [Guard.MkdirAll], [Guard.Remove], [Guard.RemoveAll],
+// [Guard.Rename], [Guard.Link] and [Guard.Symlink] resolve and judge the path,
+// open the directory of the resolved path from the held root with no link
+// allowed on the way, and act on one name in it. What changes in between makes them fail
 // ([ErrRaced]), never act elsewhere. On Linux that is openat2(2) with
 // RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_XDEV; where it is missing
 // or filtered, and on other systems, os.Root one directory at a time, with
 // the identity of each compared. In that second form mount points are not
-// noticed, and a rename between two directories is safe against leaving the
+// noticed (RemoveAll still stops at other devices), and a rename or hard link
+// between two directories is safe against leaving the
 // root but not against links that change within it.
 //
 // # What it does not protect against
@@ -42,5 +44,12 @@
 // name are judged, and the highest class counts. Reading a protected file is
 // ordinary. For an operation that removes, moves or links a name, a directory
 // above a protected one (.github for .github/workflows) is protected too. What
-// lies below a directory that is removed as a tree is for the caller to walk.
+// lies below a directory that is moved or removed as a tree is not in the class
+// of the directory: [Guard.Rename] and [Guard.RemoveAll] look through it, whoever
+// only checks must walk.
+//
+// # Sandboxes and tests
+//
+// Package scope/sandbox starts programs confined to what a guard allows. Package
+// scope/scopetest is the table of published attacks, for any guard.
 package scope

@@ -96,6 +96,45 @@ func glance(h *held, rel string) (n node, ok bool) {
 	return nodeOf(&st), true
 }
 
+// openBeneath opens a regular file or directory for reading by one openat2, nil
+// where that does not work.
+func openBeneath(h *held, rel string) *os.File {
+	if h.dir == nil || h.portable {
+		return nil
+	}
+	fd, err := beneath(int(h.dir.Fd()), rel, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, inRoot)
+	if err != nil {
+		return nil
+	}
+	f, err := plainFile(fd, rel)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// plainFile makes an os.File of a descriptor that was opened without waiting.
+// It closes the descriptor of anything but a regular file or a directory.
+func plainFile(fd int, name string) (*os.File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, &fs.PathError{Op: "fstat", Path: name, Err: err}
+	}
+	if n := nodeOf(&st); n.kind != directory && !n.mode.IsRegular() {
+		unix.Close(fd)
+		return nil, ErrSpecial
+	}
+	// Only opening could have waited; a regular file that stays non-blocking
+	// would be handed to the poller in vain. No other flag that this call can
+	// change was set.
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil {
+		unix.Close(fd)
+		return nil, &fs.PathError{Op: "fcntl", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
 // crosses tells whether a path without links below a held root lies behind a
 // mount point.
 func crosses(h *held, rel string) bool {
@@ -204,22 +243,7 @@ func (d fdDir) open(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	default:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return nil, &fs.PathError{Op: "fstat", Path: name, Err: err}
-	}
-	if n := nodeOf(&st); n.kind != directory && !n.mode.IsRegular() {
-		unix.Close(fd)
-		return nil, ErrSpecial
-	}
-	// Only opening could have waited; a regular file that stays non-blocking
-	// would be handed to the poller in vain.
-	if err := unix.SetNonblock(fd, false); err != nil {
-		unix.Close(fd)
-		return nil, &fs.PathError{Op: "fcntl", Path: name, Err: err}
-	}
-	return os.NewFile(uintptr(fd), name), nil
+	return plainFile(fd, name)
 }
 
 func (d fdDir) lstat(name string) (fs.FileInfo, error) {

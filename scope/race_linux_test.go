@@ -68,7 +68,7 @@ func runRaceVector(t *testing.T, v *vector, g *Guard, path, race, invariant, dir
 		return "", "a race that the runner does not know: " + race
 	}
 	stop := attack(t, a, b)
-	const tries = 2000
+	tries := scaled(2000)
 	var done, refused int
 	for range tries {
 		var err error
@@ -118,13 +118,13 @@ func swapTree(t *testing.T) (root, out string) {
 // link. With the guard off (check, then write by path) the attack succeeds;
 // with it, never, in both ways of holding a directory.
 func TestCVE_2026_88968_EditRace(t *testing.T) {
-	const tries = 5000
+	tries := scaled(5000)
 	t.Run("guard off", func(t *testing.T) {
 		root, out := swapTree(t)
 		stop := attack(t, filepath.Join(root, "d"), filepath.Join(root, "evil"))
 		defer stop()
 		p := filepath.Join(root, "d", "f")
-		for range 100 * tries {
+		for range 500_000 {
 			real, err := filepath.EvalSymlinks(p)
 			if err != nil {
 				continue
@@ -188,7 +188,7 @@ func TestRaceIntoProtected(t *testing.T) {
 		require.NoError(t, err)
 		g.held[0].portable = portable
 		stop := attack(t, filepath.Join(root, "d"), filepath.Join(root, "l"))
-		for range 2000 {
+		for range scaled(2000) {
 			_ = g.WriteFile("d/config", []byte("evil"))
 		}
 		require.Positive(t, stop())

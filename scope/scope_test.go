@@ -211,7 +211,7 @@ func TestRuleIndex(t *testing.T) {
 	words = append(words, "src", "a.go", ".GIT", "x.PEM.", ".env:s", "home", "u")
 	rnd := rand.New(rand.NewPCG(1, 2))
 	classes := map[Class]int{}
-	for range 50_000 {
+	for range scaled(50_000) {
 		names := []string{"home", "u", "proj"}[:rnd.IntN(4)]
 		names = slices.Clone(names)
 		for range 1 + rnd.IntN(3) {
@@ -462,6 +462,17 @@ func TestNewErrors(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = New(t.TempDir(), Options{Home: "rel"})
 	require.Error(t, err)
+}
+
+// full says that the long forms of the tests run.
+func full() bool { return os.Getenv("CI") == "true" }
+
+// scaled is n, or a quarter of it where the tests are to be quick.
+func scaled(n int) int {
+	if full() {
+		return n
+	}
+	return n / 4
 }
 
 // The zero values refuse.

@@ -167,7 +167,7 @@ type judgement struct {
 
 func (s *space) judge(names []string) *judgement {
 	j := &judgement{c: s.class, names: names, base: s.base(names)}
-	if s.class.classify(names, j.base, OpUnknown).class != Ordinary {
+	if s.class.classify(names, j.base, Write).class != Ordinary {
 		j.all = true
 		return j
 	}
@@ -211,10 +211,17 @@ func (j *judgement) touches(name string, op Op) bool {
 	if len(c.literal[plain]) > 0 {
 		return true
 	}
-	if dot := strings.LastIndexByte(plain, '.'); dot >= 0 && len(c.suffix[plain[dot:]]) > 0 {
-		return true
+	var ends []ref
+	if dot := strings.LastIndexByte(plain, '.'); dot >= 0 {
+		ends = c.suffix[plain[dot:]]
 	}
-	for _, f := range c.any {
+	for i := range len(ends) + len(c.any) {
+		var f ref
+		if i < len(ends) {
+			f = ends[i]
+		} else {
+			f = c.any[i-len(ends)]
+		}
 		p := &c.rules[f.rule].patterns[f.pattern]
 		if matchStar(p.segs[len(p.segs)-1], plain) {
 			return true

@@ -61,7 +61,7 @@ func TestRemoveAll(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, f.Close())
 		}
-		require.NoError(t, os.MkdirAll(filepath.Join(root, "deep", strings.Repeat("x/", 300)), 0o755))
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "deep", strings.Repeat("x/", 100)), 0o755))
 		require.NoError(t, g.RemoveAll("many"))
 		require.NoError(t, g.RemoveAll("deep"))
 		require.NoDirExists(t, filepath.Join(root, "many"))
@@ -259,7 +259,7 @@ func TestJudgement(t *testing.T) {
 	words = append(words, "src", "a.go", ".GIT", "x.PEM.", ".env:s", "own", "settings", "vault", "ab", "b", "claude~1", "README.md")
 	rnd := rand.New(rand.NewPCG(3, 4))
 	classes := map[Class]int{}
-	for range 20_000 {
+	for range scaled(50_000) {
 		names := []string{"home", "u", "proj"}
 		for range rnd.IntN(3) {
 			names = append(names, words[rnd.IntN(len(words))])

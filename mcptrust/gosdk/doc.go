@@ -38,7 +38,9 @@
 //
 // # What it does not do
 //
-// What an approved tool answers is as untrusted as before. A server that behaves
+// What an approved tool answers is as untrusted as before. Log messages,
+// progress and the server's own name and title reach the host's handlers as they
+// are: show them through mcptrust.Escape. A server that behaves
 // differently under an unchanged definition is not noticed. The WebSocket
 // transport and headersHelper are refused with an error.
 package gosdk

@@ -63,7 +63,8 @@ type Options struct {
 	// into a sandbox, say.
 	Prepare func(*exec.Cmd) error
 	// Stderr takes what a stdio server prints there; nil: it is dropped. Escape it
-	// before it reaches a terminal.
+	// before it reaches a terminal. If several servers share it, it must be safe
+	// for concurrent use.
 	Stderr io.Writer
 	// HTTPClient is used for remote servers; nil: a new one. Its redirects are
 	// followed on the server's own origin only.

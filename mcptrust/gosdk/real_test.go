@@ -2,7 +2,6 @@ package gosdk
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"net"
 	"os"
@@ -44,7 +43,6 @@ func drive(t *testing.T, s mcptrust.Server, project string, opts Options, tool s
 	require.NoError(t, err)
 	var held withheld
 	opts.Registry, opts.Project, opts.Withheld = r, project, held.add
-	opts.Stderr = &bytes.Buffer{}
 	_, err = Connect(t.Context(), s, opts)
 	var nt *mcptrust.NotTrustedError
 	require.ErrorAs(t, err, &nt)

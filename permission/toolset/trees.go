@@ -32,6 +32,11 @@ func (b *builder) count() error {
 // adds an action for each entry that is not an ordinary file of the same zone.
 // keep, where not nil, says which entries are reached at all.
 func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name string) bool) {
+	if a.Own {
+		// The program's own business, which a rule for it covers as a whole.
+		b.add(*a)
+		return
+	}
 	if b.t.o.Offline || a.Path.Zone == permission.Outside || a.Path.Class != permission.Ordinary {
 		b.add(*a)
 		return
