@@ -201,9 +201,6 @@ func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.St
 // unordered says whether the parts of a text may run in another order than
 // they are written in. It errs towards true.
 func unordered(src string) bool {
-	if !strings.ContainsAny(src, "|&") && !strings.Contains(src, "o") {
-		return false
-	}
 	s := strings.NewReplacer("&&", " ", "||", " ", ">&", " ", "&>", " ", "<&", " ", ">|", " ").Replace(src)
 	if strings.ContainsAny(s, "|&") {
 		return true

@@ -123,6 +123,8 @@ func TestTricksOfWriters(t *testing.T) {
 		"a link moved in the same command":       {git + "ln -s .git l", "mv l m; echo evil > m/config", ".git/config", ""},
 		"a link copied in the same command":      {git + "ln -s .git l", "cp -P l m; echo evil > m/config", ".git/config", ""},
 		"a link in a loop, used before it":       {git, "for i in 1 2; do touch d$i/config; ln -s .git d2; echo evil > d2/config; done", ".git/config", `"allow":["Bash(ln *)"]`},
+		"a function that is called after a link": {git, "f() { touch x/pre; mv x/pre x/config; }; ln -s .git x; f", ".git/config", `"allow":["Bash(ln *)"]`},
+		"a link made in the background":          {git, "ln -s .git x & wait; echo evil > x/config", ".git/config", `"allow":["Bash(ln *)"]`},
 		"an edit rule and a link made before":    {git + "mkdir ok", "rm -r ok; ln -s .git ok; echo evil > ok/config", ".git/config", `"allow":["Edit(/ok/**)","Bash(ln *)"]`},
 		"sed -i with a suffix that is a path":    {git + "echo a > config", "sed -i.git/* s/a/evil/ config", "config", ""},
 		"sed -i backup beside":                   {git + "echo a > f", "sed -i'../*.bak' s/a/b/ f", "../f.bak", ""},
