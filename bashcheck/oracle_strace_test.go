@@ -48,6 +48,9 @@ var straceExceptions = []straceException{
 	{"gofmt", "mkdir", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
 	{"gofmt", "open", "/home/u/.config/go/telemetry/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
 	{"gofmt", "created", "/home/u/.config/**", "Go's telemetry counts its own runs there; no environment variable switches it off"},
+	{"go", "*", "/home/u/.cache/go-build/**", "the build cache, in which Go keeps what it read under the digest of it"},
+	{"go", "mkdir", "/home/u/.cache", "the build cache, in which Go keeps what it read under the digest of it"},
+	{"go", "created", "/home/u/.cache", "the build cache, in which Go keeps what it read under the digest of it"},
 	{"go", "exec", "/usr/local/go/bin/go", "the go command starts itself to count and to ask for settings"},
 	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
 	{"jar", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
@@ -64,6 +67,10 @@ var straceExceptions = []straceException{
 	{"docker", "connect", "/var/run/docker.sock", "under the assumption docker-daemon-trusted"},
 	{"docker", "connect", "/run/docker.sock", "under the assumption docker-daemon-trusted"},
 	{"kubectl", "connect", "internet", "the dispatcher of the Google Cloud SDK asks the configured server for its version; under the assumption kubeconfig-trusted"},
+	{"npm", "mkdir", "/home/u/.npm", "npm makes the empty folder of its cache"},
+	{"npm", "created", "/home/u/.npm", "npm makes the empty folder of its cache"},
+	{"npx", "mkdir", "/home/u/.npm", "npm makes the empty folder of its cache"},
+	{"npx", "created", "/home/u/.npm", "npm makes the empty folder of its cache"},
 	{"npm", "exec", "node", "npm is a script of node, which env finds in PATH"},
 	{"egrep", "exec", "grep", "a script that starts grep"},
 	{"fgrep", "exec", "grep", "a script that starts grep"},
@@ -71,6 +78,8 @@ var straceExceptions = []straceException{
 	{"zcat", "exec", "gzip", "a script that starts gzip"},
 	{"c89", "exec", "gcc", "a script that starts gcc"},
 	{"c99", "exec", "gcc", "a script that starts gcc"},
+	{"apt-cache", "exec", "dpkg", "apt asks dpkg for its architectures"},
+	{"apt", "exec", "dpkg", "apt asks dpkg for its architectures"},
 	{"locale", "exec", "gzip", "locale -m reads packed character maps"},
 	{"xargs", "exec", "echo", "xargs without a command prints"},
 	{"hostname", "connect", "internet", "the resolver is asked for the machine's own name"},
@@ -175,6 +184,7 @@ func straceEvents(traces map[int]string, start string) (events []straceEvent, pr
 				switch {
 				case strings.Contains(rest, "sa_family=AF_UNSPEC"): // dissolves a connection
 				case strings.Contains(rest, "sa_family=AF_NETLINK") || strings.Contains(rest, "NETLINK"):
+				case name == "bind" && strings.Contains(rest, "_port=htons(0)"): // serves nobody
 				case strings.Contains(rest, "sa_family=AF_INET"):
 					add("connect", "internet")
 				case strings.Contains(rest, "sa_family=AF_UNIX"):
@@ -679,4 +689,24 @@ func TestOracleStraceSeesHarm(t *testing.T) {
 		harm, _ := straceHarm(Report{}, res)
 		assert.True(t, slices.ContainsFunc(harm, func(h string) bool { return strings.HasPrefix(h, c.want) }), "%s: %s is not among %q", c.command, c.want, harm)
 	})
+}
+
+// TestOracleSafeEnvNpm: without its entries in SafeEnv npm writes a log and asks
+// the registry for its own updates, whatever it is called for.
+func TestOracleSafeEnvNpm(t *testing.T) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("npm is missing, so what it does without these entries is not shown")
+	}
+	box := straceBox(t)
+	r := Analyze("npm root")
+	req := straceRequest("npm root", r)
+	res, err := box.Run(req)
+	require.NoError(t, err)
+	harm, _ := straceHarm(r, res)
+	assert.Empty(t, harm)
+	req.Env = without(req.Env, "npm_config_update_notifier", "npm_config_logs_max")
+	res, err = box.Run(req)
+	require.NoError(t, err)
+	harm, _ = straceHarm(r, res)
+	assert.True(t, slices.ContainsFunc(harm, func(h string) bool { return strings.Contains(h, "/home/u/.npm/_logs") }), "%q", harm)
 }

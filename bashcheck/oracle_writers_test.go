@@ -31,10 +31,6 @@ var writerCommands = []string{
 // writerExceptions are what programs do besides what they are called for, and
 // what no text can announce.
 var writerExceptions = []straceException{
-	{"go", "open", "/home/u/.cache/go-build/**", "the build cache"},
-	{"go", "change", "/home/u/.cache/go-build/**", "the build cache"},
-	{"go", "mkdir", "/home/u/.cache/**", "the build cache"},
-	{"go", "created", "/home/u/.cache/**", "the build cache"},
 	{"go", "mkdir", "/home/u/go/**", "the module cache"},
 	{"go", "open", "/home/u/go/**", "the module cache"},
 	{"go", "created", "/home/u/go/**", "the module cache"},

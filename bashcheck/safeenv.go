@@ -58,6 +58,7 @@ func SafeEnv(o EnvOptions) []string {
 		"GIT_CONFIG_KEY_3=safe.bareRepository", "GIT_CONFIG_VALUE_3=explicit",
 		"GIT_CONFIG_KEY_4=diff.autoRefreshIndex", "GIT_CONFIG_VALUE_4=false",
 		"GIT_CONFIG_KEY_5=protocol.ext.allow", "GIT_CONFIG_VALUE_5=never",
+		"npm_config_update_notifier=false", "npm_config_logs_max=0",
 		"GOTOOLCHAIN=local", "GOTELEMETRY=off",
 	}
 	if !o.Online {
