@@ -30,7 +30,8 @@ type Marked struct {
 // Survey lists what is marked, for a sandbox that must know it beforehand:
 //
 //   - in every root, what exists and is protected, sensitive or forbidden
-//     (nothing below it is listed);
+//     (nothing below it is listed), and as "unreadable" the directories that
+//     cannot be looked into;
 //   - directly in every writable root, the protected names that do not exist,
 //     or the first directory on the way to them; a name that is missing deeper
 //     in the tree is not listed;
@@ -182,8 +183,12 @@ func originalCase(rule *compiledRule, segs []string) []string {
 func (v *survey) walk(d dir, name string, names []string) error {
 	f, err := d.open(name, os.O_RDONLY, 0)
 	if err != nil {
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved) {
-			// Whoever is confined cannot read it either, or it is gone.
+		if errors.Is(err, fs.ErrPermission) {
+			// Its owner could change the mode and reach what is in it.
+			v.add(names, Protected, "unreadable")
+			return nil
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errMoved) {
 			return nil
 		}
 		return err

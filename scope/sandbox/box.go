@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -274,14 +275,18 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// limited counts what is written and ends the command when it is too much.
+// limited counts what is written and ends the command when it is too much. Both
+// outputs share a lock: they may be one writer.
 type limited struct {
 	w     io.Writer
+	mu    *sync.Mutex
 	left  *atomic.Int64
 	abort func()
 }
 
 func (l limited) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	n := int64(len(p))
 	left := l.left.Add(-n)
 	if left >= 0 {
@@ -300,11 +305,15 @@ func (l limited) Write(p []byte) (int, error) {
 func (c *Cmd) outputs() (stdout, stderr io.Writer) {
 	left := new(atomic.Int64)
 	left.Store(c.limits.Output)
+	if c.limits.Output == 0 {
+		left.Store(math.MaxInt64)
+	}
+	mu := new(sync.Mutex)
 	wrap := func(w io.Writer) io.Writer {
-		if w == nil || c.limits.Output == 0 {
-			return w
+		if w == nil {
+			return nil
 		}
-		return limited{w, left, func() { c.cancel(ErrOutput) }}
+		return limited{w, mu, left, func() { c.cancel(ErrOutput) }}
 	}
 	return wrap(c.Stdout), wrap(c.Stderr)
 }

@@ -44,7 +44,7 @@ func asNobody(t *testing.T, run string) {
 }
 
 func TestAsNobody(t *testing.T) {
-	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn)$"
+	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn|TestUnreadableDirectory)$"
 	if os.Getenv("CI") == "true" {
 		run = "."
 	}
@@ -73,6 +73,38 @@ func TestForkBomb(t *testing.T) {
 			require.NotContains(t, g, "processes are not limited")
 		}
 	})
+}
+
+// A directory that cannot be read could hold a repository: its owner must not
+// be able to open it from inside.
+func TestUnreadableDirectory(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root reads everything; TestAsNobody runs this")
+	}
+	b := boxes(t)[Bubblewrap]
+	if b == nil {
+		t.Skip("bubblewrap is not here")
+	}
+	attack := `chmod 700 "$P/shut"; echo evil > "$P/shut/.git/config"; :`
+	p := newPlace(t)
+	config := filepath.Join(p.root, "shut", ".git", "config")
+	require.NoError(t, os.MkdirAll(filepath.Dir(config), 0o755))
+	require.NoError(t, os.WriteFile(config, []byte("good"), 0o644))
+	shut := filepath.Join(p.root, "shut")
+	require.NoError(t, os.Chmod(shut, 0))
+	defer os.Chmod(shut, 0o700)
+	_, err := confined(t, b, p, p.profile(t, ProfileOptions{Lean: true}), attack)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(shut, 0o700))
+	data, err := os.ReadFile(config)
+	require.NoError(t, err)
+	require.Equal(t, "good", string(data))
+	require.NoError(t, os.Chmod(shut, 0))
+	_, err = free(t, p, attack)
+	require.NoError(t, err)
+	data, err = os.ReadFile(config)
+	require.NoError(t, err)
+	require.Equal(t, "evil\n", string(data), "with the guard off")
 }
 
 // Root is told that its processes are not counted.

@@ -69,6 +69,10 @@ func (c *Cmd) start() (err error) {
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.WaitDelay = grace
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !l.session, Setsid: l.session}
+	if l.session {
+		// Should the helper itself have been killed.
+		c.gone = func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	}
 	if l.sync {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -321,8 +325,8 @@ func (p Profile) current() (Profile, error) {
 		case err != nil && e.Access == Write:
 			return out, fmt.Errorf("%w: %w", ErrProfile, err)
 		case errors.Is(err, fs.ErrPermission):
-			// Hidden by the permissions of the file system already.
-			continue
+			// The owner could change that from inside.
+			return out, fmt.Errorf("%w: %w", ErrProfile, err)
 		case err != nil:
 			if n := nearest(p.Entries, filepath.Dir(e.Path)); n == nil || n.Access != Write {
 				continue
