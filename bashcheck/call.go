@@ -338,9 +338,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		}
 	}
 	c.Effects = append(c.Effects, redirected...)
-	for _, a := range j.assigns {
-		c.Assignments = append(c.Assignments, a)
-	}
+	c.Assignments = append(c.Assignments, j.assigns...)
 	switch name.Text {
 	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
 		// printf only with -v, which is never described.

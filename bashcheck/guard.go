@@ -143,8 +143,7 @@ func countTokens(src string) (dollar, ticks, procs int) {
 		}
 	}
 	wordStart := true
-	var body func(s string)
-	body = func(s string) {
+	body := func(s string) {
 		for i := 0; i < len(s); i++ {
 			switch {
 			case s[i] == '\\':
@@ -410,6 +409,3 @@ func appendShape(b []byte, f *syntax.File) []byte {
 	})
 	return b
 }
-
-// shape is the form of [appendShape] as a string.
-func shape(f *syntax.File) string { return string(appendShape(nil, f)) }

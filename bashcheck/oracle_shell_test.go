@@ -56,7 +56,6 @@ var oracleOutputs = []string{"w1 w2\nw3\n", "a[$(hit 70)]", "$(hit 71); hit 72\n
 type oracleCase struct {
 	n      uint64
 	src    string
-	shells []string // of oracleShells
 	rep    Report
 	stdin  bool
 	output string

@@ -262,14 +262,13 @@ type nameOp struct {
 // OSDI 2014).
 type crashDisk struct {
 	credstore.Disk
-	mu       sync.Mutex
-	names    map[string]*inode // durable names
-	now      map[string]*inode // names as the running system sees them
-	pending  []nameOp
-	noSync   bool // the control: flushes of files do nothing
-	noDir    bool // the control: flushes of directories do nothing
-	afterOp  func()
-	disabled bool
+	mu      sync.Mutex
+	names   map[string]*inode // durable names
+	now     map[string]*inode // names as the running system sees them
+	pending []nameOp
+	noSync  bool // the control: flushes of files do nothing
+	noDir   bool // the control: flushes of directories do nothing
+	afterOp func()
 }
 
 func newCrashDisk() *crashDisk {
@@ -678,9 +677,9 @@ func vectorT10(t *testing.T) {
 	require.NoError(t, err)
 
 	// The attacker knows the public key and the file: another store, with the same ID in its header.
-	forged, dek := format.NewHeader()
+	forged, _ := format.NewHeader()
 	forged.ID = header.ID
-	dek = forged.NewKey()
+	dek := forged.NewKey()
 	source := agex.Slot(agex.Options{Recipients: []string{id.Recipient().String()}})
 	slot := format.DefaultPolicy().NewSlot(false, format.Age)
 	key, data, err := source.Enroll(t.Context(), credstore.SlotInfo{})

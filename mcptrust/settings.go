@@ -33,8 +33,7 @@ func ScanSettings(data []byte, src Source) ([]Finding, error) {
 			out = append(out, Finding{code, Escape(field), text, true})
 		}
 	}
-	var env func(prefix string, n *node)
-	env = func(prefix string, n *node) {
+	env := func(prefix string, n *node) {
 		for i := range n.obj {
 			if k := n.obj[i].key; loaderVariable(k) {
 				add(CodeEnvRedirect, prefix+"."+k, "the repository sets a variable that decides which code runs or where data and credentials go")

@@ -32,7 +32,6 @@ type patternSegment struct {
 	any     bool   // "**"
 	literal string // when tokens is nil
 	tokens  []globToken
-	never   bool // an unterminated bracket matches nothing
 }
 
 type globToken struct {

@@ -17,8 +17,6 @@ type pathRule struct {
 	// folded is the same pattern over folded names, for deny and ask.
 	folded     pathPattern
 	foldedBase string
-	// homeless says that the rule starts at a home directory that is unknown.
-	homeless bool
 }
 
 var (

@@ -469,7 +469,4 @@ func (r *Rule) matchCall(call *Call, ins *Inspection) match {
 	return matchNo
 }
 
-// bare says that the rule names whole tools by a literal name.
-func (r *Rule) bare() bool { return r.kind == ruleBare }
-
 var errNoBase = errors.New("the rule has no directory to start from")

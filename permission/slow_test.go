@@ -26,7 +26,6 @@ type slowWorld struct {
 	disableBypass, disableAuto, denyInstead bool
 	blockReads, blockWrites                 bool
 	home, base                              string
-	settings                                map[string]any
 }
 
 // data is the settings file that says the same.

@@ -167,7 +167,8 @@ func Run(ctx context.Context, rep bashcheck.Report, o Options) (status int, err 
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
 	}
-	if s, ok := interp.IsExitStatus(err); ok {
+	var s interp.ExitStatus
+	if errors.As(err, &s) {
 		return int(s), nil
 	}
 	return 0, err

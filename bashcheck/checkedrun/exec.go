@@ -24,7 +24,7 @@ func (r *run) exec(ctx context.Context, args []string) error {
 	path, err := interp.LookPathDir(hc.Dir, hc.Env, args[0])
 	if err != nil {
 		fmt.Fprintf(hc.Stderr, "%s: command not found\n", args[0])
-		return interp.NewExitStatus(127)
+		return interp.ExitStatus(127)
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(hc.Dir, path)
@@ -54,7 +54,7 @@ func (r *run) exec(ctx context.Context, args []string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &exit):
-		return interp.NewExitStatus(exitStatus(exit.ProcessState))
+		return interp.ExitStatus(exitStatus(exit.ProcessState))
 	case errors.Is(err, exec.ErrWaitDelay):
 		// It ended and left something behind that held its output open.
 		return nil

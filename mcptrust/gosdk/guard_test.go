@@ -1,5 +1,7 @@
 package gosdk
 
+//lint:file-ignore SA1019 sampling is deprecated in the protocol, and as long as servers may ask for it, it must be gated
+
 import (
 	"context"
 	"encoding/json"

@@ -165,8 +165,6 @@ type Cmd struct {
 	run     context.Context
 	ended   bool
 	cleanup []func() error
-	// kill ends the command where a signal to its first process is not enough.
-	kill func() error
 	// gone waits until the last process of the sandbox has ended.
 	gone func()
 }
