@@ -15,7 +15,16 @@ import (
 
 // Analyze returns what src would do. It never panics and never touches the
 // disk; the time it takes is bounded by the limits.
-func (a *Analyzer) Analyze(src string) Report {
+func (a *Analyzer) Analyze(src string) (rep Report) {
+	defer func() {
+		// A bug must not take the host down, and must not pass for a verdict.
+		if p := recover(); p != nil {
+			rep = Report{Source: src, Findings: []Finding{{
+				Code: CodeInternal, Severity: Suspicious, Blocks: true, Span: Span{0, len(src)},
+				Text: "the analyzer failed on this text: " + escape(fmt.Sprint(p)),
+			}}}
+		}
+	}()
 	w := &walker{a: a, rep: Report{Source: src}}
 	w.rep.Assumptions = make([]Assumption, 0, 6)
 	if n := commandsIn(src); n > 0 {

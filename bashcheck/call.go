@@ -828,6 +828,10 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if at >= 0 {
 				rest := args[i+1:]
 				n := min(at-len(operands), len(rest))
+				if n < 0 {
+					// More operands than stand before a command.
+					return append(operands, rest...), mode, nil, false
+				}
 				return append(operands, rest[:n]...), mode, rest[n:], ok
 			}
 			return append(operands, args[i+1:]...), mode, nil, ok

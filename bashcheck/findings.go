@@ -8,6 +8,8 @@ package bashcheck
 // a notice; from [Suspicious] on, a person should look even where a rule allows
 // the command.
 const (
+	// CodeInternal: the analyzer itself failed on the text, which is a bug.
+	CodeInternal = "internal-error"
 	// CodeBadDescription: a description that the caller gave cannot be loaded.
 	CodeBadDescription = "bad-description"
 	// CodeSyntax: the text is not a program of the shell, as far as the parser can tell.

@@ -347,6 +347,11 @@ func FuzzAnalyze(f *testing.F) {
 		for _, a := range shells {
 			r := a.Analyze(src)
 			_ = r.Explain()
+			for _, f := range r.Findings {
+				if f.Code == CodeInternal {
+					t.Fatal(f.Text)
+				}
+			}
 			if _, why := r.risk(); r.Risk() == RiskLow && !r.ReadOnly() {
 				t.Fatal("low risk but not read-only: ", why)
 			}
@@ -384,5 +389,18 @@ func TestLoopItems(t *testing.T) {
 		`for f in a; do for g in b "$f"; do cat "$g"; done; done`: fmt.Sprint(Read, "  ", Anywhere),
 	} {
 		require.Equal(t, want, effects(text), text)
+	}
+}
+
+// TestOperandsBeforeDashes: more operands than a wrapper has before its
+// command, then "--".
+func TestOperandsBeforeDashes(t *testing.T) {
+	for name := range builtin().programs {
+		for _, tail := range []string{" a -- b", " a b -- c", " $x $y -- c", " -- -- a", " * * -- a", " a b c d -- e f"} {
+			r := Analyze(name + tail)
+			for _, f := range r.Findings {
+				require.NotEqual(t, CodeInternal, f.Code, "%s: %s", name+tail, f.Text)
+			}
+		}
 	}
 }

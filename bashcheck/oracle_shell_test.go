@@ -431,7 +431,8 @@ func (o oracleRun) run(t *testing.T, seeds []string) (failures []oracleFailure) 
 	t.Logf("oracle %s, seed %d: %d scripts made, %d understood (%d read-only) and run %d times: %d programs executed, %d files changed; %d out of time, %d with a lost record (%s)",
 		o.name, o.seed, tried, len(list), readOnly, sum.runs, sum.execs, sum.changes, sum.late, sum.lost, time.Since(begin).Round(100*time.Millisecond))
 	if !o.quick {
-		assert.Greater(t, sum.execs, len(list), "the scripts do too little to prove anything")
+		// About one program a script; few scripts spread around it.
+		assert.Greater(t, sum.execs, len(list)*3/4, "the scripts do too little to prove anything")
 		assert.Greater(t, sum.changes, len(list)/40, "the scripts do too little to prove anything")
 		assert.Less(t, sum.late+sum.lost, len(list)/10+10, "too many scripts were cut off")
 	}
