@@ -488,10 +488,10 @@ func TestSignals(t *testing.T) {
 		go func() { died <- victim.Wait() }()
 		p := newPlace(t)
 		script := fmt.Sprintf(`kill -9 %d; kill -9 $PPID; kill -TERM %d; :`, victim.Process.Pid, os.Getpid())
+		// How the command itself ends is its own affair: it may end the helper
+		// that started it, which is in the same confinement.
 		_, err := confined(t, b, p, p.profile(t, ProfileOptions{}), script)
-		if b.report.Level == Landlock {
-			require.NoError(t, err)
-		}
+		t.Log("the command ended with", err)
 		require.NoError(t, victim.Process.Signal(syscall.Signal(0)), "it lives")
 		_, err = free(t, p, fmt.Sprintf(`kill -9 %d`, victim.Process.Pid))
 		require.NoError(t, err)
