@@ -1048,6 +1048,10 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 				out = append(out, e)
 			}
 		case syntax.RdrOut, syntax.AppOut, syntax.RdrClob, syntax.RdrAll, syntax.AppAll:
+			if at := int(r.OpPos.Offset()); (r.Op == syntax.RdrAll || r.Op == syntax.AppAll) && (w.d == Zsh || w.d == Any) &&
+				at > 0 && at <= len(w.src) && w.src[at-1] >= '0' && w.src[at-1] <= '9' {
+				w.block(CodeDialect, s, "zsh takes a number right before &> for a descriptor")
+			}
 			e.Kind = Write
 			if t.proc {
 				continue

@@ -369,12 +369,13 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 
 // gitDir follows `git -C dir`, which is cd for this one command.
 func (w *walker) gitDir(c *Command, argv []word) []word {
-	if len(argv) < 3 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
+	if len(argv) < 4 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
 		return argv
 	}
-	d := enterDir(w.st.dir, argv[2].Text)
+	from := w.st.dir
+	d := enterDir(from, argv[2].Text)
 	w.st.dir, c.Dir = d, d
-	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: w.st.dir, Span: argv[2].Span})
+	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: from, Span: argv[2].Span})
 	return append([]word{argv[0]}, argv[3:]...)
 }
 

@@ -187,6 +187,20 @@ func (e Effect) covers(p string) bool {
 	return false
 }
 
+// makes says that p is a directory above the target of an exact write.
+func (e Effect) makes(p string) bool {
+	if e.Kind != Write || e.Extent != Exact || !strings.Contains(e.Target, "/") {
+		return false
+	}
+	up := e
+	for up.Target = path.Dir(path.Clean(e.Target)); up.Target != "." && up.Target != "/" && up.Target != ".."; up.Target = path.Dir(up.Target) {
+		if up.covers(p) {
+			return true
+		}
+	}
+	return false
+}
+
 // Variables that the shells keep themselves, or that change nothing.
 var oracleOwnVars = []string{"_", "SHLVL", "PWD", "OLDPWD", "LINES", "COLUMNS", "LANG", "TERM", "LC_ALL", "TZ", "NO_COLOR", "CI", "FORCE_COLOR", "LOGNAME"}
 
@@ -241,7 +255,7 @@ func judgeRun(r Report, res oracle.Result) string {
 		if readOnly {
 			return fmt.Sprintf("called read-only, but %s was %s", c.Path, c.Op)
 		}
-		if !slices.ContainsFunc(r.Effects(), func(e Effect) bool { return e.covers(c.Path) }) {
+		if !slices.ContainsFunc(r.Effects(), func(e Effect) bool { return e.covers(c.Path) || c.Op == "created" && e.makes(c.Path) }) {
 			return fmt.Sprintf("%s was %s, which is not reported", c.Path, c.Op)
 		}
 	}

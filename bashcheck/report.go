@@ -106,7 +106,8 @@ type Effect struct {
 	Target string
 	// Dir is where a relative Target starts.
 	Dir Dir
-	// Extent says how much of what lies at Target is reached.
+	// Extent says how much of what lies at Target is reached. A Write of an
+	// Exact path may also make the directories above it (mkdir -p).
 	Extent Extent
 	// Below says that, with the extent Glob, everything below the matched names
 	// is reached too (rm -r *.tmp).
