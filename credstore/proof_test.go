@@ -603,7 +603,7 @@ func killed(t *testing.T, work string) int {
 
 func TestKillLoop(t *testing.T) {
 	runs := 400
-	if testing.Short() {
+	if testing.Short() || os.Getenv("CI") != "true" {
 		runs = 40
 	}
 	dir := t.TempDir()
