@@ -220,7 +220,9 @@ func judgeRun(r Report, res oracle.Result) string {
 		for _, c := range r.Commands {
 			if wordsMatch(c.Argv, e.Argv) {
 				known = true
-				inPlace = inPlace || dirMatches(c.Dir, e.Dir)
+				// git -C goes to its directory by itself, after it was started.
+				goes := len(e.Argv) > 2 && e.Argv[0] == "git" && e.Argv[1] == "-C"
+				inPlace = inPlace || dirMatches(c.Dir, e.Dir) || goes
 			}
 		}
 		if !known && len(e.Argv) > 0 && e.Argv[0] == "echo" && slices.ContainsFunc(r.Commands, func(c Command) bool { return path.Base(c.Argv[0].Text) == "xargs" }) {

@@ -40,7 +40,8 @@ type Command struct {
 	Assignments []Assignment
 	// Effects are what the command does, redirections included (ByShell).
 	Effects []Effect
-	// Dir is where the command starts.
+	// Dir is where the command starts; for `git -C dir`, which goes there by
+	// itself before anything else, it is that directory.
 	Dir Dir
 	// Parent is the index+1 in Report.Commands of the command that runs this
 	// one (sudo, xargs, find -exec, sh -c, …); 0 where the shell itself does.
