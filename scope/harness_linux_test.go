@@ -105,11 +105,15 @@ func TestRaceHarness(t *testing.T) {
 			}
 			t.Logf("%d attempts; done %v; refused %v", n, done, refused)
 			require.Positive(t, done["ReadFile"]+done["ReadDeep"])
-			for _, name := range []string{"ReadFile", "WriteFile", "WriteGit", "InPlace", "Mkdir", "RemoveAll"} {
-				require.Positive(t, done[name], name)
-			}
-			for _, name := range []string{"ReadFile", "WriteFile", "WriteGit", "InPlace"} {
-				require.Positive(t, refused[name], name)
+			require.NotEmpty(t, refused)
+			if n >= 10_000 {
+				// With fewer attempts an operation may by chance come out one way only.
+				for _, name := range []string{"ReadFile", "WriteFile", "WriteGit", "InPlace", "Mkdir", "RemoveAll"} {
+					require.Positive(t, done[name], name)
+				}
+				for _, name := range []string{"ReadFile", "WriteFile", "WriteGit", "InPlace"} {
+					require.Positive(t, refused[name], name)
+				}
 			}
 			require.Equal(t, before, state())
 		})
