@@ -183,7 +183,7 @@ func (r *run) covers(c *approved, now bashcheck.Report, dir string) string {
 // that were approved.
 func (r *run) covered(effects []*bashcheck.Effect, e *bashcheck.Effect, dir string) bool {
 	if onPath(e.Kind) {
-		if e.Extent == bashcheck.Exact && r.fifo(e.Target) {
+		if r.fifo(e.Target) {
 			return true
 		}
 		return r.coversPaths(effects, e, dir)

@@ -17,15 +17,7 @@ import (
 // exec runs an external program. Its words were checked by call.
 func (r *run) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
-	path, err := interp.LookPathDir(hc.Dir, hc.Env, args[0])
-	if err != nil {
-		r.giveUp(args)
-		fmt.Fprintf(hc.Stderr, "%s: command not found\n", args[0])
-		return interp.ExitStatus(127)
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(hc.Dir, path)
-	}
+	// These wait for each other: also where the command does not run.
 	words, files, err := r.substituted(int(hc.Pos.Offset()), args)
 	defer func() {
 		for _, f := range files {
@@ -34,6 +26,14 @@ func (r *run) exec(ctx context.Context, args []string) error {
 	}()
 	if err != nil {
 		return r.stop(err)
+	}
+	path, err := interp.LookPathDir(hc.Dir, hc.Env, args[0])
+	if err != nil {
+		fmt.Fprintf(hc.Stderr, "%s: command not found\n", args[0])
+		return interp.ExitStatus(127)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(hc.Dir, path)
 	}
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = words
@@ -134,9 +134,10 @@ func (r *run) spawn(ctx context.Context, cmd *exec.Cmd, stdout, stderr io.Writer
 	return r.stop(err)
 }
 
-// substituted opens the fifos that process substitutions put into the words,
-// and names them by the descriptors that the program gets, so that it finds
-// them in a sandbox too.
+// substituted connects the process substitutions among the words: each is a
+// fifo that the interpreter made, and becomes a descriptor of the program, which
+// it finds in a sandbox too. A pipe stands between, because a program that opens
+// /dev/fd of a fifo would wait for another other side.
 func (r *run) substituted(offset int, args []string) (words []string, files []*os.File, err error) {
 	if r.temp == "" {
 		return args, nil, nil
@@ -150,28 +151,38 @@ func (r *run) substituted(offset int, args []string) (words []string, files []*o
 		if len(files) >= len(ops) {
 			return nil, files, errors.New("checkedrun: a process substitution stands where none was seen")
 		}
+		in := ops[len(files)] == syntax.CmdIn
 		flag := os.O_RDONLY
-		if ops[len(files)] == syntax.CmdOut {
+		if !in {
 			flag = os.O_WRONLY
 		}
 		// This waits for the other side, which the interpreter opens.
-		f, err := os.OpenFile(a, flag, 0)
+		fifo, err := os.OpenFile(a, flag, 0)
 		if err != nil {
 			return nil, files, err
 		}
+		from, to, err := os.Pipe()
+		if err != nil {
+			_ = fifo.Close()
+			return nil, files, err
+		}
 		words[i] = fmt.Sprintf("/dev/fd/%d", 3+len(files))
-		files = append(files, f)
+		if in {
+			files = append(files, from)
+			go relay(to, fifo)
+		} else {
+			files = append(files, to)
+			go relay(fifo, from)
+		}
 	}
 	return words, files, nil
 }
 
-// giveUp lets go of the process substitutions of a command that does not run.
-func (r *run) giveUp(args []string) {
-	for _, a := range args {
-		if r.fifo(a) {
-			releaseFifo(a)
-		}
-	}
+// relay copies until one side is closed.
+func relay(to, from *os.File) {
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+	_ = from.Close()
 }
 
 // environ is the environment of a program.

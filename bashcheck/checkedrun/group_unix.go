@@ -35,9 +35,7 @@ func signalOf(s *os.ProcessState) (int, bool) {
 
 const canSubstitute = true
 
-// releaseFifo lets both sides of a fifo pass that wait for each other.
-func releaseFifo(path string) {
-	if f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0); err == nil {
-		_ = f.Close()
-	}
+// openFifo opens both sides of a fifo, without waiting.
+func openFifo(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 }

@@ -215,11 +215,18 @@ func (r *run) release() {
 	if r.temp == "" {
 		return
 	}
+	// With both sides held, nobody waits, and what comes later finds nothing.
+	var held []*os.File
 	list, _ := os.ReadDir(r.temp)
 	for _, f := range list {
-		releaseFifo(filepath.Join(r.temp, f.Name()))
+		if h, err := openFifo(filepath.Join(r.temp, f.Name())); err == nil {
+			held = append(held, h)
+		}
 	}
 	_ = os.RemoveAll(r.temp)
+	for _, h := range held {
+		_ = h.Close()
+	}
 }
 
 // killDelay is how long what cannot be ended may hold an output open.
