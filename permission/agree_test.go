@@ -56,6 +56,13 @@ func randomWorld(r *rand.Rand) *slowWorld {
 	if chance(r, 8) {
 		w.excluded = []string{pick(r, "git *", "npm test", "docker *")}
 	}
+	if chance(r, 4) {
+		w.domains = []string{pick(r, "a.example.com", "*.example.com", "a.org:443", "*")}
+	}
+	if chance(r, 6) {
+		w.notDomains = []string{pick(r, "evil.com", "*.example.com", "a.org:80", "*")}
+	}
+	w.strictDomains = chance(r, 6)
 	w.disableBypass, w.disableAuto, w.denyInstead = chance(r, 12), chance(r, 12), chance(r, 20)
 	w.blockReads, w.blockWrites = chance(r, 12), chance(r, 12)
 	return w
@@ -126,7 +133,7 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 			c := &a.Command
 			c.Closed, c.ExactOnly, c.Opaque, c.Dynamic, c.Edits, c.Runner = chance(r, 3), chance(r, 6), chance(r, 4), chance(r, 8), chance(r, 3), chance(r, 6)
 		case Connect:
-			a.Host, a.PlainGet = pick(r, someHosts...), chance(r, 2)
+			a.Host, a.PlainGet, a.Port = pick(r, someHosts...), chance(r, 2), pick(r, 0, 0, 80, 443)
 		case Use:
 			a.Name = pick(r, call.Tool, "helper", "doc x", "environment", "process")
 		}

@@ -440,6 +440,30 @@ func (d *decider) edits(a *Action) bool {
 }
 
 func (d *decider) connect(a *Action, at Reason) {
+	who := askedPlain
+	if d.ins.Family == "Bash" {
+		// The settings of the sandbox name hosts for shell commands. Those that
+		// it denies are denied outside of it as well.
+		denied, allowed := d.sandboxed(a)
+		inside := d.confined && d.st.Enforces
+		switch {
+		case denied == matchYes:
+			at.Code, at.Text = CodeNetwork, fmt.Sprintf("The sandbox settings deny connecting to %s.", hostName(a))
+			d.deny(at)
+			return
+		case denied == matchMay && !inside:
+			may := at
+			may.Code, may.Text = CodeMayMatch, "The sandbox settings deny some hosts, and this connects to "+hostName(a)+"."
+			d.ask(askedRule, may)
+		case d.confined && d.p.locks.sandbox.Network.StrictAllowlist && a.Host != "" && allowed != matchYes:
+			at.Code, at.Text = CodeNetwork, fmt.Sprintf("The sandbox settings allow connecting to certain hosts only, and %s is not one of them.", hostName(a))
+			d.deny(at)
+			return
+		}
+		if a.Host != "" && allowed != matchYes {
+			who &^= BySandbox // the sandbox would ask
+		}
+	}
 	if a.Host != "" && (a.Origin == Tool || a.PlainGet) {
 		var found *Rule
 		for _, t := range d.p.allow {
@@ -465,7 +489,7 @@ func (d *decider) connect(a *Action, at Reason) {
 		}
 	}
 	at.Code, at.Text = CodeNetwork, "This connects to "+hostName(a)+"."
-	d.ask(askedPlain, at)
+	d.ask(who, at)
 }
 
 func hostName(a *Action) string {

@@ -2,6 +2,7 @@ package permission_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ type slowWorld struct {
 	// switches of the settings
 	sandbox, autoAllow, allowUnsandboxed    bool
 	excluded                                []string
+	domains, notDomains                     []string
+	strictDomains                           bool
 	disableBypass, disableAuto, denyInstead bool
 	blockReads, blockWrites                 bool
 	home, base                              string
@@ -52,6 +55,7 @@ func (w *slowWorld) data() []byte {
 	}
 	b, err := json.Marshal(map[string]any{"permissions": perm, "sandbox": map[string]any{
 		"enabled": w.sandbox, "autoAllowBashIfSandboxed": w.autoAllow, "allowUnsandboxedCommands": w.allowUnsandboxed, "excludedCommands": w.excluded,
+		"network": map[string]any{"allowedDomains": w.domains, "deniedDomains": w.notDomains, "strictAllowlist": w.strictDomains},
 	}})
 	if err != nil {
 		panic(err)
@@ -555,8 +559,41 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 					ok = true
 				}
 			}
+			s := everyone
+			if ins.Family == "Bash" {
+				denied1, may, listed := false, a.Host == "" && w.notDomains != nil, false
+				for _, p := range w.notDomains {
+					host, port, _ := strings.Cut(p, ":")
+					if slowHost(host, a.Host) {
+						denied1 = denied1 || port == "" || port == fmt.Sprint(a.Port)
+						may = may || a.Port == 0
+					}
+				}
+				for _, p := range w.domains {
+					host, port, _ := strings.Cut(p, ":")
+					listed = listed || slowHost(host, a.Host) && (port == "" || port == fmt.Sprint(a.Port))
+				}
+				for _, r := range w.rules {
+					if s := slowParse(r.text); r.effect == Allow && s.tool == "WebFetch" && s.spec != "" {
+						listed = listed || slowHost(strings.TrimPrefix(s.spec, "domain:"), a.Host)
+					}
+				}
+				if denied1 {
+					denied = true
+					continue
+				}
+				if may && !(confined && st.Enforces) {
+					ask(ByPerson)
+				} else if confined && w.strictDomains && a.Host != "" && !listed {
+					denied = true
+					continue
+				}
+				if a.Host != "" && !listed {
+					s &^= BySandbox
+				}
+			}
 			if !ok {
-				ask(everyone)
+				ask(s)
 			}
 		case Use:
 			ok := a.Free || a.Origin == Tool && w.allowsTool(st, call, ins, a)
@@ -595,7 +632,12 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 						unknown = unknown || b.Kind == KindUnknown
 					}
 				}
-				if !a.Command.Closed && !(confined && st.Enforces) && (unknown || !hosts) {
+				open := w.domains != nil
+				for _, r := range w.rules {
+					s := slowParse(r.text)
+					open = open || r.effect == Allow && s.tool == "WebFetch" && s.spec != ""
+				}
+				if !a.Command.Closed && !(confined && st.Enforces && !open) && (unknown || !hosts) {
 					to = "run:"
 					if len(a.Command.Allow) > 0 {
 						to += a.Command.Allow[0]

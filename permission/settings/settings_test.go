@@ -236,7 +236,7 @@ func TestCVE202559536_CVE202621852_CVE202633068(t *testing.T) {
 		assert.Equal(t, permission.Ask, verdict(t, s.Policy(), "x"))
 		assert.Empty(t, s.Env())
 		assert.Empty(t, s.Directories())
-		assert.Empty(t, s.Policy().Sandbox().ExcludedCommands)
+		assert.Empty(t, s.Policy().Sandbox(p.src.Dir).ExcludedCommands)
 		for _, key := range []string{"hooks", "apiKeyHelper", "env", "enableAllProjectMcpServers"} {
 			_, _, ok := s.Value(key)
 			assert.False(t, ok, key)
