@@ -400,6 +400,13 @@ var tightening = map[string]bool{
 	"permissions.blockReadsOutsideWorkingDirectories": true, "permissions.blockWritesOutsideWorkingDirectories": true,
 	"permissions.denyInsteadOfPrompting": true,
 	"disableAutoMode":                    true, "$schema": true,
+	"sandbox.filesystem.denyRead": true, "sandbox.filesystem.denyWrite": true, "sandbox.network.deniedDomains": true,
+}
+
+// tighteningValue are switches of the sandbox with their strict value.
+var tighteningValue = map[string]string{
+	"sandbox.enabled": "true", "sandbox.failIfUnavailable": "true", "sandbox.autoAllowBashIfSandboxed": "false", "sandbox.allowUnsandboxedCommands": "false",
+	"sandbox.network.strictAllowlist": "true",
 }
 
 // loosening lists everything in a layer but what can only restrict.
@@ -411,23 +418,43 @@ func loosening(src permission.Source) ([]string, error) {
 	if err := json.Unmarshal(src.Data, &top); err != nil {
 		return nil, err
 	}
-	flat := map[string]json.RawMessage{}
-	for k, v := range top {
-		if k != "permissions" {
-			flat[k] = v
-			continue
+	type entry struct {
+		key   string
+		value json.RawMessage
+	}
+	var flat []entry
+	var flatten func(prefix string, members map[string]json.RawMessage) error
+	flatten = func(prefix string, members map[string]json.RawMessage) error {
+		for k, v := range members {
+			// A name with a dot in it is not the path of another key.
+			if strings.ContainsFunc(k, func(r rune) bool {
+				return !(r == '$' || r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+			}) {
+				k = strconv.Quote(k)
+			}
+			k = prefix + k
+			switch k {
+			case "permissions", "sandbox", "sandbox.filesystem", "sandbox.network":
+				var below map[string]json.RawMessage
+				if err := json.Unmarshal(v, &below); err != nil {
+					return err
+				}
+				if err := flatten(k+".", below); err != nil {
+					return err
+				}
+			default:
+				flat = append(flat, entry{k, v})
+			}
 		}
-		var perm map[string]json.RawMessage
-		if err := json.Unmarshal(v, &perm); err != nil {
-			return nil, err
-		}
-		for k, v := range perm {
-			flat["permissions."+k] = v
-		}
+		return nil
+	}
+	if err := flatten("", top); err != nil {
+		return nil, err
 	}
 	var out []string
-	for k, v := range flat {
-		if tightening[k] {
+	for _, e := range flat {
+		k, v := e.key, e.value
+		if tightening[k] || tighteningValue[k] != "" && tighteningValue[k] == string(bytes.TrimSpace(v)) {
 			continue
 		}
 		var list []json.RawMessage

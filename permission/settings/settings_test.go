@@ -570,3 +570,60 @@ func TestKilledBetweenTheWrites(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyWhatLoosensIsAskedFor: a repository that only restricts needs
+// nobody's trust, and what it loosens is named key by key.
+func TestOnlyWhatLoosensIsAskedFor(t *testing.T) {
+	p := newPlace(t)
+	p.write("home/proj/.claude/settings.json", `{"permissions":{"deny":["Read(.env)"],"ask":["Bash"]},"sandbox":{"enabled":true,"failIfUnavailable": true ,"autoAllowBashIfSandboxed":false,
+		"filesystem":{"denyRead":["~/.ssh"]},"network":{"deniedDomains":["evil.com"],"strictAllowlist":true}}}`)
+	s := p.load()
+	assert.Empty(t, s.Loosening().Entries)
+	assert.True(t, s.Policy().Sandbox(p.src.Dir).Enabled)
+	assert.Contains(t, s.Policy().Sandbox(p.src.Dir).Filesystem.DenyRead, p.src.Home+"/.ssh")
+	p.write("home/proj/.claude/settings.json", `{"sandbox":{"enabled":false,"autoAllowBashIfSandboxed":true,"excludedCommands":["make"],"filesystem":{"allowWrite":["out"]},
+		"network":{"allowedDomains":["a.org"],"strictAllowlist":false},"credentials":{"files":[{"path":"k","mode":"deny"}]}},"sandbox.enabled":true}`)
+	s = p.load()
+	for _, key := range []string{"sandbox.enabled: false", "autoAllowBashIfSandboxed", "excludedCommands", "filesystem.allowWrite", "network.allowedDomains", "strictAllowlist"} {
+		assert.Contains(t, strings.Join(s.Loosening().Entries, "\n"), key)
+	}
+	box := s.Policy().Sandbox(p.src.Dir)
+	assert.Empty(t, box.Network.AllowedDomains)
+	assert.Equal(t, p.src.Dir+"/k", box.Credentials.Files[0].Name, "denying holds at once")
+	p.src.Trust = &truster{yes: map[string]bool{s.Loosening().Digest: true}}
+	box = p.load().Policy().Sandbox(p.src.Dir)
+	assert.Equal(t, []string{"a.org"}, box.Network.AllowedDomains)
+	assert.Equal(t, []string{p.src.Dir + "/out"}, box.Filesystem.AllowWrite)
+}
+
+// TestManagedKeysThroughFiles: a mistake in one drop-in closes its key, names
+// its file, and the other drop-ins count.
+func TestManagedKeysThroughFiles(t *testing.T) {
+	p := newPlace(t)
+	p.write("etc/managed-settings.json", `{"permissions":{"deny":["Bash(a)"]},"sandbox":{"network":{"allowManagedDomainsOnly":true,"allowedDomains":["m.org"]}}}`)
+	p.write("etc/managed-settings.d/10-x.json", "{\"permissions\":{\"deny\":[\"Bash(b)\"],\n\"disableBypassPermissionsMode\": true},\n  \"allowManagedPermissionRulesOnly\": \"yes\"}")
+	p.write("home/.claude/settings.json", `{"permissions":{"allow":["Bash(mine)"],"defaultMode":"bypassPermissions"},"sandbox":{"network":{"allowedDomains":["u.org"]}}}`)
+	s, err := settings.Load(context.Background(), p.src)
+	require.ErrorContains(t, err, p.root+"/etc/managed-settings.d/10-x.json:2:")
+	require.ErrorContains(t, err, p.root+"/etc/managed-settings.d/10-x.json:3:")
+	for _, c := range []string{"a", "b"} {
+		assert.Equal(t, permission.Deny, verdict(t, s.Policy(), c))
+	}
+	assert.Equal(t, permission.Ask, verdict(t, s.Policy(), "mine"))
+	assert.Equal(t, []string{"m.org"}, s.Policy().Sandbox(p.src.Dir).Network.AllowedDomains)
+}
+
+// TestDottedKeyHidesNothing: a key whose name looks like the path of another
+// one does not take that one out of what a person approves.
+func TestDottedKeyHidesNothing(t *testing.T) {
+	for range 20 { // the order of a map
+		p := newPlace(t)
+		p.write("home/proj/.claude/settings.json", `{"model":"x","permissions.allow":[],"sandbox.enabled":true,"sandbox":{"enabled":false},"permissions":{"allow":["Bash"]}}`)
+		l := p.load().Loosening()
+		assert.Contains(t, l.Entries, `settings.json: permissions.allow: "Bash"`)
+		assert.Contains(t, l.Entries, "settings.json: sandbox.enabled: false")
+		// What was approved without the rule is not this.
+		p.write("home/proj/.claude/settings.json", `{"model":"x","permissions.allow":[],"sandbox.enabled":true}`)
+		assert.NotEqual(t, l.Digest, p.load().Loosening().Digest)
+	}
+}
