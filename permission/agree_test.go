@@ -92,6 +92,9 @@ func randomPath(r *rand.Rand) Path {
 			p.Also = []string{pick(r, somePaths...)}
 		}
 	}
+	if chance(r, 3) {
+		p.Secret = pick(r, somePaths...)
+	}
 	// What could lie below a tree is an estimate of the matcher; it has a test
 	// of its own.
 	p.Walked = p.Extent != Exact

@@ -89,9 +89,8 @@ func (d *decider) explains(r *Rule, n int) match {
 				return matchYes
 			}
 		}
-	case r.kind == rulePath && (a.Kind == Read || a.Kind == List || (a.Kind == Write || a.Kind == Delete) && r.family == "Edit"):
-		p := &a.Path
-		return yes(p.known() && p.Extent != Glob && p.Class != Unclassified && d.allows(r, p.Clean, p.Extent) && (p.Real == p.Clean || d.allows(r, p.Real, p.Extent)))
+	case r.kind == rulePath && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete):
+		return yes(d.grantable(a) && d.pathAllows(r, a))
 	case r.kind == ruleHost && a.Kind == Connect:
 		return yes(r.host.matches(a.Host))
 	case r.kind == ruleName && a.Kind == Use && a.Origin == Tool:

@@ -215,25 +215,64 @@ func (d *decider) ruleOver(a *Action, exact bool) *Rule {
 // pathRule returns an allow rule that names the path. An Edit rule grants
 // reading too.
 func (d *decider) pathRule(a *Action) *Rule {
-	write := a.Kind == Write || a.Kind == Delete
-	if write && d.planned() {
-		return nil
-	}
-	p := &a.Path
-	if !p.known() || p.Extent == Glob || p.Class == Unclassified {
+	if !d.grantable(a) {
 		return nil
 	}
 	var found *Rule
 	for _, t := range d.p.allow {
-		t.eachPath(p.Clean, func(n int32) {
-			r := &t.rules[n]
-			if found == nil && (!write || r.family == "Edit") &&
-				d.allows(r, p.Clean, p.Extent) && (p.Real == p.Clean || d.allows(r, p.Real, p.Extent)) {
+		t.eachPath(a.Path.Clean, func(n int32) {
+			if r := &t.rules[n]; found == nil && d.pathAllows(r, a) {
 				found = r
 			}
 		})
 	}
 	return found
+}
+
+// grantable says whether allow rules over paths may speak of the action.
+func (d *decider) grantable(a *Action) bool {
+	write := a.Kind == Write || a.Kind == Delete
+	p := &a.Path
+	return !(write && d.planned()) && p.known() && p.Extent != Glob && p.Class != Unclassified
+}
+
+// pathAllows says whether one allow rule covers the path of an action. What may
+// hold secrets it covers only where it says so: see [CodeSensitive].
+func (d *decider) pathAllows(r *Rule, a *Action) bool {
+	p := &a.Path
+	if (a.Kind == Write || a.Kind == Delete) && r.family != "Edit" ||
+		!d.allows(r, p.Clean, p.Extent) || p.Real != p.Clean && !d.allows(r, p.Real, p.Extent) {
+		return false
+	}
+	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret, p.Extent)
+}
+
+// tells says whether an allow rule spells a part of the name of p, at secret or
+// below it: whether it would not cover a file that only differs in such a part.
+func (d *decider) tells(r *Rule, p, secret string, e Extent) bool {
+	if _, ok := below(secret, p); secret == "" || !ok {
+		secret = p
+	}
+	for at := len(secret); ; {
+		start := strings.LastIndexByte(p[:at], '/') + 1
+		name, rest := p[start:at], p[at:]
+		differs := len(name) > 0
+		// Names that nobody has: of any length, of this one, hidden ones.
+		for _, other := range []string{"\x00", "\x00\x00", strings.Repeat("\x00", len(name)), "." + strings.Repeat("\x00", max(len(name)-1, 1))} {
+			differs = differs && !d.allows(r, p[:start]+other+rest, e)
+		}
+		if differs {
+			return true
+		}
+		if at == len(p) {
+			return false
+		}
+		if i := strings.IndexByte(p[at+1:], '/'); i >= 0 {
+			at += 1 + i
+		} else {
+			at = len(p)
+		}
+	}
 }
 
 // known says that the path names something definite; everything that is not

@@ -391,8 +391,8 @@ func (w *slowWorld) allowsPath(st State, a Action, families ...string) bool {
 		if r.effect != Allow || s.spec == "" || !slices.Contains(families, s.tool) {
 			continue
 		}
-		ok := true
-		for _, name := range []string{p.Clean, p.Real} {
+		covers := func(name string) bool {
+			ok := true
 			switch p.Extent {
 			case Exact:
 				ok = ok && slowPath(w, s.spec, Allow, []string{st.Dir}, name, false)
@@ -403,8 +403,37 @@ func (w *slowWorld) allowsPath(st State, a Action, families ...string) bool {
 				// Names that nobody thought of.
 				ok = ok && slowPath(w, s.spec, Allow, []string{st.Dir}, name+"/zqxj", false) && slowPath(w, s.spec, Allow, []string{st.Dir}, name+"/q", false)
 			}
+			return ok
 		}
-		if ok {
+		if !covers(p.Clean) || !covers(p.Real) {
+			continue
+		}
+		if p.Class != Sensitive || a.Kind == List {
+			return true
+		}
+		// A part of the name, from the secret one on, that the rule spells.
+		spelled := func(name, secret string) bool {
+			if secret != name && !strings.HasPrefix(name, strings.TrimSuffix(secret, "/")+"/") || secret == "" {
+				secret = name
+			}
+			parts := strings.Split(name, "/")
+			for i := len(strings.Split(secret, "/")) - 1; i < len(parts); i++ {
+				if parts[i] == "" {
+					continue
+				}
+				found := true
+				for _, other := range []string{"q", "qz", strings.Repeat("q", len(parts[i])), "." + strings.Repeat("q", max(1, len(parts[i])-1))} {
+					changed := slices.Clone(parts)
+					changed[i] = other
+					found = found && !covers(strings.Join(changed, "/"))
+				}
+				if found {
+					return true
+				}
+			}
+			return false
+		}
+		if spelled(p.Clean, p.Clean) || spelled(p.Real, p.Secret) {
 			return true
 		}
 	}

@@ -299,3 +299,23 @@ func TestEverydayWriters(t *testing.T) {
 		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
 	}
 }
+
+// TestRulesOverPrivateFiles: with a strict umask every file is private, and a
+// rule for a directory means its files; one for the whole home directory does
+// not mean what hides there.
+func TestRulesOverPrivateFiles(t *testing.T) {
+	for rule, want := range map[string]permission.Verdict{
+		"Read(~/docs/**)": permission.Allow, "Read(~/docs/*/*)": permission.Allow, "Read(~/**)": permission.Ask, "Read(~/*/*/*)": permission.Ask, "Read(//**)": permission.Ask,
+		"Read(~/**/priv.txt)": permission.Allow, "Read(~/**/p*)": permission.Allow,
+	} {
+		m := newMachine(t, "mkdir -p ../docs/sub; echo x > ../docs/sub/priv.txt; chmod 600 ../docs/sub/priv.txt", `"allow":["`+rule+`"]`)
+		d := m.command(t, permission.ModeDefault, "cat ../docs/sub/priv.txt")
+		assert.Equal(t, want, d.Verdict, "%s: %s", rule, d.Text())
+	}
+	// A link in the project to a secret is the secret.
+	for rule, want := range map[string]permission.Verdict{`"Read(./**)","Read(~/**)"`: permission.Ask, `"Read(./**)","Read(~/.ssh/**)"`: permission.Ask, `"Read(//**)"`: permission.Ask} {
+		m := newMachine(t, "mkdir -p ../.ssh; echo x > ../.ssh/id_rsa; ln -s ../.ssh/id_rsa notes.txt", `"allow":[`+rule+`]`)
+		d := m.command(t, permission.ModeDefault, "cat notes.txt")
+		assert.Equal(t, want, d.Verdict, "%s: %s", rule, d.Text())
+	}
+}
