@@ -227,7 +227,7 @@ func (r *Rule) includes(o *Rule) bool {
 		// A bare rule is about calls: it includes the others of its tool only
 		// where these are about nothing else.
 		about := o.kind == ruleParam || o.kind == ruleName || o.kind == ruleBare || o.kind == ruleCommand && o.tool == r.tool && (!strict || r.tool == "Bash")
-		return about && o.toolParts == nil && r.matchTool(o.tool, o.family)
+		return about && o.toolParts == nil && r.matchTool(o.tool, o.family, nil)
 	case r.kind != o.kind || r.tool != o.tool:
 		return false
 	}

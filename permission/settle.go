@@ -175,7 +175,7 @@ func (d *decider) toolRule() *Rule {
 	d.toolRuleKnown = true
 	for _, t := range d.p.allow {
 		t.eachTool(d.call.Tool, d.ins.Family, func(n int32) {
-			if r := &t.rules[n]; d.toolAllow == nil && r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family) {
+			if r := &t.rules[n]; d.toolAllow == nil && r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family, d.servers) {
 				d.toolAllow = r
 			}
 		})
@@ -553,7 +553,7 @@ func (d *decider) use(a *Action, at Reason) {
 			var found *Rule
 			for _, t := range d.p.allow {
 				t.eachTool(d.call.Tool, d.ins.Family, func(n int32) {
-					if r := &t.rules[n]; found == nil && r.kind == ruleName && r.matchTool(d.call.Tool, d.ins.Family) && r.command.matches(a.Name) {
+					if r := &t.rules[n]; found == nil && r.kind == ruleName && r.matchTool(d.call.Tool, d.ins.Family, d.servers) && r.command.matches(a.Name) {
 						found = r
 					}
 				})
