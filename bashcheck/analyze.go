@@ -103,6 +103,9 @@ type walker struct {
 	// words that braces made
 	expanded int
 	stdin    *word // the literal text that the command reads, where it is spelled
+	input    *feed // what the next command reads from a pipe
+	fed      *feed // what the command that is judged reads from a pipe
+	output   *feed // what the last command printed
 	d        Dialect
 	st       state
 	depth    int
@@ -716,9 +719,11 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 		// Every part of a pipe starts from the same state. Only the last may
 		// run in the shell itself (zsh, lastpipe).
 		var parts []*syntax.Stmt
+		all := false // errors go through the pipe too
 		var collect func(b *syntax.BinaryCmd)
 		collect = func(b *syntax.BinaryCmd) {
 			for b != nil {
+				all = all || b.Op == syntax.PipeAll
 				if in := next(b.X); in != nil {
 					collect(in)
 				} else {
@@ -743,7 +748,12 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 				return dirs{}
 			}
 			start := len(w.rep.Commands)
+			w.output = nil
 			w.isolated(func() { w.stmt(p) })
+			w.input = nil
+			if !all && feeds(p) && len(w.rep.Commands) == start+1 {
+				w.input = w.output
+			}
 			if start > first {
 				w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
 			}
@@ -751,6 +761,7 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 		start := len(w.rep.Commands)
 		before := w.st
 		d := w.maybe(func() dirs { return w.stmt(parts[len(parts)-1]) })
+		w.input, w.output = nil, nil
 		w.st.dir = before.dir
 		w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
 		return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}

@@ -45,6 +45,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 			}
 		}
 	}
+	if !readsPipe(redirs) {
+		w.input = nil
+	}
 	out := w.run(c, argv, effects)
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
@@ -240,11 +243,16 @@ type judged struct {
 	assume    []Assumption
 	globBelow bool   // a pattern may become a flag that makes it act on trees
 	replace   string // what xargs replaces in the inner command
+	argv      []word
+	names     bool // it prints nothing but names of what its effects reach
+	nul       bool // they end with NUL; xargs: it splits at NUL
+	other     bool // it prints something else
 }
 
 // run describes, records and follows one command.
 func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
+	w.fed, w.input, w.output = w.input, nil, nil
 	if len(argv) == 0 {
 		return here
 	}
@@ -299,6 +307,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
+		if c.Described && j.names && !j.other {
+			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
+		}
 		c.Summary = j.say
 		if c.Effects == nil {
 			c.Effects = j.effects
@@ -657,7 +668,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say, effects: w.room[len(w.room):]}
+	j := judged{ok: true, class: p.class, say: p.say, argv: argv, effects: w.room[len(w.room):]}
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -720,6 +731,7 @@ func (w *walker) judge(p *program, argv []word) judged {
 		j.class = f.kind
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
+	j.names = j.names || f.prints || p.prints
 	j.assume = append(j.assume, p.assume...)
 	if f != &p.form {
 		j.assume = append(j.assume, f.assume...)
@@ -786,6 +798,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	setMode := func(s *flagSpec) {
+		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -973,7 +986,7 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 		if len(ops) < n {
 			j.ok = false
 		}
-		w.inner(p, command, j)
+		w.inner(p, j.argv[1:len(j.argv)-len(command)], command, j)
 		return
 	}
 	if len(specs) == 0 {
@@ -1114,6 +1127,16 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vLocalFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vAwkFile:
+		if o.Static && !o.Glob && awkAssignment(o.Text) {
+			return true
+		}
+		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vInet:
+		return o.Static && !o.Glob && socketFilter(o.Text)
+	case vUsedFile:
+		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
+			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -1241,6 +1264,12 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
 				e.Extent = Within // what find finds below
 			}
+			if e.Listed = 0; o.feed != nil {
+				e.Plain = !o.feed.nul
+				if v.extent == Exact { // one that goes on below a folder reads what was not named
+					e.Listed = o.feed.command
+				}
+			}
 			j.effects = append(j.effects, e)
 		}
 		return true
@@ -1299,8 +1328,9 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	}
 }
 
-// inner prepares the command that a wrapper runs.
-func (w *walker) inner(p *program, command []word, j *judged) {
+// inner prepares the command that a wrapper runs; before are the words between
+// the two names.
+func (w *walker) inner(p *program, before, command []word, j *judged) {
 	name := p.names[0]
 	switch name {
 	case "timeout", "time", "nice", "nohup", "stdbuf", "command", "builtin", "noglob":
@@ -1317,7 +1347,9 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 		if j.replace != "" {
 			command = slices.Clone(command)
 			for i := range command {
-				if strings.Contains(command[i].Text, j.replace) {
+				if command[i].Static && command[i].Text == j.replace {
+					command[i] = w.fedWord(before, j.nul, false, command[i].Span)
+				} else if strings.Contains(command[i].Text, j.replace) {
 					command[i].Static, command[i].lead = false, 0
 					if t := command[i].Text; !strings.HasPrefix(t, j.replace) {
 						command[i].lead = t[0]
@@ -1327,7 +1359,7 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 			break
 		}
 		j.transp = true
-		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
+		command = append(append([]word{}, command...), w.fedWord(before, j.nul, true, command[len(command)-1].Span))
 	}
 	j.inner = command
 }

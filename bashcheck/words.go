@@ -18,7 +18,8 @@ type word struct {
 	prefix string   // not static: what it begins with for certain
 	like   string   // not static: the text with 1 for each unknown number, where nothing else is unknown
 	one    []Word   // not static: it is one of these, or a name that one of these patterns matches
-	below  []Effect // the trees in which find finds what the word stands for
+	below  []Effect // the trees in which the names lie that the word stands for
+	feed   *feed    // the names come out of a pipe
 }
 
 // leadName is the lead of the names that a pattern without a folder matches:
