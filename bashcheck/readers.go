@@ -1,7 +1,6 @@
 package bashcheck
 
 import (
-	"cmp"
 	"strings"
 )
 
@@ -163,7 +162,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 					b.lead = 0
 					if b.Text == "{}" {
 						b.lead = lead
-						b.below = places
+						b.guess = &guess{below: places}
 						if a.Text == "-execdir" || a.Text == "-okdir" {
 							b.lead = 0 // BSD find gives the bare name
 						}
@@ -198,12 +197,8 @@ func (w *walker) findArgs(args []word, j *judged) {
 	}
 }
 
-// sed accepts programs made of addresses and commands that neither write nor
-// run anything (GNU sed manual, chapters 3 and 4).
-func (w *walker) sed(o word, j *judged) bool {
-	return sedOnlyPrints(cmp.Or(o.like, o.Text))
-}
-
+// sedOnlyPrints accepts programs made of addresses and commands that neither
+// write nor run anything (GNU sed manual, chapters 3 and 4).
 func sedOnlyPrints(s string) bool {
 	i := 0
 	depth := 0
