@@ -20,7 +20,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		return here
 	}
 	first := len(w.rep.Commands)
-	argv := w.take(len(x.Args))
+	argv := take(&w.room.argv, len(x.Args))
 	for _, a := range x.Args {
 		argv = w.words(a, argv)
 	}
@@ -166,7 +166,7 @@ func tight(args []*syntax.Word) bool {
 
 // fill sets what follows from the words alone.
 func (w *walker) fill(c *Command, argv []word) {
-	c.Argv = make([]Word, len(argv))
+	c.Argv = take(&w.room.words, len(argv))[:len(argv)]
 	n, at := len(argv), 0
 	for i := range argv {
 		c.Argv[i] = argv[i].Word
@@ -202,9 +202,9 @@ func (w *walker) fill(c *Command, argv []word) {
 		c.Text = plain
 	}
 	if base := path.Base(argv[0].Text); argv[0].Static && base != argv[0].Text {
-		c.Plain = []string{plain, base + plain[len(argv[0].Text):]}
+		c.Plain = append(take(&w.room.plain, 2), plain, base+plain[len(argv[0].Text):])
 	} else {
-		c.Plain = []string{plain}
+		c.Plain = append(take(&w.room.plain, 1), plain)
 	}
 }
 
@@ -279,17 +279,17 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "a flag is split by quotes or escapes: %s", escape(a.Text))
 		}
 	}
-	p := w.a.lookup(name.Text)
+	p := w.lookup(name.Text)
 	trusted := true
 	if p == nil && strings.HasPrefix(name.Text, "/") {
 		// A program named by an absolute path in a system folder.
 		switch path.Dir(name.Text) {
 		case "/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/opt/homebrew/bin":
-			p = w.a.lookup(path.Base(name.Text))
+			p = w.lookup(path.Base(name.Text))
 		}
 	}
 	if p == nil && strings.Contains(name.Text, "/") {
-		if q := w.a.lookup(path.Base(name.Text)); q != nil && q.reader == 0 {
+		if q := w.lookup(path.Base(name.Text)); q != nil && q.reader == 0 {
 			p, trusted = q, false
 		}
 	}
@@ -357,10 +357,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
-	if n := len(c.Effects); n > 0 && n <= cap(w.room)-len(w.room) && &c.Effects[0] == &w.room[:len(w.room)+1][len(w.room)] {
-		w.room = w.room[:len(w.room)+n]
-		c.Effects = c.Effects[:n:n]
-	}
+	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
 	inside := w.follow(index, j)
 	switch name.Text {
@@ -668,7 +665,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say, argv: argv, effects: w.room[len(w.room):]}
+	j := judged{ok: true, class: p.class, say: p.say, argv: argv, effects: w.room.openEffects()}
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -782,7 +779,7 @@ func (p *program) cluster(t string) bool {
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
-	operands = w.take(len(args))
+	operands = take(&w.room.argv, len(args))
 	f := &p.form
 	if f.words {
 		n := 0
@@ -938,7 +935,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 // longFlag finds the flag of a word --name=VALUE in which only the value is not
 // known, or is a pattern: whatever names the pattern matches begin alike.
 func longFlag(p *program, a word) (*flagSpec, word) {
-	known := a.prefix
+	known := a.guessed().prefix
 	if a.Static {
 		known = a.Text
 		if i := strings.IndexAny(known, "*?[\\"); i >= 0 {
@@ -951,7 +948,7 @@ func longFlag(p *program, a word) (*flagSpec, word) {
 		return nil, a
 	}
 	v := a
-	v.Static, v.lead, v.prefix = false, 0, ""
+	v.Static, v.lead = false, 0
 	return s, v
 }
 
@@ -1144,9 +1141,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		j.shells = append(j.shells, o)
 		return true
 	case vSed:
-		return (o.Static && !o.Glob || o.like != "") && w.sed(o, j)
+		like := o.guessed().like
+		return (o.Static && !o.Glob || like != "") && sedOnlyPrints(cmp.Or(like, o.Text))
 	case vAwk:
-		return (o.Static && !o.Glob || o.like != "") && awkOnlyPrints(cmp.Or(o.like, o.Text))
+		like := o.guessed().like
+		return (o.Static && !o.Glob || like != "") && awkOnlyPrints(cmp.Or(like, o.Text))
 	case vJq:
 		return o.Static && !o.Glob && jqOnlyReads(o.Text)
 	case vAssign:
@@ -1248,26 +1247,26 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			// Everything below the folder in which the pattern begins.
 			e.Target, e.Extent = globBase(o.Text), Tree
 		}
-	case len(o.one) > 0:
-		for _, item := range o.one {
+	case o.guess != nil && len(o.guess.one) > 0:
+		for _, item := range o.guess.one {
 			item.Span = o.Span
 			if !w.usePath(v, word{Word: item}, j) {
 				return false
 			}
 		}
 		return true
-	case len(o.below) > 0:
-		for _, p := range o.below {
+	case o.guess != nil && len(o.guess.below) > 0:
+		for _, p := range o.guess.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
 				e.Target, e.Extent = globBase(p.Target), Tree
 			}
 			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
 				e.Extent = Within // what find finds below
 			}
-			if e.Listed = 0; o.feed != nil {
-				e.Plain = !o.feed.nul
+			if e.Listed = 0; o.guess.feed != nil {
+				e.Plain = !o.guess.feed.nul
 				if v.extent == Exact { // one that goes on below a folder reads what was not named
-					e.Listed = o.feed.command
+					e.Listed = o.guess.feed.command
 				}
 			}
 			j.effects = append(j.effects, e)

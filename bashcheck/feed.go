@@ -88,7 +88,7 @@ func (w *walker) fedWord(before []word, nul, fields bool, span Span) word {
 			return out
 		}
 	}
-	out.below, out.feed = w.fed.places, w.fed
+	out.guess = &guess{below: w.fed.places, feed: w.fed}
 	if nul {
 		out.lead = w.fed.lead // without NUL, what follows a blank in a name may be a flag
 	}

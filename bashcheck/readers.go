@@ -1,7 +1,6 @@
 package bashcheck
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -176,8 +175,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 					b.lead = 0
 					if b.Text == "{}" {
 						b.lead = lead
-						b.below = places
-						b.feed = &feed{nul: true, command: len(w.rep.Commands) + 1}
+						b.guess = &guess{below: places, feed: &feed{nul: true, command: len(w.rep.Commands) + 1}}
 						if a.Text == "-execdir" || a.Text == "-okdir" {
 							b.lead = 0 // BSD find gives the bare name
 						}
@@ -215,12 +213,8 @@ func (w *walker) findArgs(args []word, j *judged) {
 	}
 }
 
-// sed accepts programs made of addresses and commands that neither write nor
-// run anything (GNU sed manual, chapters 3 and 4).
-func (w *walker) sed(o word, j *judged) bool {
-	return sedOnlyPrints(cmp.Or(o.like, o.Text))
-}
-
+// sedOnlyPrints accepts programs made of addresses and commands that neither
+// write nor run anything (GNU sed manual, chapters 3 and 4).
 func sedOnlyPrints(s string) bool {
 	i := 0
 	depth := 0
@@ -450,11 +444,12 @@ func awkAssignment(t string) bool {
 // for Network Programming").
 func mayBeInet(o word) bool {
 	const inet = "/inet"
+	g := o.guessed()
 	begins := func(known string) bool { return strings.HasPrefix(known, inet) }
 	switch {
 	case o.proc:
 		return false
-	case o.feed != nil && !o.feed.nul: // "x /inet/…" is the name of a file in a folder
+	case g.feed != nil && !g.feed.nul: // "x /inet/…" is the name of a file in a folder
 		return true
 	case o.Static && o.Glob: // a pattern that matches nothing stays as it is
 		known := o.Text
@@ -464,12 +459,12 @@ func mayBeInet(o word) bool {
 		return begins(known) || strings.HasPrefix(inet, known) && known != ""
 	case o.Static:
 		return begins(o.Text)
-	case len(o.one) > 0:
-		return slices.ContainsFunc(o.one, func(w Word) bool { return mayBeInet(word{Word: w}) })
-	case len(o.below) > 0:
-		return slices.ContainsFunc(o.below, func(e Effect) bool { return begins(e.Target) })
-	case o.prefix != "":
-		return begins(o.prefix) || strings.HasPrefix(inet, o.prefix)
+	case len(g.one) > 0:
+		return slices.ContainsFunc(g.one, func(w Word) bool { return mayBeInet(word{Word: w}) })
+	case len(g.below) > 0:
+		return slices.ContainsFunc(g.below, func(e Effect) bool { return begins(e.Target) })
+	case g.prefix != "":
+		return begins(g.prefix) || strings.HasPrefix(inet, g.prefix)
 	}
 	return o.lead == 0 || o.lead == '/'
 }
