@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
@@ -114,8 +115,10 @@ func (b *builder) bash() error {
 	return nil
 }
 
-// stays says that the command of a finding about another directory runs where
-// the call does: cd went nowhere.
+// stays says that git, in a finding about another directory, uses the approved
+// repository of the session all the same: cd went nowhere, or into a folder from
+// which git finds the same repository, and nothing in the text can put another
+// one there first.
 func (b *builder) stays(rep *bashcheck.Report, f bashcheck.Finding) bool {
 	for i := range rep.Commands {
 		c := &rep.Commands[i]
@@ -124,12 +127,32 @@ func (b *builder) stays(rep *bashcheck.Report, f bashcheck.Finding) bool {
 		}
 		places := b.places(c.Dir)
 		for _, d := range places {
-			if d != path.Clean(b.call.Dir) {
+			if d != path.Clean(b.call.Dir) && !(onlyReads(rep) && b.inOwnRepository(d)) {
 				return false
 			}
 		}
 		if len(places) == 0 {
 			return false
+		}
+	}
+	return true
+}
+
+// onlyReads says that every command of the text is described and does no more
+// than read and list.
+func onlyReads(rep *bashcheck.Report) bool {
+	if len(rep.Loose) > 0 {
+		return false
+	}
+	for i := range rep.Commands {
+		c := &rep.Commands[i]
+		if !c.Described {
+			return false
+		}
+		for j := range c.Effects {
+			if k := c.Effects[j].Kind; k != bashcheck.Read && k != bashcheck.List {
+				return false
+			}
 		}
 	}
 	return true
@@ -927,7 +950,7 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 			}
 		}
 	}
-	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 {
+	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 || e.Plain && (!reading || b.t.o.Offline || !plainName(target)) {
 		a.Path = permission.Path{Extent: permission.Anywhere}
 		if a.Kind == permission.Delete && c != nil && belowVariable(c) {
 			a.Path.Under, a.Path.Critical = true, true
@@ -935,7 +958,10 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 		b.add(a)
 		return
 	}
-	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent)}
+	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent), plain: e.Plain}
+	if e.Listed > 0 && e.Listed <= len(s.rep.Commands) {
+		t.listed = &s.rep.Commands[e.Listed-1]
+	}
 	t.described, t.unknown = s.shaky(i)
 	for _, d := range dirs {
 		if pattern {
@@ -970,6 +996,8 @@ type target1 struct {
 	op                 scope.Op
 	ext                permission.Extent
 	described, unknown bool
+	listed             *bashcheck.Command // chose the names that are reached
+	plain              bool               // no name may hold a blank or a quote
 }
 
 func effectOp(e *bashcheck.Effect) scope.Op {
@@ -1101,8 +1129,16 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 			return
 		}
 		b.readNames(&a, names)
+	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed) && !b.t.o.Offline:
+		names, ok := tracked(a.Path.Real)
+		odd := func(name string) bool { return !plainName(strings.TrimPrefix(name, a.Path.Real)) }
+		if !ok || t.plain && slices.ContainsFunc(names, odd) {
+			b.readTree(&a, t.filter())
+			return
+		}
+		b.readNames(&a, names)
 	case reading:
-		b.readTree(&a, readerFilter(t.c))
+		b.readTree(&a, t.filter())
 	case program(t.c) == "git":
 		// What a revision holds is known to git alone; it writes below its
 		// work tree and never removes that.
@@ -1124,6 +1160,24 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 func untrackedToo(c *bashcheck.Command) bool {
 	for _, w := range c.Argv {
 		if !w.Static || strings.HasPrefix(w.Text, "--no-i") || strings.HasPrefix(w.Text, "--untracked") {
+			return true
+		}
+	}
+	return false
+}
+
+// listsUntracked says that git ls-files may name other files than those in the
+// index.
+func listsUntracked(c *bashcheck.Command) bool {
+	for _, w := range c.Argv[1:] {
+		switch t := w.Text; {
+		case !w.Static:
+			return true
+		case strings.HasPrefix(t, "--"):
+			if t != "--" && t != "--cached" && t != "--full-name" && t != "--deduplicate" {
+				return true
+			}
+		case strings.HasPrefix(t, "-") && strings.Trim(t, "-cz") != "":
 			return true
 		}
 	}
