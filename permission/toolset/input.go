@@ -79,9 +79,16 @@ func optionalText(in map[string]json.RawMessage, field string) (string, error) {
 	return text(in, field)
 }
 
-// params returns the scalar fields as literal text, without the named one.
+// params returns the scalar fields as literal text, without the named ones; nil
+// where there are none.
 func params(in map[string]json.RawMessage, without ...string) map[string]string {
-	out := map[string]string{}
+	var out map[string]string
+	set := func(name, value string) {
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[name] = value
+	}
 	for name, raw := range in {
 		skip := false
 		for _, w := range without {
@@ -95,10 +102,10 @@ func params(in map[string]json.RawMessage, without ...string) map[string]string 
 		case '"':
 			var s string
 			if json.Unmarshal(raw, &s) == nil {
-				out[name] = s
+				set(name, s)
 			}
 		default:
-			out[name] = string(raw)
+			set(name, string(raw))
 		}
 	}
 	return out

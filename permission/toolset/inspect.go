@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -42,7 +43,14 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 	if err != nil {
 		return permission.Inspection{}, err
 	}
-	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules}
+	return t.inspect(ctx, call, in, rules)
+}
+
+// inspect is Inspect behind the decoding of the input.
+func (t *Tools) inspect(ctx context.Context, call permission.Call, in map[string]json.RawMessage, rules permission.Lookout) (permission.Inspection, error) {
+	var err error
+	dir := path.Clean(call.Dir)
+	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules, dir: dir, here: []string{dir}}
 	b.writing, _ = rules.(writeLookout)
 	b.ins.Risk = permission.RiskMedium
 	switch tool := call.Tool; {
@@ -98,8 +106,8 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 	if err != nil {
 		return permission.Inspection{}, err
 	}
-	if b.ins.Params == nil {
-		b.ins.Params = params(in)
+	if !b.told {
+		b.params()
 	}
 	return b.ins, nil
 }
@@ -112,8 +120,16 @@ type builder struct {
 	in    map[string]json.RawMessage
 	rules permission.Lookout
 	ins   permission.Inspection
+	// dir is the directory of the call, cleaned; here holds it alone.
+	dir  string
+	here []string
+	// told says that the parameters are set.
+	told bool
 	// writing is rules where they also tell of the rules over editing.
 	writing writeLookout
+	// first and answers are the first questions about paths, seen the others.
+	first   []pathKey
+	answers []resolved
 	seen    map[pathKey]resolved
 	looked  int
 	spelled int
@@ -122,6 +138,13 @@ type builder struct {
 func (b *builder) say(s string) { b.ins.Explanation = s }
 
 func (b *builder) add(a permission.Action) { b.ins.Actions = append(b.ins.Actions, a) }
+
+// params sets the parameters of the call: its scalar fields without the named
+// one.
+func (b *builder) params(without ...string) {
+	b.told = true
+	b.ins.Params = params(b.in, without...)
+}
 
 func (b *builder) use(family, name string, free bool) {
 	b.ins.Family = family
@@ -140,7 +163,7 @@ func (b *builder) file(family, field string, kind permission.Kind) error {
 	}
 	p.Extent = permission.Exact
 	b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: p})
-	b.ins.Params = params(b.in, field)
+	b.params(field)
 	b.say(b.judged(kind, &p))
 	return nil
 }
@@ -233,7 +256,7 @@ func (b *builder) search(kind permission.Kind) error {
 			b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: all})
 		}
 	}
-	b.ins.Params = params(b.in, "path")
+	b.params("path")
 	b.ins.Risk = permission.RiskLow
 	b.say(fmt.Sprintf("Searches in %s.", strconv.Quote(p.Clean)))
 	b.brings(p)
@@ -291,7 +314,7 @@ func (b *builder) webFetch() error {
 		return err
 	}
 	b.add(permission.Action{Kind: permission.Connect, Origin: permission.Tool, Host: host, Port: port, PlainGet: true})
-	b.ins.Params = params(b.in, "url")
+	b.params("url")
 	b.say(fmt.Sprintf("Fetches a page from %s.", strconv.Quote(host)))
 	return nil
 }
@@ -327,7 +350,7 @@ func (b *builder) powerShell() error {
 		Deny:   []string{command, permission.DynamicWord + command + permission.DynamicWord},
 		Opaque: true, Dynamic: true,
 	}})
-	b.ins.Params = params(b.in, "command")
+	b.params("command")
 	b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "powershell", Text: "PowerShell is not analyzed."})
 	b.ins.Risk = permission.RiskHigh
 	b.say("Runs a PowerShell command, which is not analyzed.")
@@ -337,7 +360,7 @@ func (b *builder) powerShell() error {
 func (b *builder) mcp() error {
 	b.ins.Family = "mcp"
 	b.ins.Brings = permission.Untrusted
-	b.ins.Params = params(b.in)
+	b.params()
 	if b.t.o.Meta != nil {
 		if v := b.t.o.Meta(b.call.Tool); len(v) > 0 && string(v) != "false" {
 			b.ins.MustAsk = "The tool demands a person's answer on every call."

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/permission"
@@ -23,6 +24,9 @@ type pathKey struct {
 	op        scope.Op
 }
 
+// maxFirst is how many answers are found without a map.
+const maxFirst = 8
+
 // path resolves a path that a file tool was given.
 func (b *builder) path(dir, name string, op scope.Op) (permission.Path, error) {
 	if strings.HasPrefix(name, "~") && (len(name) == 1 || name[1] == '/') {
@@ -38,10 +42,18 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 // look resolves a path for an operation, once for each distinct question.
 func (b *builder) look(dir, name string, op scope.Op) resolved {
 	key := pathKey{dir, name, op}
+	if i := slices.Index(b.first, key); i >= 0 {
+		return b.answers[i]
+	}
 	if r, ok := b.seen[key]; ok {
 		return r
 	}
 	out := b.ask(dir, name, op)
+	// Most calls ask few questions.
+	if len(b.first) < maxFirst {
+		b.first, b.answers = append(b.first, key), append(b.answers, out)
+		return out
+	}
 	if b.seen == nil {
 		b.seen = map[pathKey]resolved{}
 	}
