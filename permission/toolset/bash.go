@@ -1,7 +1,6 @@
 package toolset
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path"
@@ -211,9 +210,9 @@ func (b *builder) reportReads() {
 	}
 }
 
-func boolField(in map[string]json.RawMessage, field string) bool {
-	v, ok := in[field]
-	return ok && string(v) != "false" && string(v) != "null"
+func boolField(in fields, name string) bool {
+	f, ok := in.get(name)
+	return ok && string(f.raw) != "false" && string(f.raw) != "null"
 }
 
 func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.Start, End: s.End} }

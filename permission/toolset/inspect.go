@@ -47,7 +47,7 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 }
 
 // inspect is Inspect behind the decoding of the input.
-func (t *Tools) inspect(ctx context.Context, call permission.Call, in map[string]json.RawMessage, rules permission.Lookout) (permission.Inspection, error) {
+func (t *Tools) inspect(ctx context.Context, call permission.Call, in fields, rules permission.Lookout) (permission.Inspection, error) {
 	var err error
 	dir := path.Clean(call.Dir)
 	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules, dir: dir, here: []string{dir}}
@@ -82,9 +82,9 @@ func (t *Tools) inspect(ctx context.Context, call permission.Call, in map[string
 		b.say("Searches the web.")
 	case tool == "Agent" || tool == "Task":
 		kind := ""
-		if v, ok := in["subagent_type"]; ok {
-			if json.Unmarshal(v, &kind) != nil {
-				return permission.Inspection{}, errors.New("the input field \"subagent_type\" is not a string")
+		if _, ok := in.get("subagent_type"); ok {
+			if kind, err = text(in, "subagent_type"); err != nil {
+				return permission.Inspection{}, err
 			}
 		}
 		b.use("Agent", kind, true)
@@ -117,7 +117,7 @@ type builder struct {
 	t     *Tools
 	ctx   context.Context
 	call  permission.Call
-	in    map[string]json.RawMessage
+	in    fields
 	rules permission.Lookout
 	ins   permission.Inspection
 	// dir is the directory of the call, cleaned; here holds it alone.
@@ -127,9 +127,9 @@ type builder struct {
 	told bool
 	// writing is rules where they also tell of the rules over editing.
 	writing writeLookout
-	// first and answers are the first questions about paths, seen the others.
-	first   []pathKey
-	answers []resolved
+	// first are the first questions about paths, seen the others.
+	first   [2]answer
+	nfirst  int
 	seen    map[pathKey]resolved
 	looked  int
 	spelled int
@@ -268,7 +268,7 @@ func (b *builder) search(kind permission.Kind) error {
 func (b *builder) languageServer() error {
 	b.ins.Family = "Read"
 	for _, field := range []string{"filePath", "file_path", "path"} {
-		if _, ok := b.in[field]; ok {
+		if _, ok := b.in.get(field); ok {
 			return b.file("Read", field, permission.Read)
 		}
 	}
@@ -324,14 +324,12 @@ func (b *builder) skill() error {
 	if err != nil {
 		return err
 	}
-	if raw, ok := b.in["args"]; ok {
-		var args string
-		if json.Unmarshal(raw, &args) != nil {
-			return errors.New("the input field \"args\" is not a string")
-		}
-		if args != "" {
-			name += " " + args
-		}
+	args, err := optionalText(b.in, "args")
+	if err != nil {
+		return err
+	}
+	if args != "" {
+		name += " " + args
 	}
 	b.use("Skill", name, false)
 	b.say("Loads a skill.")
@@ -369,8 +367,8 @@ func (b *builder) mcp() error {
 			}
 		}
 	}
-	if fields, ok := b.t.o.Fields[b.call.Tool]; ok {
-		return b.mcpFields(fields)
+	if declared, ok := b.t.o.Fields[b.call.Tool]; ok {
+		return b.mcpFields(declared)
 	}
 	all, err := stringsIn(b.in)
 	if err != nil {
@@ -458,21 +456,20 @@ func (b *builder) pathSpellings(s string) []string {
 	return out
 }
 
-func (b *builder) mcpFields(fields map[string]permission.Kind) error {
+func (b *builder) mcpFields(declared map[string]permission.Kind) error {
 	b.ins.Risk = permission.RiskLow
 	worst := b.ins.Risk
 	var said []string
-	for _, field := range slices.Sorted(maps.Keys(fields)) {
-		kind := fields[field]
-		raw, ok := b.in[field]
-		if !ok || string(raw) == "null" {
+	for _, field := range slices.Sorted(maps.Keys(declared)) {
+		kind := declared[field]
+		f, ok := b.in.get(field)
+		if !ok || string(f.raw) == "null" {
 			continue
 		}
 		var list []string
-		var one string
-		if json.Unmarshal(raw, &one) == nil {
-			list = []string{one}
-		} else if json.Unmarshal(raw, &list) != nil {
+		if f.isText {
+			list = []string{f.text}
+		} else if json.Unmarshal(f.raw, &list) != nil {
 			return fmt.Errorf("the input field %q is neither a path nor a list of paths", field)
 		}
 		for _, s := range list {
@@ -496,10 +493,10 @@ func (b *builder) mcpFields(fields map[string]permission.Kind) error {
 		b.ins.Risk = permission.RiskMedium
 	}
 	// What is not declared may still name something that the rules deny.
-	rest := map[string]json.RawMessage{}
-	for name, raw := range b.in {
-		if _, ok := fields[name]; !ok {
-			rest[name] = raw
+	var rest fields
+	for i := range b.in {
+		if _, ok := declared[b.in[i].name]; !ok {
+			rest = append(rest, b.in[i])
 		}
 	}
 	all, err := stringsIn(rest)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/permission"
@@ -24,8 +23,11 @@ type pathKey struct {
 	op        scope.Op
 }
 
-// maxFirst is how many answers are found without a map.
-const maxFirst = 8
+// answer is a question about a path and what was found.
+type answer struct {
+	pathKey
+	resolved
+}
 
 // path resolves a path that a file tool was given.
 func (b *builder) path(dir, name string, op scope.Op) (permission.Path, error) {
@@ -42,16 +44,19 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 // look resolves a path for an operation, once for each distinct question.
 func (b *builder) look(dir, name string, op scope.Op) resolved {
 	key := pathKey{dir, name, op}
-	if i := slices.Index(b.first, key); i >= 0 {
-		return b.answers[i]
+	for i := range b.nfirst {
+		if b.first[i].pathKey == key {
+			return b.first[i].resolved
+		}
 	}
 	if r, ok := b.seen[key]; ok {
 		return r
 	}
 	out := b.ask(dir, name, op)
 	// Most calls ask few questions.
-	if len(b.first) < maxFirst {
-		b.first, b.answers = append(b.first, key), append(b.answers, out)
+	if b.nfirst < len(b.first) {
+		b.first[b.nfirst] = answer{key, out}
+		b.nfirst++
 		return out
 	}
 	if b.seen == nil {

@@ -49,7 +49,7 @@ func newFixed(names ...string) fixed {
 // decoded is an inspector that stands behind the decoding of the input.
 type decoded struct {
 	t  *Tools
-	in map[string]json.RawMessage
+	in fields
 }
 
 func (d decoded) Inspect(ctx context.Context, call permission.Call, rules permission.Lookout) (permission.Inspection, error) {
