@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -95,44 +96,35 @@ func gaps(r Report, p Profile) []string {
 }
 
 // families are the socket families a program may use.
-func (c *Cmd) families() []int {
+func (r *Runner) families() []int {
 	out := []int{}
-	if c.box.report.Level == Bubblewrap || c.profile.Network.Reach == Open {
+	if r.box.report.Level == Bubblewrap || r.profile.Network.Reach == Open {
 		out = append(out, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
 	}
-	if c.profile.Network.UnixSockets {
+	if r.profile.Network.UnixSockets {
 		out = append(out, unix.AF_UNIX)
 	}
 	return out
 }
 
-func (c *Cmd) launch() (launch, error) {
-	dir := c.Dir
-	if dir == "" {
-		dir = c.profile.Dir
-	}
-	if !filepath.IsAbs(dir) {
-		return launch{}, fmt.Errorf("%w: the directory %q is not absolute", ErrProfile, dir)
-	}
-	now, err := c.profile.current()
+func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
+	now, err := r.profile.current()
 	if err != nil {
 		return launch{}, err
 	}
-	l := launch{plan: plan{Argv: c.argv, Dir: dir, Limits: c.limits}}
+	l := launch{plan: r.plan(cmd)}
 	if os.Getuid() == 0 {
 		l.plan.Limits.Processes = 0
 	}
 	if _, ok := auditArch(); ok {
-		l.plan.Families = c.families()
+		l.plan.Families = r.families()
 	}
-	if c.box.report.Level == Landlock {
-		tmp, err := os.MkdirTemp("", "sandbox-")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.box.report.Level == Landlock {
+		tmp, err := r.tempDir()
 		if err != nil {
-			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
-		}
-		c.cleanup = append(c.cleanup, func() error { return os.RemoveAll(tmp) })
-		if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
-			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+			return launch{}, err
 		}
 		now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
 		if now, err = now.clean(); err != nil {
@@ -140,20 +132,20 @@ func (c *Cmd) launch() (launch, error) {
 		}
 		l.path, l.args = "/proc/self/exe", []string{childMark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Landlock, l.plan.ABI, l.plan.Closed = now.Entries, c.box.report.ABI, c.profile.Network.Reach == Off
-		l.plan.Env = c.environment(tmp)
+		l.plan.Landlock, l.plan.ABI, l.plan.Closed = now.Entries, r.box.report.ABI, r.profile.Network.Reach == Off
+		l.plan.Env = environment(cmd.Env, tmp)
 		return l, nil
 	}
-	entries, err := c.cover(now.Entries)
+	entries, err := r.cover(now.Entries)
 	if err != nil {
 		return launch{}, err
 	}
 	now.Entries = entries
-	l.path = c.box.report.Program
-	l.args = append([]string{"--sync-fd", fmt.Sprint(syncFD)}, now.bubblewrap([]string{"--ro-bind", c.box.helper.exe, helperPath})...)
+	l.path = r.box.report.Program
+	l.args = append([]string{"--sync-fd", fmt.Sprint(syncFD)}, now.bubblewrap([]string{"--ro-bind", r.box.helper.exe, helperPath})...)
 	l.args = append(l.args, "--", helperPath, childMark)
 	l.sync = true
-	l.plan.Proxy = c.profile.Network.Reach == Hosts
-	l.plan.Env = c.environment("/tmp")
+	l.plan.Proxy = r.profile.Network.Reach == Hosts
+	l.plan.Env = environment(cmd.Env, "/tmp")
 	return l, nil
 }
