@@ -81,6 +81,8 @@ const childMark = "clearance-sandbox-child"
 type Box struct {
 	helper Helper
 	report Report
+	// plain says that bwrap makes all mounts.
+	plain bool
 }
 
 // New finds the strongest level of the machine by starting a child in it, and
@@ -90,11 +92,7 @@ func New(h Helper, o Options) (*Box, error) {
 	if h.exe == "" {
 		return nil, ErrNoHelper
 	}
-	r, err := probe(h, o)
-	if err != nil {
-		return nil, err
-	}
-	return &Box{helper: h, report: r}, nil
+	return probe(h, o)
 }
 
 // Report returns what was reached.

@@ -15,17 +15,18 @@ const (
 	sandboxExec = "/usr/bin/sandbox-exec"
 )
 
-func probe(h Helper, o Options) (Report, error) {
+func probe(h Helper, o Options) (*Box, error) {
 	err := errors.New("only Seatbelt is on macOS")
 	if o.Level == None || o.Level == Seatbelt {
 		r := Report{Level: Seatbelt, Program: sandboxExec}
 		if err = unix.Access(sandboxExec, unix.X_OK); err == nil {
-			if err = try(h, r); err == nil {
-				return r, nil
+			b := &Box{helper: h, report: r}
+			if err = try(b); err == nil {
+				return b, nil
 			}
 		}
 	}
-	return Report{}, fmt.Errorf("%w: seatbelt: %w", ErrUnavailable, err)
+	return nil, fmt.Errorf("%w: seatbelt: %w", ErrUnavailable, err)
 }
 
 func supported(Report, Profile) error { return nil }

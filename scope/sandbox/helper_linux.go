@@ -34,6 +34,11 @@ func confine(p *plan, c control) error {
 		return confineBelow(p, c)
 	}
 	runtime.LockOSThread()
+	if p.Masked {
+		if err := applyMasks(p.Masks); err != nil {
+			return err
+		}
+	}
 	if err := restrict(p); err != nil {
 		return err
 	}

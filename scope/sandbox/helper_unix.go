@@ -51,9 +51,32 @@ type plan struct {
 	// First is the first of the Extra descriptors that the command finds from
 	// 3 on.
 	First, Extra int
+	// Masked says that the helper makes the Masks and then drops its
+	// capabilities.
+	Masked bool
+	Masks  []mask
 	// Stay keeps the helper as the parent of the command, to end all of its
 	// descendants.
 	Stay bool
+}
+
+// maskKind is what a mask does with a path.
+type maskKind uint8
+
+const (
+	// maskPin keeps a directory from being moved.
+	maskPin maskKind = iota + 1
+	// maskRead makes it and what lies below it read-only.
+	maskRead
+	// maskFile and maskDir put nothing in its place.
+	maskFile
+	maskDir
+)
+
+// mask is one mount of the helper.
+type mask struct {
+	Path string
+	Kind maskKind
 }
 
 // Enter must be the first thing that main does. In a child that a [Box]

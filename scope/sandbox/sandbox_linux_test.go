@@ -54,6 +54,12 @@ func eachBox(t *testing.T, run func(t *testing.T, b *Box)) {
 	t.Helper()
 	for l, b := range boxes(t) {
 		t.Run(l.String(), func(t *testing.T) { run(t, b) })
+		if l == Bubblewrap {
+			require.False(t, b.plain, "the helper makes the masks here")
+			plain := *b
+			plain.plain = true
+			t.Run("bubblewrap-plain", func(t *testing.T) { run(t, &plain) })
+		}
 	}
 }
 

@@ -20,8 +20,8 @@ func Enter() Helper {
 	return Helper{exe}
 }
 
-func probe(Helper, Options) (Report, error) {
-	return Report{}, fmt.Errorf("%w: no sandbox for %s", ErrUnavailable, runtime.GOOS)
+func probe(Helper, Options) (*Box, error) {
+	return nil, fmt.Errorf("%w: no sandbox for %s", ErrUnavailable, runtime.GOOS)
 }
 
 func supported(Report, Profile) error { return ErrUnavailable }

@@ -39,6 +39,8 @@ type launch struct {
 	session bool
 	// sync says that descriptor 4 is open as long as a process lives.
 	sync bool
+	// late is what can be done while the child starts, nil for nothing.
+	late func(*plan) error
 }
 
 // child is a command that runs.
@@ -164,7 +166,9 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	}
 	defer restore()
 	cmd.Path, cmd.Args = l.path, append([]string{l.path}, l.args...)
-	cmd.Env = []string{} // the command gets its own from the plan
+	// The command gets its own environment from the plan. The helper lives for
+	// milliseconds and collects no garbage.
+	cmd.Env = []string{}
 	cmd.Dir = "/"
 	bound(cmd, r.limits, func() { c.abort(ErrOutput) })
 	// Until the command runs, what is written is about the set-up.
@@ -223,6 +227,11 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	c.quiet = append(c.quiet, context.AfterFunc(r.ctx, func() { c.abort(context.Cause(r.ctx)) }))
 	if r.limits.Time > 0 {
 		c.quiet = append(c.quiet, time.AfterFunc(r.limits.Time, func() { c.abort(ErrTime) }).Stop)
+	}
+	if l.late != nil {
+		if err := l.late(&l.plan); err != nil {
+			return fail(err)
+		}
 	}
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))
@@ -422,13 +431,13 @@ func (w *earlyWriter) text() string {
 	return strings.TrimSpace(string(line))
 }
 
-// try starts the empty command in a report's level: it sets everything up and
-// ends.
-func try(h Helper, r Report) error {
+// try starts the empty command in a box: it sets everything up, with something
+// hidden, and ends.
+func try(b *Box) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	p := Profile{Entries: []Entry{{Path: "/", Access: Read, Dir: true}}, Dir: "/"}
-	return (&Cmd{box: &Box{helper: h, report: r}, ctx: ctx, profile: p}).Run()
+	p := Profile{Entries: []Entry{{Path: "/", Access: Read, Dir: true}, {Path: "/etc", Access: Hidden, Dir: true}}, Dir: "/"}
+	return (&Cmd{box: b, ctx: ctx, profile: p}).Run()
 }
 
 // plan returns what the helper is told of a command.
