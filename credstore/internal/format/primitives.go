@@ -83,7 +83,20 @@ func argon2id(passphrase, salt []byte, t, m uint32, p uint8) []byte {
 }
 
 func pbkdf2SHA256(passphrase, salt []byte, iterations int) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, string(passphrase), salt, iterations, KeySize)
+	return pbkdf2Bytes(passphrase, salt, iterations, KeySize)
+}
+
+func pbkdf2Bytes(passphrase, salt []byte, iterations, n int) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, string(passphrase), salt, iterations, n)
+}
+
+// decrypter returns the decryption of single AES blocks, for key unwrapping.
+func decrypter(key []byte) (func(dst, src []byte), error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return block.Decrypt, nil
 }
 
 // fipsMode reports whether Go runs with the FIPS 140-3 module on; argon2id is not an approved algorithm.
