@@ -143,7 +143,7 @@ func TestImportPass(t *testing.T) {
 		"pass/with_blank/_":         "value-three|with blank/ü",
 		"pass/keys/deploy":          "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----|",
 		"pass/--output_x":           "value-four|--output=x",
-		"pass/__touch_mark___id___":  "value-five|$(touch mark);`id`|&",
+		"pass/__touch_mark___id___": "value-five|$(touch mark);`id`|&",
 	}, foundIn(t, files[0], credstore.ImportOptions{}))
 	assert.NoFileExists(t, mark)
 	control := exec.Command("sh", "-c", "true $(touch mark)")

@@ -38,7 +38,7 @@ const unreadable = "[redacted: the credential store could not be read]"
 //
 // A Redactor is safe for concurrent use; each Writer is not.
 type Redactor struct {
-	load func(context.Context) (any, map[string]Secret, error)
+	load func(ctx context.Context, seen any) (any, map[string]Secret, error)
 
 	mu      sync.Mutex
 	seen    any // what load returned for the values in m
@@ -62,7 +62,7 @@ func (r *Redactor) current() *matcher {
 	defer cancel()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	version, values, err := r.load(ctx)
+	version, values, err := r.load(ctx, r.seen)
 	if err != nil || (r.m != nil && version == r.seen) {
 		return r.m
 	}
