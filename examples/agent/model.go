@@ -1,0 +1,20 @@
+package main
+
+import "context"
+
+// model is what decides about the next step: a recording or a live one.
+type model interface {
+	// Next returns the next step after what happened so far. io.EOF: it is done.
+	// Any other error ends the run, with its table.
+	Next(ctx context.Context, history []turn) (step, error)
+	// Child returns the model of the sub-agent that the step s starts.
+	Child(s *step) (model, error)
+}
+
+// turn is a step and what came of it.
+type turn struct {
+	Step   *step
+	Result string
+	// Failed says that the call was refused or went wrong.
+	Failed bool
+}
