@@ -24,7 +24,9 @@ type options struct {
 	// cache is the build cache of the inner go command; empty is one in scratch.
 	cache string
 	// model makes the model once the host is there.
-	model func(*host) (model, error)
+	model func(*host, *permission.Session) (model, error)
+	// keys is the store with the key of a live model, nil without one.
+	keys *credstore.Store
 	// ui makes the interface; script answers what it does not ask a person.
 	ui  func(script func(ui.Question) (string, bool)) (ui.UI, error)
 	out io.Writer
@@ -61,6 +63,11 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	}
 	own := append(append(rules.Files(), trust.Paths()...), secrets.Files()...)
 	own = append(own, w.conf)
+	redact := redactors{secrets.Redactor()}
+	if o.keys != nil {
+		own = append(own, o.keys.Files()...)
+		redact = append(redact, o.keys.Redactor())
+	}
 	guard, err := scope.New(w.project, scope.Options{Home: w.home, Additional: rules.Directories(), Protect: own})
 	if err != nil {
 		return false, err
@@ -87,21 +94,22 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	defer screen.Close()
 	p.ui = screen
 	gate := permission.NewGate(eval, permission.GateOptions{
-		Approver: p, Remember: rules, Redact: secrets.Redactor().Bytes, Audit: log,
+		Approver: p, Remember: rules, Redact: redact.Bytes, Audit: log,
 	})
 	h := &host{
 		w: w, person: p, ui: screen, clock: clock, rules: rules, trust: trust, guard: guard, analyzer: analyzer, tools: tools, gate: gate,
-		secrets: secrets, redact: secrets.Redactor(),
+		secrets: secrets, redact: redact,
 	}
 	defer h.servers.close()
 	for _, note := range w.notes {
 		screen.Say("note: " + note)
 	}
-	m, err := o.model(h)
+	session := gate.Session(permission.SessionOptions{Dir: w.project})
+	m, err := o.model(h, session)
 	if err != nil {
 		return false, err
 	}
-	err = h.loop(ctx, &actor{session: gate.Session(permission.SessionOptions{Dir: w.project}), model: m})
+	err = h.loop(ctx, &actor{session: session, model: m})
 	share := clock.share()
 	screen.Close()
 	ok = printTable(o.out, h.rows)

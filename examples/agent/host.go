@@ -40,7 +40,7 @@ type host struct {
 	tools    *toolset.Tools
 	gate     *permission.Gate
 	secrets  *credstore.Store
-	redact   *credstore.Redactor
+	redact   redactors
 	servers  servers
 	rows     []row
 }
@@ -157,7 +157,10 @@ func describe(s *step) string {
 // call authorizes a tool call and runs it. What the call returned, failed or
 // not, is a result; the error is that of a call that did not run.
 func (h *host) call(ctx context.Context, a *actor, s *step, n string, task *ui.Task, r *row) (string, error) {
-	call := permission.Call{ID: s.id, Tool: s.Tool, Input: h.w.fill(s.Input), Dir: h.w.project}
+	call := permission.Call{ID: s.id, Tool: s.Tool, Input: s.Input, Dir: h.w.project}
+	if s.id == "" {
+		call.Input = h.w.fill(s.Input)
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout(s.Tool))
 	defer cancel()
 	var grant *permission.Grant

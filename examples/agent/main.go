@@ -6,6 +6,8 @@
 //	agent -transcript FILE    another recording, one JSON object a line:
 //	                          {"tool":"Bash","input":{"command":"ls"}}
 //	agent -answers y,n,a      answers instead of a person; what is left is refused
+//	agent -live -prompt TEXT  a model behind the Anthropic Messages API, with the
+//	                          key anthropic/api-key of the store of examples/secrets
 //
 // It writes only below a scratch folder, which it removes. The exit status is 0
 // when every line ended as the transcript expects, 1 otherwise.
@@ -14,6 +16,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,6 +29,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
+	"github.com/clearance-go/clearance/examples/internal/anthropic"
+	"github.com/clearance-go/clearance/permission"
 )
 
 //go:embed transcript.jsonl
@@ -51,6 +56,10 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 	flags.SetOutput(errs)
 	file := flags.String("transcript", "", "recorded model output, one JSON object a line")
 	answers := flags.String("answers", "", "answers to what is asked: y once, s session, a always, n no; separated by commas")
+	isLive := flags.Bool("live", false, "ask a live model; its API key is the entry "+anthropic.KeyName+" of the store of examples/secrets")
+	prompt := flags.String("prompt", "Make the tests of this package pass.", "what the live model is asked to do")
+	modelName := flags.String("model", anthropic.DefaultModel, "the live model")
+	url := flags.String("url", anthropic.DefaultURL, "where the API listens")
 	keep := flags.Bool("keep", false, "keep the scratch folder")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		return 1
@@ -58,6 +67,9 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 	fail := func(err error) int {
 		fmt.Fprintln(errs, "agent:", ui.Visible(err.Error()))
 		return 1
+	}
+	if *isLive && *file != "" {
+		return fail(errors.New("-live and -transcript exclude each other"))
 	}
 	scratch, err := os.MkdirTemp("", "clearance-agent-")
 	if err != nil {
@@ -69,8 +81,19 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 		fmt.Fprintln(out, "Scratch folder:", scratch)
 	}
 	o := options{scratch: scratch, out: out}
-	o.model = func(*host) (model, error) {
-		if *file != "" {
+	if *isLive {
+		if o.keys, err = openKeys(ctx); err != nil {
+			return fail(err)
+		}
+		defer o.keys.Close()
+	}
+	o.model = func(h *host, session *permission.Session) (model, error) {
+		switch {
+		case *isLive:
+			l := newLive(newClient(o.keys, *url, *modelName), h, session, *prompt)
+			l.first = []step{{Host: "workspace"}, {Host: "server", Name: "notes"}}
+			return l, nil
+		case *file != "":
 			return recordedFile(ctx, *file), nil
 		}
 		return recordedText(ctx, "transcript.jsonl", demonstration), nil

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
+	"github.com/clearance-go/clearance/permission"
 )
 
 // TestMain lets the test binary be the MCP server that the program starts from
@@ -49,7 +50,7 @@ func try(t *testing.T, m model, answers func(ui.Question) (string, bool)) (scrat
 	var out bytes.Buffer
 	ok, err = agent(t.Context(), options{
 		scratch: scratch, cache: buildCache(t), out: &out,
-		model: func(*host) (model, error) { return m, nil },
+		model: func(*host, *permission.Session) (model, error) { return m, nil },
 		ui: func(script func(ui.Question) (string, bool)) (ui.UI, error) {
 			if answers != nil {
 				script = answers

@@ -26,8 +26,8 @@ type servers struct {
 
 type remote struct {
 	session *gosdk.Session
-	server  string
 	tool    *mcp.Tool
+	passed  bool
 }
 
 // pendingCall travels with a call through the guard to its authorization.
@@ -162,11 +162,11 @@ func (h *host) approveTools(ctx context.Context, session *gosdk.Session, server 
 	var passed, kept []string
 	for _, t := range tools {
 		passed = append(passed, t.Name)
-		h.servers.tools[mcptrust.ExposedName(server, t.Name)] = remote{session, server, t}
+		h.servers.tools[mcptrust.ExposedName(server, t.Name)] = remote{session, t, true}
 	}
 	for _, c := range held.take() {
 		kept = append(kept, c.Name)
-		h.servers.tools[mcptrust.ExposedName(server, c.Name)] = remote{session, server, &mcp.Tool{Name: c.Name}}
+		h.servers.tools[mcptrust.ExposedName(server, c.Name)] = remote{session, &mcp.Tool{Name: c.Name}, false}
 		for _, f := range c.Findings {
 			h.say("     withheld %s: %s (%s)", c.Name, f.Text, f.Code)
 		}

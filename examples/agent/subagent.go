@@ -43,7 +43,7 @@ func (h *host) subagent(ctx context.Context, a *actor, s *step, n string) (strin
 	if err := session.Restrict(kind.deny...); err != nil {
 		return "", err
 	}
-	m, err := a.model.Child(s)
+	m, err := a.model.Child(s, session)
 	if err != nil {
 		return "", err
 	}
@@ -51,7 +51,10 @@ func (h *host) subagent(ctx context.Context, a *actor, s *step, n string) (strin
 	if err := h.loop(ctx, child); err != nil {
 		return "", err
 	}
-	// Its answer is the last thing it said, or what its calls returned.
+	// Its answer is what it said last, or of a recording what its calls returned.
+	if said := m.Said(); said != "" {
+		return said, nil
+	}
 	var out strings.Builder
 	for _, t := range child.history {
 		fmt.Fprintf(&out, "%s: %s\n", describe(t.Step), strings.TrimSpace(t.Result))

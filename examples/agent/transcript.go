@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/clearance-go/clearance/permission"
 )
 
 // step is one line of a transcript: a tool call of the model, or (host) a
@@ -188,7 +190,12 @@ func (s *step) check(top bool) error {
 }
 
 // Child plays the steps that the transcript has for a sub-agent.
-func (r *recording) Child(s *step) (model, error) { return &playing{steps: s.Steps}, nil }
+func (r *recording) Child(s *step, _ *permission.Session) (model, error) {
+	return &playing{steps: s.Steps}, nil
+}
+
+// Said is empty: a recording only acts.
+func (r *recording) Said() string { return "" }
 
 // playing is the model of a recorded sub-agent.
 type playing struct{ steps []step }
@@ -202,6 +209,8 @@ func (p *playing) Next(ctx context.Context, history []turn) (step, error) {
 	return s, ctx.Err()
 }
 
-func (p *playing) Child(*step) (model, error) {
+func (p *playing) Said() string { return "" }
+
+func (p *playing) Child(*step, *permission.Session) (model, error) {
 	return nil, errors.New("a sub-agent starts no sub-agent")
 }
