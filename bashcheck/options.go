@@ -116,11 +116,11 @@ type programTable struct {
 }
 
 // builtin loads the embedded descriptions on first use.
-var builtin = sync.OnceValue(func() programTable {
-	t := programTable{programs: map[string]*program{}}
+var builtin = sync.OnceValue(func() *programTable {
+	t := &programTable{programs: map[string]*program{}}
 	names, err := fs.Glob(programFiles, "programs/*.txt")
 	if err != nil {
-		return programTable{err: err}
+		return &programTable{err: err}
 	}
 	for _, name := range names {
 		if name == "programs/FORMAT.txt" {
@@ -131,16 +131,16 @@ var builtin = sync.OnceValue(func() programTable {
 			err = loadPrograms(name, string(data), t.programs)
 		}
 		if err != nil {
-			return programTable{err: err}
+			return &programTable{err: err}
 		}
 	}
 	return t
 })
 
 // lookup finds the description of a program by the word that names it.
-func (a *Analyzer) lookup(name string) *program {
-	if p := a.own[name]; p != nil {
+func (w *walker) lookup(name string) *program {
+	if p := w.a.own[name]; p != nil {
 		return p
 	}
-	return builtin().programs[name]
+	return w.table.programs[name]
 }

@@ -97,6 +97,10 @@ type Path struct {
 	Class  Class    `json:"class"`
 	// ClassName names the row of the class table, for the reason.
 	ClassName string `json:"className,omitempty"`
+	// Secret is, for a Sensitive path, the part of Real from the root whose last
+	// name makes it so: a directory that holds secrets, with everything below
+	// it. Empty is Real itself.
+	Secret string `json:"secret,omitempty"`
 	// Under says that the path lies directly below a variable whose value is
 	// not known ("$DIR"/*).
 	Under bool `json:"under,omitempty"`
