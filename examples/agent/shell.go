@@ -27,10 +27,12 @@ func (h *host) shell(ctx context.Context, grant *permission.Grant, command strin
 	out := &tail{show: line}
 	defer h.clock.outside()()
 	status, err := checkedrun.Run(ctx, report, checkedrun.Options{
-		Analyzer: h.analyzer, Dir: h.w.project, Env: h.w.env, Stdout: out, Stderr: out,
-		Open:   func(path string, flag int) (io.ReadWriteCloser, error) { return openThrough(files, path, flag) },
-		Redact: h.redact.Bytes,
-		Limits: checkedrun.Limits{Time: toolTimeout, Output: maxOutput},
+		Analyzer: h.analyzer, Digest: grant.Report(), Dir: h.w.project, Env: h.w.env, Stdout: out, Stderr: out,
+		Unconfined: !grant.Confined(),
+		Recheck:    toolset.Recheck(h.guard, grant),
+		Open:       func(path string, flag int) (io.ReadWriteCloser, error) { return openThrough(files, path, flag) },
+		Redact:     h.redact.Writer,
+		Limits:     checkedrun.Limits{Time: toolTimeout, Output: maxOutput},
 	})
 	text := out.String()
 	if errors.Is(err, checkedrun.ErrUnsupported) {
