@@ -36,7 +36,7 @@ func (r *run) call(ctx context.Context, args []string) ([]string, error) {
 		return nil, r.refuse(args, c.Span, "the builtin "+name+" is not run here")
 	}
 	now, reason := r.again(c, args)
-	if reason == "" {
+	if reason == "" && !c.spelled {
 		reason = r.covers(c, now, hc.Dir)
 	}
 	if reason != "" {

@@ -225,16 +225,3 @@ func (l *lines) Close() error {
 	_, err := l.w.Write(bytes.ReplaceAll(l.held, []byte("secret"), []byte("[redacted]")))
 	return err
 }
-
-// TestLeavesNothingBehind: what a program started ends with the run.
-func TestLeavesNothingBehind(t *testing.T) {
-	dir := project(t)
-	mark := filepath.Join(dir, "late")
-	text := "bash -c '(sleep 1; touch late) & exit 0'"
-	_, _, err := play(t, dir, text, nil)
-	require.NoError(t, err)
-	done := make(chan struct{})
-	time.AfterFunc(1500*time.Millisecond, func() { close(done) })
-	<-done
-	require.NoFileExists(t, mark)
-}

@@ -50,7 +50,10 @@ type approved struct {
 	// byEffects says that all of it is described, so that it was judged by its
 	// effects; otherwise it was approved by its words.
 	byEffects bool
-	effects   []*bashcheck.Effect
+	// spelled says that every word was known, so that it runs exactly as it was
+	// judged, with what the text around it says of it (find . | xargs grep x).
+	spelled bool
+	effects []*bashcheck.Effect
 }
 
 // index finds the commands of the report by where they stand.
@@ -59,7 +62,10 @@ func (r *run) index() error {
 	of := make([]*approved, len(r.rep.Commands)+1)
 	for i := range r.rep.Commands {
 		c := &r.rep.Commands[i]
-		a := &approved{Command: c, byEffects: c.Described}
+		a := &approved{Command: c, byEffects: c.Described, spelled: true}
+		for _, w := range c.Argv {
+			a.spelled = a.spelled && known(w)
+		}
 		if c.Parent > 0 && c.Parent <= i {
 			a = of[c.Parent]
 			a.byEffects = a.byEffects && c.Described

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -52,6 +53,30 @@ func (r redactors) Bytes(b []byte) []byte {
 		b = x.Bytes(b)
 	}
 	return b
+}
+
+// Writer takes them out of what is written to w, however it is split.
+func (r redactors) Writer(w io.Writer) io.WriteCloser {
+	c := &redacting{Writer: w}
+	for _, x := range r {
+		wc := x.Writer(c.Writer)
+		c.Writer, c.open = wc, append(c.open, wc)
+	}
+	return c
+}
+
+// redacting is a chain of redactors; the last one is written to first.
+type redacting struct {
+	io.Writer
+	open []io.Closer
+}
+
+func (c *redacting) Close() error {
+	var errs []error
+	for i := len(c.open) - 1; i >= 0; i-- {
+		errs = append(errs, c.open[i].Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (r redactors) String(s string) string {
