@@ -73,3 +73,11 @@ type Change struct {
 	Path string
 	Op   string // created, changed, removed
 }
+
+// What the player (folder player) ends with where a text was not run to its
+// end.
+const (
+	PlayerUnsupported = 121 + iota
+	PlayerRefused
+	PlayerFailed
+)
