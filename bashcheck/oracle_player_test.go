@@ -22,7 +22,7 @@ import (
 func playerBox(t testing.TB, stubs []string) (box *oracle.Sandbox, player string) {
 	t.Helper()
 	player = filepath.Join(t.TempDir(), "player")
-	cmd := exec.Command("go", "build", "-o", player, "./internal/oracle/player")
+	cmd := exec.Command("go", "build", "-o", player, "./checkedrun/internal/player")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

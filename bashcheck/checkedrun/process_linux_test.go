@@ -164,7 +164,7 @@ func TestMemory(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "huge"), nil, 0o644))
 	require.NoError(t, os.Truncate(filepath.Join(dir, "huge"), 1<<30))
 	for _, text := range []string{
-		"x=aaaaaaaaaa; while true; do x=$x$x; done", "x=aaaaaaaaaa; while [ 1 ]; do x+=$x; done", "x=aaaaaaaaaa; for i in {1..99}; do y=$x$x; x=\"$y$y\"; done", "x=aaaaaaaaaa; while true; do x=${x//a/aaaaaaaa}; done",
+		"x=aaaaaaaaaa; while true; do x=$x$x; done", "x=aaaaaaaaaa; while [ 1 ]; do x+=$x; done", "x=aaaaaaaaaa; for i in {1..99}; do y=$x$x; x=\"$y$y\"; done", "x=aaaaaaaaaa; while true; do x=${x//aaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}; done",
 		"x=$(yes)", "x=$(while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done)", "x=$(< huge)", "x=$(cat /dev/zero)", "a=(1 2); while true; do a=(\"${a[@]}\" \"${a[@]}\"); done",
 	} {
 		_, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 30 * time.Second })

@@ -74,7 +74,7 @@ type Change struct {
 	Op   string // created, changed, removed
 }
 
-// What the player (folder player) ends with where a text was not run to its
+// What the player (checkedrun/internal/player) ends with where a text was not run to its
 // end.
 const (
 	PlayerUnsupported = 121 + iota
