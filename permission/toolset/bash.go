@@ -107,6 +107,7 @@ func (b *builder) bash() error {
 	}
 	for i := range rep.Commands {
 		b.command(s, i)
+		b.ins.Brings |= brought(&rep.Commands[i])
 	}
 	for j := range rep.Loose {
 		b.effect(s, &rep.Loose[j], n, 0, nil)
@@ -254,8 +255,9 @@ var starters = map[string]bool{
 func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) permission.Action {
 	out := permission.Command{
 		Closed: c.Described, ExactOnly: c.ExactOnly, Opaque: opaque, Dynamic: c.Dynamic,
-		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner, Digest: b.content(c),
+		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner,
 	}
+	out.Digest, out.Inputs = b.content(c)
 	if !opaque {
 		out.Allow = appendNew(out.Allow, c.Text)
 		out.Allow = appendNew(out.Allow, withoutInert(c))
