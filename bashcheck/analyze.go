@@ -17,7 +17,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 	defer func() {
 		// A bug must not take the host down, and must not pass for a verdict.
 		if p := recover(); p != nil {
-			rep = Report{Source: src, Findings: []Finding{{
+			rep = Report{Source: src, Analyzer: a.identity(), Findings: []Finding{{
 				Code: CodeInternal, Severity: Suspicious, Blocks: true, Span: Span{0, len(src)},
 				Text: "the analyzer failed on this text: " + escape(fmt.Sprint(p)),
 			}}}

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -69,6 +70,7 @@ type Analyzer struct {
 	opts Options
 	own  map[string]*program
 	err  error
+	id   func() string // Report.Analyzer; made on first use
 	// always: print and reparse plain text too (for the fuzz test that shows it changes nothing)
 	always bool
 }
@@ -80,6 +82,9 @@ func New(opts Options) *Analyzer {
 	a := &Analyzer{opts: opts}
 	a.opts.Limits = opts.Limits.withDefaults()
 	a.opts.Vars = maps.Clone(opts.Vars)
+	named := a.opts
+	named.Programs = slices.Clone(opts.Programs)
+	a.id = sync.OnceValue(func() string { return identify(named) })
 	a.opts.Programs = nil
 	if len(opts.Programs) > 0 {
 		a.own = map[string]*program{}

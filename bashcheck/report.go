@@ -7,6 +7,9 @@ package bashcheck
 type Report struct {
 	// Source is the text that was analyzed, byte for byte.
 	Source string
+	// Analyzer identifies the options and descriptions that it was analyzed by
+	// ([Report.Digest]).
+	Analyzer string
 	// Parsed says that the whole text was understood as a program of the
 	// shell. Where it is false, Commands may be incomplete.
 	Parsed bool

@@ -156,6 +156,9 @@ func (d *decider) ask(who Settlers, r Reason) {
 
 func (d *decider) settle(r Reason) {
 	r.Verdict = Allow
+	if d.settled == nil {
+		d.settled = make([]Reason, 0, len(d.ins.Actions)-max(0, r.Action-1))
+	}
 	d.settled = append(d.settled, r)
 }
 

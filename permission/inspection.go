@@ -46,6 +46,10 @@ type Inspection struct {
 	// Explanation says in plain words what the call does.
 	Explanation string `json:"explanation,omitempty"`
 	Risk        Risk   `json:"risk"`
+	// Report identifies the analysis of a command text that the inspection was
+	// made from (bashcheck.Report.Digest); empty where there was none. It is part
+	// of what is granted: what runs the text refuses any other analysis.
+	Report string `json:"report,omitempty"`
 }
 
 // Action is one thing that a call would do.

@@ -23,6 +23,12 @@ type pathKey struct {
 	op        scope.Op
 }
 
+// answer is a question about a path and what was found.
+type answer struct {
+	pathKey
+	resolved
+}
+
 // path resolves a path that a file tool was given.
 func (b *builder) path(dir, name string, op scope.Op) (permission.Path, error) {
 	if strings.HasPrefix(name, "~") && (len(name) == 1 || name[1] == '/') {
@@ -38,10 +44,21 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 // look resolves a path for an operation, once for each distinct question.
 func (b *builder) look(dir, name string, op scope.Op) resolved {
 	key := pathKey{dir, name, op}
+	for i := range b.nfirst {
+		if b.first[i].pathKey == key {
+			return b.first[i].resolved
+		}
+	}
 	if r, ok := b.seen[key]; ok {
 		return r
 	}
 	out := b.ask(dir, name, op)
+	// Most calls ask few questions.
+	if b.nfirst < len(b.first) {
+		b.first[b.nfirst] = answer{key, out}
+		b.nfirst++
+		return out
+	}
 	if b.seen == nil {
 		b.seen = map[pathKey]resolved{}
 	}
