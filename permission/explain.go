@@ -67,10 +67,16 @@ func (e *Evaluator) Explain(st State, call Call, ins Inspection, opinions ...Opi
 // explains matches one rule against the call (0) or one action.
 func (d *decider) explains(r *Rule, n int) match {
 	if r.ref.Effect != Allow {
-		if n == 0 {
-			return r.matchCall(d.call, d.ins)
+		if n > 0 {
+			return d.matchAction(r, &d.ins.Actions[n-1])
 		}
-		return d.matchAction(r, &d.ins.Actions[n-1])
+		m := r.matchCall(d.call, d.ins)
+		for _, s := range d.ins.Strings {
+			if m != matchYes && d.names(r, s) {
+				m = matchYes
+			}
+		}
+		return m
 	}
 	yes := func(b bool) match {
 		if b {
@@ -99,6 +105,23 @@ func (d *decider) explains(r *Rule, n int) match {
 	return matchNo
 }
 
+// names says whether a deny or ask rule means a string of an input whose
+// meaning is not declared, as a path or as a host.
+func (d *decider) names(r *Rule, s string) bool {
+	if r.broken || len(s) > maxRuleBytes {
+		return false
+	}
+	if r.hasPath() {
+		for _, p := range d.pathsIn(s) {
+			if d.coversFolded(r, p, true) {
+				return true
+			}
+		}
+	}
+	host := hostIn(s)
+	return r.kind == ruleHost && host != "" && r.host.matches(host)
+}
+
 // String says in a few words what the action is.
 func (a Action) String() string {
 	switch a.Kind {
@@ -123,6 +146,7 @@ func (a Action) String() string {
 }
 
 // String prints the derivation for a person, a line for each step and rule.
+// What decided a refusal or a question is marked with a star.
 func (d Derivation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (mode %s", d.Decision.Verdict, d.Mode)
@@ -143,7 +167,11 @@ func (d Derivation) String() string {
 			fmt.Fprintf(&b, "  %s %s\n", m.Rule, how)
 		}
 		for _, r := range s.Reasons {
-			fmt.Fprintf(&b, "  %s: %s [%s]\n", r.Verdict, r.Text, r.Code)
+			mark := " "
+			if r.Verdict == d.Decision.Verdict && r.Verdict != Allow {
+				mark = "*"
+			}
+			fmt.Fprintf(&b, "%s %s: %s [%s]\n", mark, r.Verdict, r.Text, r.Code)
 		}
 	}
 	return b.String()

@@ -1,6 +1,7 @@
 package permission
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -43,6 +44,10 @@ type Request struct {
 	// together they would have settled this call. Empty where only a one-time
 	// answer is possible.
 	Suggestions []string
+	// Changes shows, where the call asks because of what it runs ([CodeChanged]),
+	// what changed: a unified diff, or sizes and digests where the text is not
+	// known.
+	Changes string
 	// Redacted says that secrets were taken out of what is shown.
 	Redacted bool
 }
@@ -146,6 +151,10 @@ type GateOptions struct {
 	// Provenance is what happens when a session that has read untrusted text
 	// and sensitive data wants to send something. Zero asks.
 	Provenance Provenance
+	// Ledger remembers which files untrusted sessions wrote, and the text of
+	// what was approved to run. Without one both end with the session, and
+	// changes are shown without their text.
+	Ledger Ledger
 }
 
 // Gate asks, remembers and records around an [Evaluator]. It is safe for
@@ -250,7 +259,8 @@ type Session struct {
 	version      uint64 // changes with allow and with any strict
 	destinations map[string]bool
 	contents     map[string]string
-	all          map[*pending]bool // requests of Authorize that wait
+	inputs       map[string][]Input // what contents stand for
+	all          map[*pending]bool  // requests of Authorize that wait
 }
 
 type cacheKey struct {
@@ -652,6 +662,7 @@ func (s *Session) decide(ctx context.Context, call Call, run *round) (*Grant, *p
 	st := s.state()
 	// An inspection that failed asks, and says why.
 	ins, _ := e.Inspect(ctx, st, call)
+	st = s.known(ctx, st, &ins)
 	g := &Grant{call: call, ins: ins, digest: digest(call, ins), gen: gen, eval: e, state: st}
 	g.opinions = s.advise(ctx, e, st, call, ins)
 	g.decision = e.Decide(st, call, ins, g.opinions...)
@@ -673,7 +684,8 @@ func (s *Session) decide(ctx context.Context, call Call, run *round) (*Grant, *p
 		}
 	}
 	p := &pending{st: st, ops: g.opinions, of: s}
-	p.req = Request{Token: what + "." + token(), Call: call, Inspection: ins, Decision: g.decision, Suggestions: e.suggest(st, call, ins, g.opinions)}
+	p.req = Request{Token: what + "." + token(), Call: call, Inspection: ins, Decision: g.decision, Suggestions: e.suggest(st, call, ins, g.opinions),
+		Changes: s.changes(ctx, &ins, &g.decision)}
 	return g, p
 }
 
@@ -816,6 +828,9 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 		if now := s.state(); s.gate.current.Load() != g.gen || now.Mode != g.state.Mode || now.Labels != g.state.Labels {
 			return nil, true, nil
 		}
+		if err := s.wrote(ctx, g, false); err != nil {
+			return nil, false, err
+		}
 	}
 	if broken := s.gate.unrecorded.Load(); broken != nil {
 		return nil, false, *broken
@@ -847,38 +862,58 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 		return nil, false, e
 	}
 	s.Label(g.ins.Brings)
-	s.ran(g)
+	s.ran(ctx, g)
 	return g, false, nil
 }
 
 // ran notes the content of the workspace programs that a granted call runs.
-func (s *Session) ran(g *Grant) {
-	var next map[string]string
-	s.root.shared.Lock()
-	defer s.root.shared.Unlock()
+func (s *Session) ran(ctx context.Context, g *Grant) {
+	root := s.root
 	for i := range g.ins.Actions {
 		c := &g.ins.Actions[i].Command
-		if c.Digest == "" || s.root.contents[contentKey(c)] == c.Digest {
+		if c.Digest == "" {
 			continue
 		}
-		if next == nil {
-			if next = maps.Clone(s.root.contents); next == nil {
-				next = map[string]string{}
+		key := contentKey(c)
+		root.shared.Lock()
+		same := root.contents[key] == c.Digest
+		if !same {
+			// What a state holds is never changed.
+			contents, inputs := maps.Clone(root.contents), maps.Clone(root.inputs)
+			if contents == nil {
+				contents, inputs = map[string]string{}, map[string][]Input{}
 			}
+			contents[key], inputs[key] = c.Digest, c.Inputs
+			root.contents, root.inputs = contents, inputs
 		}
-		next[contentKey(c)] = c.Digest
-	}
-	if next != nil {
-		s.root.contents = next
+		root.shared.Unlock()
+		if l := s.gate.opts.Ledger; l != nil && !same {
+			l.Approved(context.WithoutCancel(ctx), key, c.Digest, c.Inputs)
+		}
 	}
 }
 
 // Outcome records what came of a granted call, in a few words. labels are what
-// its result puts on the session, beyond what the inspection foretold.
+// its result puts on the session, beyond what the inspection foretold: see
+// [Session.LabelsOf].
 func (s *Session) Outcome(ctx context.Context, g *Grant, text string, labels Labels) error {
 	s.Label(labels)
+	if err := s.wrote(ctx, g, true); err != nil {
+		return err
+	}
 	return s.gate.record(ctx, Record{Event: EventOutcome, Time: time.Now().UTC(), Session: s.id, Parent: s.parentID(),
 		Tool: g.Call().Tool, Digest: g.Digest(), Text: s.gate.redactText(text)})
+}
+
+// LabelsOf returns what the output of a call would put on the session: sensitive
+// where Redact finds a secret in it, known or only shaped like one. The host
+// passes it to Outcome with what it knows itself, a credential that it used.
+func (s *Session) LabelsOf(output []byte) Labels {
+	redact := s.gate.opts.Redact
+	if redact == nil || bytes.Equal(redact(bytes.Clone(output)), output) {
+		return 0
+	}
+	return SensitiveData
 }
 
 // Offers says whether the model should be shown the tool: false where a deny

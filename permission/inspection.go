@@ -143,7 +143,9 @@ type Command struct {
 	// the files that define a runner's targets. Empty where nothing was read.
 	// An approval for once or for a session is for this content.
 	Digest string `json:"digest,omitempty"`
-	Dir    string `json:"dir,omitempty"`
+	// Inputs are the files that Digest stands for.
+	Inputs []Input `json:"inputs,omitempty"`
+	Dir    string  `json:"dir,omitempty"`
 }
 
 // Finding is a reason to look twice.

@@ -141,3 +141,18 @@ func TestExplain(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b, &back))
 	require.Equal(t, d.String(), back.String())
 }
+
+// TestExplainNamesWhatDecided: the deciding part is marked, and a rule that
+// meets a string of an undeclared input is among those that match.
+func TestExplainNamesWhatDecided(t *testing.T) {
+	e := newEvaluator(t, `{"permissions":{"deny":["Read(~/.ssh/**)","WebFetch(domain:evil.com)"],"ask":["mcp__s"],"allow":["mcp__s__t"]}}`)
+	ins := Inspection{Family: "mcp", Strings: []string{"~/.ssh/id", "https://evil.com/x"}, Actions: []Action{{Kind: Use, Origin: Tool, Name: "mcp__s__t"}}}
+	d := e.Explain(State{Dir: proj}, Call{Tool: "mcp__s__t", Dir: proj}, ins)
+	require.Equal(t, Deny, d.Decision.Verdict)
+	text := d.String()
+	for _, want := range []string{"deny rule Read(~/.ssh/**) (settings.json:1) matches", "deny rule WebFetch(domain:evil.com) (settings.json:1) matches", "ask rule mcp__s (settings.json:1) matches",
+		"allow rule mcp__s__t (settings.json:1) matches", "* deny: Refused by the deny rule Read(~/.ssh/**)", "  ask: "} {
+		assert.Contains(t, text, want)
+	}
+	require.NotContains(t, text, "* ask")
+}

@@ -35,7 +35,8 @@ func (p *Provenance) UnmarshalText(b []byte) error {
 // without knowing of either.
 func (d *decider) provenance() {
 	const both = Untrusted | SensitiveData
-	if d.st.Labels&both != both || d.st.Provenance == ProvenanceOff {
+	// What the call itself reads it can send as well.
+	if (d.st.Labels|d.ins.Brings&SensitiveData)&both != both || d.st.Provenance == ProvenanceOff {
 		return
 	}
 	for i := range d.ins.Actions {
@@ -90,13 +91,13 @@ func (d *decider) destination(i int) string {
 			if b := &d.ins.Actions[j]; b.Of == i+1 && b.Kind == Connect {
 				known = known || b.Host != ""
 			} else if b.Of == i+1 && b.Kind == KindUnknown {
-				return toRun + contentKey(&a.Command)
+				return toRun + commandText(&a.Command)
 			}
 		}
 		if known {
 			return ""
 		}
-		return toRun + contentKey(&a.Command)
+		return toRun + commandText(&a.Command)
 	case Use:
 		if a.Free || a.Origin != Tool || d.ins.Family == "Skill" || d.ins.Family == "Agent" {
 			return ""

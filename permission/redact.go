@@ -41,6 +41,7 @@ func (g *Gate) shown(r Request) Request {
 		r.Decision.Reasons = reasons
 	}
 	r.Decision.Explanation = text(r.Decision.Explanation)
+	r.Changes = text(r.Changes)
 	// A rule that holds a secret is not offered: it would be saved.
 	var rules []string
 	for _, rule := range r.Suggestions {

@@ -3,6 +3,7 @@ package permission
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -64,13 +65,8 @@ func (d *decider) run(i int, a *Action, at Reason) {
 		d.ask(askedPlain&^(ByBypass|BySandbox), at)
 		return
 	}
-	if c.Digest != "" && d.st.Labels&Untrusted != 0 {
-		if old, ok := d.st.Contents[contentKey(c)]; ok && old != c.Digest {
-			changed := at
-			changed.Code = CodeChanged
-			changed.Text = fmt.Sprintf("What %s runs has changed since it last ran, and the session has read untrusted text in between.", quoteCommand(c))
-			d.ask(askedRule, changed)
-		}
+	if c.Digest != "" {
+		d.content(c, at)
 	}
 	if c.Closed {
 		at.Code, at.Text = CodeClosed, "The command is fully described and does no more than what is listed."
@@ -94,8 +90,36 @@ func (d *decider) run(i int, a *Action, at Reason) {
 	d.ask(askedPlain, at)
 }
 
+// content asks where what a command runs out of the workspace is not what was
+// approved, and somebody else than the user may have written it.
+func (d *decider) content(c *Command, at Reason) {
+	old, ran := d.st.Contents[contentKey(c)]
+	if ran && old == c.Digest {
+		return
+	}
+	at.Code = CodeChanged
+	untrusted := slices.IndexFunc(c.Inputs, func(in Input) bool { return in.Untrusted })
+	switch {
+	case untrusted >= 0:
+		at.Text = fmt.Sprintf("%s runs %s, which a session wrote that had read untrusted text.", quoteCommand(c), c.Inputs[untrusted].Path)
+	case ran && d.st.Labels&Untrusted != 0:
+		at.Text = fmt.Sprintf("What %s runs has changed since it last ran, and the session has read untrusted text in between.", quoteCommand(c))
+	default:
+		return
+	}
+	d.ask(askedRule, at)
+}
+
 // contentKey names a command for [State.Contents].
 func contentKey(c *Command) string {
+	if c.Dir == "" {
+		return commandText(c)
+	}
+	return c.Dir + ": " + commandText(c)
+}
+
+// commandText is the text that stands for a command.
+func commandText(c *Command) string {
 	if len(c.Allow) > 0 {
 		return c.Allow[0]
 	}

@@ -665,7 +665,7 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 		}
 	}
 
-	if st.Labels&Untrusted != 0 && st.Labels&SensitiveData != 0 && st.Provenance == ProvenanceAsk {
+	if st.Labels&Untrusted != 0 && (st.Labels|ins.Brings)&SensitiveData != 0 && st.Provenance == ProvenanceAsk {
 		for i, a := range ins.Actions {
 			to := ""
 			switch a.Kind {

@@ -126,6 +126,7 @@ func (b *builder) bash() error {
 	}
 	for i := range rep.Commands {
 		b.command(s, i)
+		b.ins.Brings |= brought(&rep.Commands[i])
 	}
 	for j := range rep.Loose {
 		b.effect(s, &rep.Loose[j], n, 0, nil)
@@ -321,7 +322,8 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	run.Span = span(c.Span)
 	out := &run.Command
 	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
-	out.Edits, out.Prefix, out.Runner, out.Digest = c.Edits, c.Prefix, c.Class == bashcheck.Runner, b.content(c)
+	out.Edits, out.Prefix, out.Runner = c.Edits, c.Prefix, c.Class == bashcheck.Runner
+	out.Digest, out.Inputs = b.content(c)
 	if !at.opaque {
 		out.Allow = appendNew(room, c.Text)
 		out.Allow = appendNew(out.Allow, withoutInert(c))

@@ -27,28 +27,24 @@ var buildFiles = []string{
 // content identifies what a command would run out of the workspace: a script of
 // it, or the files that define the targets of a runner. It is "" where the
 // command runs no such thing, or where it cannot be told which.
-func (b *builder) content(c *bashcheck.Command) string {
+func (b *builder) content(c *bashcheck.Command) (digest string, inputs []permission.Input) {
 	places := b.places(c.Dir)
 	if b.t.o.Offline || len(places) != 1 || len(c.Argv) == 0 {
-		return ""
+		return "", nil
 	}
 	h := sha256.New()
-	any := false
 	add := func(name string) bool {
 		r := b.look(places[0], name, scope.Read)
 		if !r.regular || r.path.Zone == permission.Outside {
 			return false
 		}
-		f, err := os.Open(r.path.Real)
+		in, err := input(r.path.Real)
 		if err != nil {
 			return false
 		}
-		defer f.Close()
-		_, _ = io.WriteString(h, name+"\x00")
-		if _, err := io.Copy(h, io.LimitReader(f, maxContent)); err != nil {
-			return false
-		}
-		any = true
+		in.Untrusted = b.t.o.Ledger.holds(in.Path, in.Digest)
+		_, _ = io.WriteString(h, name+"\x00"+in.Digest+"\x00")
+		inputs = append(inputs, in)
 		return true
 	}
 	if w := c.Argv[0]; w.Static && strings.Contains(w.Text, "/") {
@@ -69,8 +65,27 @@ func (b *builder) content(c *bashcheck.Command) string {
 			}
 		}
 	}
-	if !any {
-		return ""
+	if len(inputs) == 0 {
+		return "", nil
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), inputs
+}
+
+// input reads what identifies a file.
+func input(name string) (permission.Input, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return permission.Input{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(f, maxContent))
+	if err != nil {
+		return permission.Input{}, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return permission.Input{}, err
+	}
+	return permission.Input{Path: name, Digest: hex.EncodeToString(h.Sum(nil)), Size: max(n, st.Size())}, nil
 }

@@ -72,6 +72,10 @@ type Options struct {
 	// homes of others are told by it. Empty: the usual place of home
 	// directories that holds the project.
 	Home string
+	// Ledger knows which files untrusted sessions wrote: reading them makes a
+	// session untrusted again. The same one belongs into
+	// permission.GateOptions. Nil knows of none.
+	Ledger *Ledger
 	// Offline says that Files answers for another machine: nothing is looked
 	// up on this one.
 	Offline bool

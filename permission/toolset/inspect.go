@@ -294,7 +294,7 @@ func patternBase(pattern string) string {
 }
 
 func (b *builder) brings(p permission.Path) {
-	if p.Zone == permission.Outside {
+	if p.Zone == permission.Outside || p.Extent != permission.Exact && b.t.o.Ledger.holdsBelow(p.Real) || b.t.o.Ledger.holds(p.Real, "") {
 		b.ins.Brings |= permission.Untrusted
 	}
 	if p.Class == permission.Sensitive {
