@@ -1,7 +1,6 @@
 package permission_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -95,27 +94,6 @@ func BenchmarkDecide(b *testing.B) {
 			}
 			_ = hits
 		})
-	}
-}
-
-// BenchmarkInspectDecide is a whole decision on a command, without the disk.
-func BenchmarkInspectDecide(b *testing.B) {
-	tools := offline(b)
-	st := State{Dir: proj}
-	for _, n := range []int{10, 1000, 10_000} {
-		p, _ := ParsePolicy("/home/u", Source{Layer: LayerProject, Name: "s", Base: proj, Data: []byte(manyRules(n))})
-		e, err := New(Config{Policy: p, Inspector: tools})
-		require.NoError(b, err)
-		for _, text := range []string{"ls -la", "git status && git diff | head", "npm run script2 --x"} {
-			call := bashCall(text)
-			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(text, " ", "_"), n), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					ins, _ := e.Inspect(context.Background(), st, call)
-					e.Decide(st, call, ins)
-				}
-			})
-		}
 	}
 }
 

@@ -146,13 +146,15 @@ type State struct {
 	Contents map[string]string `json:"contents,omitempty"`
 }
 
-// Text returns the deciding reasons as one paragraph.
+// Text returns the deciding reasons as one paragraph, each sentence once.
 func (d Decision) Text() string {
 	var b strings.Builder
+	said := map[string]bool{}
 	for _, r := range d.Reasons {
-		if r.Verdict != d.Verdict || r.Text == "" {
+		if r.Verdict != d.Verdict || r.Text == "" || said[r.Text] {
 			continue
 		}
+		said[r.Text] = true
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}

@@ -1,7 +1,9 @@
 package permission
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -23,11 +25,15 @@ type ruleTable struct {
 	exts       map[string][]int32 // path rules like *.pem, by ".pem"
 	loosePaths []int32
 	paths      []int32 // all path rules
-	hosts      map[string][]int32
-	subs       map[string][]int32 // *.example.com by ".example.com"
-	looseHosts []int32
-	allHosts   []int32
-	broken     []int32
+	// fixed and relative are the deny and ask rules for paths by where their
+	// patterns begin: fixed in absolute directories, relative below that of a
+	// session.
+	fixed, relative placeIndex
+	hosts           map[string][]int32
+	subs            map[string][]int32 // *.example.com by ".example.com"
+	looseHosts      []int32
+	allHosts        []int32
+	broken          []int32
 }
 
 func add(m *map[string][]int32, key string, i int32) {
@@ -89,6 +95,8 @@ func newRuleTable(rules []Rule) *ruleTable {
 			t.addPath(r, i, count)
 		}
 	}
+	t.fixed.sort()
+	t.relative.sort()
 	return t
 }
 
@@ -106,6 +114,13 @@ func (t *ruleTable) addTool(r *Rule, i int32) {
 
 func (t *ruleTable) addPath(r *Rule, i int32, count map[string]int) {
 	t.paths = append(t.paths, i)
+	if r.ref.Effect != Allow {
+		if r.path.base == "" {
+			t.relative.add(literalStart("", &r.path.folded), i)
+		} else {
+			t.fixed.add(literalStart(r.path.foldedBase, &r.path.folded), i)
+		}
+	}
 	key, best, ext := "", math.MaxInt, ""
 	for _, s := range r.indexed().segs {
 		switch {
@@ -273,4 +288,100 @@ func (t *ruleTable) eachHost(host string, yield func(i int32)) {
 	for _, i := range t.looseHosts {
 		yield(i)
 	}
+}
+
+// placeIndex finds path rules by the literal directory that their patterns
+// begin in, written with a slash before each name: "" is the root.
+type placeIndex struct {
+	at     map[string][]int32
+	sorted []placed
+}
+
+type placed struct {
+	dir  string
+	rule int32
+}
+
+func (x *placeIndex) add(dir string, i int32) {
+	add(&x.at, dir, i)
+	x.sorted = append(x.sorted, placed{dir, i})
+}
+
+func (x *placeIndex) sort() {
+	slices.SortFunc(x.sorted, func(a, b placed) int { return cmp.Compare(a.dir, b.dir) })
+}
+
+// each yields the rules that begin in dir, above it or below it: no other rule
+// can name something below dir.
+func (x *placeIndex) each(dir string, yield func(i int32)) {
+	if len(x.sorted) == 0 {
+		return
+	}
+	for at := 0; at <= len(dir); at++ {
+		if at == len(dir) || dir[at] == '/' {
+			for _, i := range x.at[dir[:at]] {
+				yield(i)
+			}
+		}
+	}
+	n, _ := slices.BinarySearchFunc(x.sorted, dir, func(p placed, dir string) int { return cmp.Compare(p.dir, dir+"/") })
+	for ; n < len(x.sorted); n++ {
+		if rest, ok := strings.CutPrefix(x.sorted[n].dir, dir); !ok || rest == "" || rest[0] != '/' {
+			return
+		}
+		yield(x.sorted[n].rule)
+	}
+}
+
+// literalStart is the directory that every name which the pattern can match
+// lies in, or is.
+func literalStart(base string, p *pathPattern) string {
+	dir := strings.TrimSuffix(base, "/")
+	if !p.anchored || p.rest != nil {
+		return dir
+	}
+	for _, s := range p.segs {
+		if s.any || s.tokens != nil {
+			break
+		}
+		dir += "/" + s.literal
+	}
+	return dir
+}
+
+// maxBelow bounds the rules that are sorted out one by one.
+const maxBelow = 64
+
+// mayBelow returns, in their order, the deny and ask rules that may name
+// something below the folded directory dir, for relative rules that begin in
+// one of starts. Where there are many it returns all path rules.
+func (t *ruleTable) mayBelow(dir string, starts ...string) []int32 {
+	if len(t.paths) <= maxBelow {
+		return t.paths
+	}
+	var out []int32
+	many := false
+	yield := func(i int32) {
+		if many = many || len(out) == maxBelow; !many {
+			out = append(out, i)
+		}
+	}
+	dir = strings.TrimSuffix(dir, "/")
+	t.fixed.each(dir, yield)
+	for n, start := range starts {
+		start = strings.TrimSuffix(start, "/")
+		switch {
+		case n > 0 && start == strings.TrimSuffix(starts[0], "/"):
+		case start == "" || strings.HasPrefix(start, dir+"/"):
+			// All of them begin below dir, or nobody knows where.
+			t.relative.each("", yield)
+		case dir == start || strings.HasPrefix(dir, start+"/"):
+			t.relative.each(dir[len(start):], yield)
+		}
+	}
+	if many {
+		return t.paths
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -84,7 +84,7 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 		}
 		d.eachName(p, func(name string) { t.eachPath(name, try) })
 		if p.Extent != Exact && !p.Walked && a.Kind != List {
-			d.some(t, n, t.paths, i)
+			d.someBelow(t, n, p, i)
 		}
 	case Connect:
 		if a.Host == "" {
@@ -109,6 +109,17 @@ func (d *decider) some(t *ruleTable, n int32, list []int32, i int) {
 		}
 		d.hit(t, n, r, m, i+1)
 	}
+}
+
+// someBelow is some for the path rules that may name something below a tree.
+func (d *decider) someBelow(t *ruleTable, n int32, p *Path, i int) {
+	list := t.mayBelow(foldPath(p.Clean), d.foldedDir, d.foldedCallDir)
+	if p.Real != p.Clean {
+		list = slices.Concat(list, t.mayBelow(foldPath(p.Real), d.foldedDir, d.foldedCallDir))
+		slices.Sort(list)
+		list = slices.Compact(list)
+	}
+	d.some(t, n, list, i)
 }
 
 // eachName yields the folded names of a path.
@@ -415,7 +426,7 @@ func (l lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
 	d := l.decider()
 	for _, t := range l.p.strict {
-		for _, i := range t.paths {
+		for _, i := range t.mayBelow(foldPath(dir), d.foldedDir, d.foldedCallDir) {
 			if r := &t.rules[i]; r.family == "Read" && (d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true)) {
 				if out = append(out, r.ref); len(out) == maxMay {
 					return out

@@ -62,7 +62,7 @@ func (b *builder) bash() error {
 	s := &shellCall{rep: &rep, first: len(b.ins.Actions), own: true}
 	proven := true
 	for _, a := range rep.Assumptions {
-		proven = proven && b.t.assume[a]
+		proven = proven && slices.Contains(b.t.o.Assume, a)
 		if a == "git-config-trusted" && !b.ownRepository() {
 			proven, s.own = false, false
 			b.ins.Explanation += " git would use another repository than the project's own, whose configuration may start programs."
@@ -250,7 +250,6 @@ func unordered(src string) bool {
 		if len(rest) > 1 {
 			next = rest[1]
 		}
-		words := ""
 		switch rest[0] {
 		case '&':
 			if next != '&' && next != '>' {
@@ -270,26 +269,11 @@ func unordered(src string) bool {
 			if next == ')' {
 				return true
 			}
-		case 'f':
-			words = "for function foreach"
-		case 'w':
-			words = "while"
-		case 'u':
-			words = "until"
-		case 's':
-			words = "select"
-		case 'c':
-			words = "coproc"
-		case 't':
-			words = "trap"
-		case 'r':
-			words = "repeat"
-		}
-		for words != "" {
-			var w string
-			w, words, _ = strings.Cut(words, " ")
-			if strings.HasPrefix(rest, w) {
-				return true
+		case 'f', 'w', 'u', 's', 'c', 't', 'r':
+			for _, w := range [...]string{"for", "function", "while", "until", "select", "coproc", "trap", "repeat"} {
+				if w[0] == rest[0] && w[1] == next && strings.HasPrefix(rest, w) {
+					return true
+				}
 			}
 		}
 	}

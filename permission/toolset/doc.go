@@ -45,6 +45,7 @@ package toolset
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
@@ -84,9 +85,8 @@ type Options struct {
 // Tools is the [permission.Inspector] of the standard tools. It is immutable
 // and safe for concurrent use.
 type Tools struct {
-	o      Options
-	assume map[bashcheck.Assumption]bool
-	home   string
+	o    Options
+	home string
 }
 
 var _ permission.Inspector = (*Tools)(nil)
@@ -110,13 +110,11 @@ func NewWith(o Options) (*Tools, error) {
 	if o.Analyzer == nil {
 		return nil, errors.New("toolset: Options.Analyzer is missing: use bashcheck.New")
 	}
-	t := &Tools{o: o, assume: map[bashcheck.Assumption]bool{}}
+	o.Assume = slices.Clone(o.Assume)
+	t := &Tools{o: o}
 	t.home = o.Home
 	if r, ok := o.Files.(interface{ Root() string }); ok && t.home == "" {
 		t.home = homeOf(r.Root())
-	}
-	for _, a := range o.Assume {
-		t.assume[a] = true
 	}
 	return t, nil
 }

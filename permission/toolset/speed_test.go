@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,27 +22,28 @@ import (
 // plainCommands are those that the budget is about.
 var plainCommands = []string{"ls -la", "git status && git diff | head"}
 
-// fixed answers for every path as a guard would for an ordinary file of the
+// fixed answers for a few paths as a guard would for ordinary files of the
 // project, without looking: what resolving costs is measured on its own.
-type fixed struct{ answers map[string]scope.Resolution }
+type fixed []scope.Resolution
 
-func (f fixed) Check(name string, op scope.Op) scope.Resolution { return f.answers[name] }
+func (f fixed) Check(name string, op scope.Op) scope.Resolution { return f.CheckFrom("", name, op) }
 
-func (f fixed) CheckFrom(dir, name string, op scope.Op) scope.Resolution {
-	r, ok := f.answers[name]
-	if !ok {
-		panic("no answer for " + name)
+func (f fixed) CheckFrom(_, name string, _ scope.Op) scope.Resolution {
+	for i := range f {
+		if f[i].Path == name {
+			return f[i]
+		}
 	}
-	return r
+	panic("no answer for " + name)
 }
 
 func (fixed) Root() string { return "/home/u/proj" }
 
 func newFixed(names ...string) fixed {
-	f := fixed{map[string]scope.Resolution{}}
+	var f fixed
 	for _, n := range names {
 		p := path.Join("/home/u/proj", n)
-		f.answers[n] = scope.Resolution{Path: n, Clean: p, Real: p, Zone: scope.Inside, Class: scope.Ordinary, Root: "/home/u/proj", Rel: n}
+		f = append(f, scope.Resolution{Path: n, Clean: p, Real: p, Zone: scope.Inside, Class: scope.Ordinary, Root: "/home/u/proj", Rel: n})
 	}
 	return f
 }
@@ -56,12 +58,12 @@ func (d decoded) Inspect(ctx context.Context, call permission.Call, rules permis
 	return d.t.inspect(ctx, call, d.in, rules)
 }
 
-// speedRules are n rules for commands, half of which deny.
+// speedRules are n rules of the kinds that people have.
 func speedRules(tb testing.TB, n int) *permission.Policy {
 	var allow, deny []string
-	for i := range n / 2 {
-		allow = append(allow, fmt.Sprintf("Bash(tool%d run *)", i))
-		deny = append(deny, fmt.Sprintf("Bash(evil%d *)", i))
+	for i := range n / 5 {
+		allow = append(allow, fmt.Sprintf("Bash(tool%d run *)", i), fmt.Sprintf("Edit(/src/pkg%d/**)", i), fmt.Sprintf("mcp__server%d__*", i))
+		deny = append(deny, fmt.Sprintf("Bash(evil%d *)", i), fmt.Sprintf("Read(//srv/secrets/file%d.key)", i))
 	}
 	data, err := json.Marshal(map[string]any{"permissions": map[string]any{"allow": allow, "deny": deny}})
 	require.NoError(tb, err)
@@ -119,11 +121,10 @@ func parseAlone(tb testing.TB, command string) {
 }
 
 // interleave runs f in step with the floor, so that a busy machine slows both,
-// and reports how many times the floor it takes.
+// and reports how many times the floor it takes: the median over many steps.
 func interleave(b *testing.B, floor, f func()) {
-	const batch = 32
-	var own, floors time.Duration
-	n := 0
+	const batch = 16
+	var ratios, times []float64
 	for b.Loop() {
 		start := time.Now()
 		for range batch {
@@ -133,13 +134,15 @@ func interleave(b *testing.B, floor, f func()) {
 		for range batch {
 			f()
 		}
-		own += time.Since(middle)
-		floors += middle.Sub(start)
-		n += batch
+		own := time.Since(middle)
+		ratios = append(ratios, float64(own)/float64(middle.Sub(start)))
+		times = append(times, float64(own.Nanoseconds())/batch)
 	}
-	b.ReportMetric(float64(own.Nanoseconds())/float64(n), "ns/op")
+	slices.Sort(ratios)
+	slices.Sort(times)
+	b.ReportMetric(times[len(times)/2], "ns/op")
 	b.ReportMetric(testing.AllocsPerRun(100, f), "allocs")
-	b.ReportMetric(float64(own)/float64(floors), "×parse")
+	b.ReportMetric(ratios[len(ratios)/2], "×parse")
 }
 
 // BenchmarkInspectAndDecide measures the inspection of a decoded command under
@@ -178,6 +181,27 @@ func BenchmarkInspectAndDecide(b *testing.B) {
 				c := newSpeedCase(b, command, n)
 				interleave(b, floor, func() { c.decide(b) })
 			})
+		}
+	}
+}
+
+// TestInspectAndDecideAllocations bounds what a decision on a plain command
+// allocates: as a whole, and beside what the analyzer says of it.
+func TestInspectAndDecideAllocations(t *testing.T) {
+	for _, command := range plainCommands {
+		c := newSpeedCase(t, command, 1000)
+		all := testing.AllocsPerRun(100, func() { c.decide(t) })
+		said := testing.AllocsPerRun(100, func() {
+			rep := c.tools.o.Analyzer.Analyze(command)
+			rep.Explain()
+			rep.Risk()
+		})
+		t.Logf("%s: %v allocations, of which %v are the analyzer's", command, all, said)
+		require.LessOrEqual(t, all-said, 10.0, command)
+		more := newSpeedCase(t, command, 10_000)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { more.decide(t) }), all, "ten times the rules: %s", command)
+		if command == "ls -la" {
+			require.LessOrEqual(t, all, 60.0, command)
 		}
 	}
 }
