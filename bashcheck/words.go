@@ -521,15 +521,9 @@ func expandBraces(s string) ([]string, bool) {
 }
 
 // plainLit says that a literal means itself.
-func plainLit(s string) bool {
-	for i := range len(s) {
-		switch s[i] {
-		case '\\', '*', '?', '[', '{', '}', '~', '$', '`', '(', ')', '<', '>', '^', '#', '!', ']':
-			return false
-		}
-	}
-	return true
-}
+func plainLit(s string) bool { return plainLitBytes.all(s) }
+
+var plainLitBytes = bytesBut("\\*?[{}~$`()<>^#!]")
 
 func manyFields(p *syntax.ParamExp) bool {
 	if p.Param != nil && (p.Param.Value == "@" || p.Param.Value == "*") {
