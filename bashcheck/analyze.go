@@ -673,82 +673,18 @@ func mergeLead(a, b byte) byte {
 // list walks a && b || c and a | b | c. Long lists are deep trees, so they are
 // walked link by link and not by recursion: ten links nest no deeper than one.
 func (w *walker) list(x *syntax.BinaryCmd) dirs {
-	chain := []*syntax.BinaryCmd{x} // the outermost first
-	pipe := x.Op == syntax.Pipe || x.Op == syntax.PipeAll
-	next := func(s *syntax.Stmt) *syntax.BinaryCmd {
-		b, ok := s.Cmd.(*syntax.BinaryCmd)
-		if !ok || s.Negated || s.Background || s.Coprocess || s.Disown || len(s.Redirs) > 0 || pipe != (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
-			return nil
-		}
-		return b
+	if x.Op == syntax.Pipe || x.Op == syntax.PipeAll {
+		return w.pipe(x)
 	}
-	link := func(n syntax.Node) bool { // counts the nodes that are not entered
-		w.nodes += 2
-		if w.nodes > w.a.opts.Limits.Nodes {
-			w.enter(n)
-			w.leave()
-			return false
-		}
-		return true
-	}
-	if pipe {
-		// Every part of a pipe starts from the same state. Only the last may
-		// run in the shell itself (zsh, lastpipe).
-		var parts []*syntax.Stmt
-		all := false // errors go through the pipe too
-		var collect func(b *syntax.BinaryCmd)
-		collect = func(b *syntax.BinaryCmd) {
-			for b != nil {
-				all = all || b.Op == syntax.PipeAll
-				if in := next(b.X); in != nil {
-					collect(in)
-				} else {
-					parts = append(parts, b.X)
-				}
-				in := next(b.Y)
-				if in == nil {
-					parts = append(parts, b.Y)
-				}
-				b = in
-			}
-		}
-		collect(x)
-		for _, p := range parts[1:] {
-			if _, ok := p.Cmd.(*syntax.TimeClause); ok {
-				w.block(CodeHiddenByParser, w.nodeSpan(p), "after a pipe, time is a program and not a word of the shell")
-			}
-		}
-		first := len(w.rep.Commands)
-		for _, p := range parts[:len(parts)-1] {
-			if !link(x) {
-				return dirs{}
-			}
-			start := len(w.rep.Commands)
-			w.output = nil
-			w.isolated(func() { w.stmt(p) })
-			w.input = nil
-			if !all && feeds(p) && len(w.rep.Commands) == start+1 {
-				w.input = w.output
-			}
-			if start > first {
-				w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
-			}
-		}
-		start := len(w.rep.Commands)
-		before := w.st
-		d := w.maybe(func() dirs { return w.stmt(parts[len(parts)-1]) })
-		w.input, w.output = nil, nil
-		w.st.dir = before.dir
-		w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
-		return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}
-	}
-	for b := next(x.X); b != nil; b = next(b.X) {
+	var few [8]*syntax.BinaryCmd
+	chain := append(few[:0], x) // the outermost first
+	for b := sameList(x.X, false); b != nil; b = sameList(b.X, false) {
 		chain = append(chain, b)
 	}
 	out := w.stmt(chain[len(chain)-1].X)
 	for i := len(chain) - 1; i >= 0; i-- {
 		b, l := chain[i], out
-		if !link(b) {
+		if !w.link(b) {
 			return dirs{}
 		}
 		switch b.Op {
@@ -766,6 +702,79 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 		}
 	}
 	return out
+}
+
+// pipe walks a | b | c. Every part starts from the same state; only the last
+// may run in the shell itself (zsh, lastpipe).
+func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
+	var few [8]*syntax.Stmt
+	parts := pipeParts(x, few[:0])
+	for _, p := range parts[1:] {
+		if _, ok := p.Cmd.(*syntax.TimeClause); ok {
+			w.block(CodeHiddenByParser, w.nodeSpan(p), "after a pipe, time is a program and not a word of the shell")
+		}
+	}
+	first := len(w.rep.Commands)
+	last := len(parts) - 1
+	for _, p := range parts[:last] {
+		if !w.link(x) {
+			return dirs{}
+		}
+		start := len(w.rep.Commands)
+		w.output = nil
+		w.isolated(func() { w.stmt(p) })
+		w.input = nil
+		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {
+			w.input = w.output
+		}
+		if start > first {
+			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+		}
+	}
+	start := len(w.rep.Commands)
+	before := w.st.dir
+	d := w.maybe(func() dirs { return w.stmt(parts[last]) })
+	w.input, w.output = nil, nil
+	w.st.dir = before
+	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+	return dirs{union(before, d.ok), union(before, d.fail)}
+}
+
+// pipeParts appends the parts of a pipe in their order.
+func pipeParts(b *syntax.BinaryCmd, parts []*syntax.Stmt) []*syntax.Stmt {
+	for b != nil {
+		if in := sameList(b.X, true); in != nil {
+			parts = pipeParts(in, parts)
+		} else {
+			parts = append(parts, b.X)
+		}
+		in := sameList(b.Y, true)
+		if in == nil {
+			parts = append(parts, b.Y)
+		}
+		b = in
+	}
+	return parts
+}
+
+// sameList returns the list, or the pipe, that s is nothing but, or nil.
+func sameList(s *syntax.Stmt, pipe bool) *syntax.BinaryCmd {
+	b, ok := s.Cmd.(*syntax.BinaryCmd)
+	if !ok || s.Negated || s.Background || s.Coprocess || s.Disown || len(s.Redirs) > 0 || pipe != (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+		return nil
+	}
+	return b
+}
+
+// link counts the nodes of a list that are not entered.
+func (w *walker) link(n syntax.Node) bool {
+	w.nodes += 2
+	if w.nodes > w.a.opts.Limits.Nodes {
+		w.enter(n)
+		w.leave()
+		return false
+	}
+	return true
 }
 
 func (w *walker) ifClause(x *syntax.IfClause) dirs {

@@ -28,8 +28,8 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
 		return here
 	}
-	c := Command{Assignments: assigns, Span: w.nodeSpan(x)}
-	w.sources(&c, x.Assigns, x.Args)
+	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
+	w.sources(c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
 	own := len(w.rep.Commands)
 	w.stdin = nil
@@ -128,7 +128,7 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
 		}
 	}
-	w.add(c)
+	w.add(&c)
 }
 
 // sources fills Text from the source.
@@ -208,7 +208,7 @@ func (w *walker) fill(c *Command, argv []word) {
 	}
 }
 
-func (w *walker) add(c Command) int {
+func (w *walker) add(c *Command) int {
 	lim := w.a.opts.Limits.Commands
 	if len(w.rep.Commands) >= lim {
 		if len(w.rep.Commands) == lim {
@@ -221,7 +221,7 @@ func (w *walker) add(c Command) int {
 		}
 		return len(w.rep.Commands)
 	}
-	w.rep.Commands = append(w.rep.Commands, c)
+	w.rep.Commands = append(w.rep.Commands, *c)
 	return len(w.rep.Commands)
 }
 
@@ -250,13 +250,13 @@ type judged struct {
 }
 
 // run describes, records and follows one command.
-func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
+func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
 	if len(argv) == 0 {
 		return here
 	}
-	w.fill(&c, argv)
+	w.fill(c, argv)
 	name := argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
@@ -300,9 +300,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	if p != nil {
 		args, start := argv, w.st.dir
 		if p.names[0] == "git" {
-			args = w.gitDir(&c, argv)
+			args = w.gitDir(c, argv)
 		}
-		j = w.judge(p, args)
+		w.judge(p, args, &j)
 		w.st.dir = start
 		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
@@ -359,7 +359,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	}
 	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
-	inside := w.follow(index, j)
+	inside := w.follow(index, &j)
 	switch name.Text {
 	case "command", "builtin", "noglob", "nocorrect":
 		if len(j.inner) > 0 {
@@ -470,7 +470,7 @@ func textTail(src string) bool {
 
 // follow analyzes the commands and texts inside a command. It returns where
 // the wrapped command, run by the shell itself, would leave the shell.
-func (w *walker) follow(index int, j judged) (inside dirs) {
+func (w *walker) follow(index int, j *judged) (inside dirs) {
 	if len(j.inner) == 0 && len(j.execs) == 0 && len(j.shells) == 0 {
 		return
 	}
@@ -485,7 +485,7 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 	}
 	w.parent, w.transp = index, j.transp
 	if len(j.inner) > 0 {
-		w.isolated(func() { inside = w.run(Command{Span: spanOf(j.inner)}, j.inner, nil) })
+		w.isolated(func() { inside = w.run(&Command{Span: spanOf(j.inner)}, j.inner, nil) })
 	}
 	w.transp = false
 	for _, e := range j.execs {
@@ -494,7 +494,7 @@ func (w *walker) follow(index int, j judged) (inside dirs) {
 				if j.away {
 					w.st.dir = Dir{}
 				}
-				w.run(Command{Span: spanOf(e)}, e, nil)
+				w.run(&Command{Span: spanOf(e)}, e, nil)
 			})
 		}
 	}
@@ -550,7 +550,7 @@ func prefixOf(plain string, argv []word, n int) string {
 	end := 0
 	for i := 0; i < n && i < len(argv); i++ {
 		t := argv[i].Text
-		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || strings.ContainsAny(t, " \t\n*\"'$`\\") {
+		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || !prefixBytes.all(t) {
 			break
 		}
 		if i > 0 {
@@ -560,6 +560,30 @@ func prefixOf(plain string, argv []word, n int) string {
 	}
 	return plain[:end]
 }
+
+// byteSet is a set of bytes.
+type byteSet [256]bool
+
+// bytesBut is the set of all bytes that are not in s.
+func bytesBut(s string) (set byteSet) {
+	for c := range set {
+		set[c] = strings.IndexByte(s, byte(c)) < 0
+	}
+	return set
+}
+
+// all says that s consists of bytes of the set.
+func (set *byteSet) all(s string) bool {
+	for i := range len(s) {
+		if !set[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// prefixBytes are what the words of a saved rule's prefix may hold.
+var prefixBytes = bytesBut(" \t\n*\"'$`\\")
 
 // rebinding reports builtins that change what later names mean.
 func (w *walker) rebinding(name word, argv []word) {
@@ -606,7 +630,7 @@ func safeSet(args []word) bool {
 }
 
 // cd follows a change of directory.
-func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
+func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	before := w.st.dir
 	c.Class, c.Prefix, c.Summary = Plain, argv[0].Text, "goes back to the folder before"
 	if len(argv) == 1 && argv[0].Text == "cd" {
@@ -664,8 +688,8 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 }
 
 // judge applies a description to an argument list.
-func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say, argv: argv, effects: w.room.openEffects()}
+func (w *walker) judge(p *program, argv []word, j *judged) {
+	j.ok, j.class, j.say, j.argv, j.effects = true, p.class, p.say, argv, w.room.openEffects()
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -673,11 +697,11 @@ func (w *walker) judge(p *program, argv []word) judged {
 		if p.prefix < 0 {
 			j.prefix = 1
 		}
-		w.reader(p, args, &j)
-		w.fixed(&p.form, nil, &j, argv)
-		return j
+		w.reader(p, args, j)
+		w.fixed(&p.form, nil, j, argv)
+		return
 	}
-	operands, mode, command, ok := w.flags(p, args, &j, len(p.subs) > 0)
+	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
 	j.ok = ok
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
@@ -702,27 +726,27 @@ func (w *walker) judge(p *program, argv []word) judged {
 				if p.prefix >= 0 {
 					j.prefix = p.prefix
 				}
-				return j
+				return
 			}
 		} else {
 			p = sub
 			j.class = p.class
 			j.assume = append(j.assume, base.assume...)
 			var ok bool
-			operands, mode, command, ok = w.flags(p, operands, &j, false)
+			operands, mode, command, ok = w.flags(p, operands, j, false)
 			j.ok = j.ok && ok
 		}
 	}
-	if len(p.subs) > 0 && mode == "" && len(operands) == 0 && p.forms["bare"] == nil {
+	if len(p.subs) > 0 && mode == "" && len(operands) == 0 && p.bare == nil {
 		j.ok = false
 	}
 	f := &p.form
-	if mode != "" && p.forms[mode] != nil {
-		f = p.forms[mode]
-	} else if len(operands) > 0 && p.forms["operands"] != nil {
-		f = p.forms["operands"]
-	} else if len(operands) == 0 && len(command) == 0 && p.forms["bare"] != nil {
-		f = p.forms["bare"]
+	if chosen := p.forms[mode]; mode != "" && chosen != nil {
+		f = chosen
+	} else if len(operands) > 0 && p.withOperands != nil {
+		f = p.withOperands
+	} else if len(operands) == 0 && len(command) == 0 && p.bare != nil {
+		f = p.bare
 	}
 	if f.kind != 0 {
 		j.class = f.kind
@@ -748,17 +772,17 @@ func (w *walker) judge(p *program, argv []word) judged {
 	if f.say != "" {
 		j.say = f.say
 	}
-	w.operands(p, f, operands, command, &j)
+	w.operands(p, f, operands, command, j)
 	if base.names[0] == "xargs" && len(args) > 0 && strings.HasPrefix(args[0].Text, "-") {
 		j.transp = false // allow rules look through bare xargs only
 	}
-	w.fixed(f, operands, &j, argv)
+	w.fixed(f, operands, j, argv)
 	if f.own {
 		for i := range j.effects {
 			j.effects[i].Own = true
 		}
 	}
-	return j
+	return
 }
 
 // cluster says whether the word is nothing but described flags of one letter
@@ -768,7 +792,7 @@ func (p *program) cluster(t string) bool {
 		return false
 	}
 	for i := 1; i < len(t); i++ {
-		if s := p.flags["-"+t[i:i+1]]; s == nil || s.value.kind != vNone {
+		if s := p.letter(t[i]); s == nil || s.value.kind != vNone {
 			return false
 		}
 	}
@@ -855,12 +879,14 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			continue
 		}
 		name, val, has := strings.Cut(t, "=")
-		if s := p.flags[t]; has && s != nil { // described with this value alone
-			setMode(s)
-			ok = ok && s.value.kind != vRefuse
-			continue
+		if has {
+			if s := p.flags[t]; s != nil { // described with this value alone
+				setMode(s)
+				ok = ok && s.value.kind != vRefuse
+				continue
+			}
 		}
-		if s := p.flags[name]; s != nil && (len(name) > 2 || !has) {
+		if s := p.flag(name); s != nil && (len(name) > 2 || !has) {
 			setMode(s)
 			switch {
 			case s.value.kind == vRefuse:
@@ -890,7 +916,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			}
 			continue
 		}
-		if isInteger(t) && t[0] == '-' && p.flags["-NUM"] != nil {
+		if p.number && t[0] == '-' && isInteger(t) {
 			continue
 		}
 		if strings.HasPrefix(t, "--") || t[0] == '+' {
@@ -899,7 +925,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 		// A cluster of short flags.
 		for k := 1; k < len(t); k++ {
-			s := p.flags["-"+t[k:k+1]]
+			s := p.letter(t[k])
 			if s == nil || s.value.kind == vRefuse {
 				ok = false
 				break
@@ -1301,29 +1327,27 @@ func globBase(pattern string) string {
 
 // fixed adds the effects that a form always has.
 func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
-	named := slices.ContainsFunc(j.effects, func(e Effect) bool { return e.Kind == Read || e.Kind == List })
-	for _, fe := range f.effects {
-		if fe.instead && named {
-			continue
-		}
-		e := Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}}
+	if len(f.effects) == 0 {
+		return
+	}
+	named := false
+	for i := range j.effects {
+		k := j.effects[i].Kind
+		named = named || k == Read || k == List
+	}
+	for i := range f.effects {
+		fe := &f.effects[i]
 		switch {
-		case fe.target == "?":
-			e.Target, e.Extent = "", Anywhere
-		case fe.target == "{*}":
+		case fe.instead && named:
+		case fe.operand == 0:
+			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
+		case fe.operand == allOperands:
 			for _, o := range operands {
 				w.usePath(valueSpec{vPath, fe.kind, fe.extent}, o, j)
 			}
-			continue
-		case strings.HasPrefix(fe.target, "{"):
-			n, err := strconv.Atoi(strings.Trim(fe.target, "{}"))
-			if err != nil || n < 1 || n > len(operands) {
-				continue
-			}
-			w.usePath(valueSpec{vPath, fe.kind, fe.extent}, operands[n-1], j)
-			continue
+		case fe.operand <= len(operands):
+			w.usePath(valueSpec{vPath, fe.kind, fe.extent}, operands[fe.operand-1], j)
 		}
-		j.effects = append(j.effects, e)
 	}
 }
 

@@ -60,6 +60,19 @@ func feeds(s *syntax.Stmt) bool {
 	return simple && !s.Negated && !s.Background && len(s.Redirs) == 0
 }
 
+// pipesErrors says that one of the links of a pipe is |&.
+func pipesErrors(b *syntax.BinaryCmd) bool {
+	for ; b != nil; b = sameList(b.Y, true) {
+		if b.Op == syntax.PipeAll {
+			return true
+		}
+		if in := sameList(b.X, true); in != nil && pipesErrors(in) {
+			return true
+		}
+	}
+	return false
+}
+
 // readsPipe says that a command with these redirections still reads the pipe.
 func readsPipe(redirs []*syntax.Redirect) bool {
 	for _, r := range redirs {

@@ -119,16 +119,6 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-func TestAllocations(t *testing.T) {
-	for src, most := range map[string]float64{"ls -la": 40, "git status && git diff | head": 60} {
-		a := New(Options{})
-		a.Analyze(src)
-		got := testing.AllocsPerRun(200, func() { a.Analyze(src) })
-		t.Logf("%s: %.0f allocations", src, got)
-		assert.LessOrEqual(t, got, most, src)
-	}
-}
-
 func TestBadDescriptionIsLoud(t *testing.T) {
 	a := New(Options{Programs: []Source{{"mine.txt", "program x\n  say runs\n  colour red\n"}}})
 	var bad *DescriptionError
@@ -290,23 +280,6 @@ func TestPositions(t *testing.T) {
 		}
 	}
 	t.Logf("%d texts", n)
-}
-
-func BenchmarkAnalyze(b *testing.B) {
-	for _, src := range []string{"ls -la", "git status && git diff | head", `echo "$(git rev-parse HEAD)-${B:-main}"`} {
-		b.Run("parse/"+src, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				_, _ = parse(src, false)
-			}
-		})
-		b.Run("analyze/"+src, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				Analyze(src)
-			}
-		})
-	}
 }
 
 func TestExplainEscapes(t *testing.T) {

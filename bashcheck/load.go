@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,7 +88,10 @@ type fixedEffect struct {
 	own    bool
 	// instead: only where no operand or flag names a path
 	instead bool
+	operand int // the operand that target names, from 1; allOperands; 0 none
 }
+
+const allOperands = -1
 
 type example struct {
 	command string
@@ -118,16 +122,22 @@ type form struct {
 // program is a program or a sub-command.
 type program struct {
 	form
-	names    []string
-	class    Class
-	flags    map[string]*flagSpec
-	forms    map[string]*form
-	subs     map[string]*program
-	parent   *program
-	examples []example
-	file     string
-	line     int
-	reader   valueKind // find, test: the whole argument list has a reader
+	names        []string
+	class        Class
+	flags        map[string]*flagSpec
+	forms        map[string]*form
+	subs         map[string]*program
+	parent       *program
+	letters      [128]uint8 // where in short the flag of one letter stands, plus one
+	short        []*flagSpec
+	manyLetters  bool  // a flag begins with one dash and has more than one letter
+	number       bool  // -NUM is a flag
+	bare         *form // without operands
+	withOperands *form
+	examples     []example
+	file         string
+	line         int
+	reader       valueKind // find, test: the whole argument list has a reader
 }
 
 var effectWords = map[string]Kind{
@@ -173,16 +183,17 @@ func parseValueWord(w string) (valueSpec, bool) {
 }
 
 type loader struct {
-	file string
-	into map[string]*program
-	top  *program // the program of the current description
-	cur  *program // the program or sub-command that facts go to
-	form *form
-	seen map[string]bool
+	file  string
+	into  map[string]*program
+	top   *program // the program of the current description
+	cur   *program // the program or sub-command that facts go to
+	form  *form
+	seen  map[string]bool
+	specs map[flagSpec]*flagSpec
 }
 
 func loadPrograms(file, text string, into map[string]*program) error {
-	l := &loader{file: file, into: into, seen: map[string]bool{}}
+	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
 	line := 0
 	for raw := range strings.SplitSeq(text, "\n") {
 		line++
@@ -365,7 +376,20 @@ func (l *loader) line(raw string, line int) error {
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		l.form.effects = append(l.form.effects, fixedEffect{k, e, args[1], len(args) == 3, key == "default"})
+		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default"}
+		switch {
+		case fe.target == "?":
+			fe.target, fe.extent = "", Anywhere
+		case fe.target == "{*}":
+			fe.operand = allOperands
+		case strings.HasPrefix(fe.target, "{"):
+			n, err := strconv.Atoi(strings.Trim(fe.target, "{}"))
+			if err != nil || n < 1 {
+				return fail(col(1), "an operand is {1}, {2}, … or {*}")
+			}
+			fe.operand = n
+		}
+		l.form.effects = append(l.form.effects, fe)
 	case "own":
 		l.form.own = true
 	case "assume":
@@ -492,6 +516,9 @@ func (l *loader) finish(line int) error {
 		all = append(all, s)
 	}
 	for _, q := range all {
+		q.index(l.specs)
+	}
+	for _, q := range all {
 		for name, f := range q.flags {
 			if f.mode != "" && q.forms[f.mode] == nil {
 				return fail("mode %q of %s has no form", f.mode, name)
@@ -543,6 +570,53 @@ func (l *loader) finish(line int) error {
 	}
 	l.top, l.cur, l.form = nil, nil, nil
 	return nil
+}
+
+// index prepares what is looked up for every command. Equal flags become one.
+func (p *program) index(specs map[flagSpec]*flagSpec) {
+	for name, spec := range p.flags {
+		if same := specs[*spec]; same != nil {
+			spec = same
+		} else {
+			specs[*spec] = spec
+		}
+		p.flags[name] = spec
+		switch {
+		case name[0] != '-':
+		case name == "-NUM":
+			p.number = true
+			p.manyLetters = true
+		case len(name) == 2 && name[1] < 128:
+			at := slices.Index(p.short, spec)
+			if at < 0 {
+				at = len(p.short)
+				p.short = append(p.short, spec)
+			}
+			p.letters[name[1]] = uint8(at + 1)
+		case name[1] != '-':
+			p.manyLetters = true
+		}
+	}
+	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
+}
+
+// letter returns the flag -c, or nil.
+func (p *program) letter(c byte) *flagSpec {
+	if c >= 128 || p.letters[c] == 0 {
+		return nil
+	}
+	return p.short[p.letters[c]-1]
+}
+
+// flag returns the flag of that name, or nil.
+func (p *program) flag(name string) *flagSpec {
+	switch {
+	case len(name) == 2 && name[0] == '-':
+		return p.letter(name[1])
+	case !p.manyLetters && len(name) > 2 && name[0] == '-' && name[1] != '-':
+		return nil
+	}
+	return p.flags[name]
 }
 
 func harmless(v valueSpec) bool {

@@ -2,7 +2,6 @@ package bashcheck
 
 import (
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -23,19 +22,20 @@ func (w *walker) suspect() {
 	}
 	for i := range r.Commands {
 		c := &r.Commands[i]
-		connects := network(c)
-		for _, e := range c.Effects {
-			w.suspectEffect(e, c)
-			if connects && e.Kind == Read && !e.Own && !e.ByShell && e.Extent != Anywhere {
-				w.exfiltration(e, c, c.Span, false)
-			}
-			if connects && e.Kind == Read && e.ByShell {
-				w.exfiltration(e, c, c.Span, false)
+		for k := range c.Effects {
+			switch e := &c.Effects[k]; e.Kind {
+			case Read:
+				if (e.ByShell || !e.Own && e.Extent != Anywhere) && network(c) {
+					w.exfiltration(*e, c, c.Span, false)
+				}
+			case List:
+			default:
+				w.suspectEffect(*e)
 			}
 		}
 	}
 	for _, e := range r.Loose {
-		w.suspectEffect(e, nil)
+		w.suspectEffect(e)
 	}
 	// The innermost command around a finding is the one it is about.
 	for i := range r.Findings {
@@ -56,8 +56,8 @@ func (w *walker) suspect() {
 // network says that a command sends to a network: by its effects or, where it
 // is not described, by its name.
 func network(c *Command) bool {
-	for _, e := range c.Effects {
-		if e.Kind == Connect && !e.Own {
+	for i := range c.Effects {
+		if e := &c.Effects[i]; e.Kind == Connect && !e.Own {
 			return true
 		}
 	}
@@ -78,7 +78,10 @@ func (w *walker) suspectFlow(f flow) {
 	if f.from >= f.to || f.into >= f.end {
 		return
 	}
-	fetched := slices.ContainsFunc(r.Commands[f.from:f.to], func(c Command) bool { return network(&c) || decodes(&c) })
+	fetched := false
+	for i := f.from; i < f.to && !f.pipe && !fetched; i++ {
+		fetched = network(&r.Commands[i]) || decodes(&r.Commands[i])
+	}
 	for i := f.into; i < f.end; i++ {
 		c := &r.Commands[i]
 		if len(c.Argv) == 0 {
@@ -201,7 +204,7 @@ func secretPath(p string) bool {
 	return false
 }
 
-func (w *walker) suspectEffect(e Effect, c *Command) {
+func (w *walker) suspectEffect(e Effect) {
 	at := e.Span
 	switch e.Kind {
 	case Privilege:

@@ -281,18 +281,6 @@ func TestNoFalseFindings(t *testing.T) {
 	}
 }
 
-// BenchmarkHostile are the most expensive texts that are still judged.
-func BenchmarkHostile(b *testing.B) {
-	for name, src := range hostile() {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				Analyze(src)
-			}
-		})
-	}
-}
-
 func hostile() map[string]string {
 	vars := ""
 	for i := range 600 {

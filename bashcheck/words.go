@@ -142,7 +142,6 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		return out
 	}
 	defer w.leave()
-	src := w.src[n.Pos().Offset():n.End().Offset()]
 	if len(n.Parts) == 1 {
 		if l, ok := n.Parts[0].(*syntax.Lit); ok && plainLit(l.Value) {
 			w.nodes++
@@ -151,26 +150,60 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			return out
 		}
 	}
+	w.evalParts(n, split, &out)
+	return out
+}
+
+// pieces joins strings; one alone is not copied.
+type pieces struct {
+	first string
+	all   strings.Builder // where there are more
+}
+
+func (p *pieces) add(s string) {
+	switch {
+	case p.all.Len() > 0:
+	case p.first == "":
+		p.first = s
+		return
+	default:
+		p.all.WriteString(p.first)
+	}
+	p.all.WriteString(s)
+}
+
+func (p *pieces) empty() bool { return p.first == "" }
+
+func (p *pieces) String() string {
+	if p.all.Len() > 0 {
+		return p.all.String()
+	}
+	return p.first
+}
+
+// evalParts evaluates a word that is more than plain text.
+func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
+	src := w.src[n.Pos().Offset():n.End().Offset()]
 	var shape wordShape
 	if split {
 		shape = scanShape(n)
 	}
 	static, glob := true, shape.glob
 	out.fields = glob
-	var b, like strings.Builder
+	var b, like pieces
 	likely := true  // nothing but numbers is unknown
 	known := true   // everything so far is known
 	splits := false // fields of unknown beginnings
 	first := func(c byte) {
-		if known && b.Len() == 0 {
+		if known && b.empty() {
 			out.lead = c
 		}
 	}
 	emit := func(s string) {
 		if known {
-			b.WriteString(s)
+			b.add(s)
 		} else if likely {
-			like.WriteString(s)
+			like.add(s)
 		}
 	}
 	// quoted text inside a pattern means itself
@@ -178,9 +211,9 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		if glob && known && strings.ContainsAny(s, "*?[]\\") {
 			for i := range len(s) {
 				if strings.IndexByte("*?[]\\", s[i]) >= 0 {
-					b.WriteByte('\\')
+					b.add("\\")
 				}
-				b.WriteByte(s[i])
+				b.add(s[i : i+1])
 			}
 			return
 		}
@@ -189,11 +222,11 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	unknown := func() { static, known, likely = false, false, false }
 	number := func() { // an unknown number
 		if known {
-			like.WriteString(b.String())
+			like.add(b.String())
 		}
 		static, known = false, false
 		if likely {
-			like.WriteByte('1')
+			like.add("1")
 		}
 	}
 	for i, p := range n.Parts {
@@ -353,7 +386,6 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 			out.guess = &guess{prefix: g.prefix, like: g.like, one: g.one}
 		}
 	}
-	return out
 }
 
 // substValue is what is known about the output of a substitution of one plain
@@ -373,18 +405,20 @@ func substValue(x *syntax.CmdSubst) value {
 		}
 		input = true
 	}
-	var b strings.Builder
+	// What is known is short.
+	var few [64]byte
+	b := few[:0]
 	for i, a := range c.Args {
 		l := a.Lit()
-		if l == "" || strings.ContainsAny(l, "\\*?[{~$") {
+		if l == "" || !plainLit(l) && strings.ContainsAny(l, "\\*?[{~$") {
 			return value{}
 		}
 		if i > 0 {
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		}
-		b.WriteString(l)
+		b = append(b, l...)
 	}
-	switch s := b.String(); {
+	switch s := string(b); {
 	case input && (s == "wc -l" || s == "wc -c" || s == "wc -w"), s == "nproc", s == "date +%s", s == "id -u",
 		s == "git rev-list --count HEAD":
 		return value{lead: '0', integer: true}
@@ -405,6 +439,9 @@ const maxBraces = 64
 // plain text become one word each; what is more is not known before it runs.
 func (w *walker) words(n *syntax.Word, into []word) []word {
 	if w.d != Bash || len(n.Parts) == 0 {
+		return append(into, w.word(n))
+	}
+	if l, ok := n.Parts[0].(*syntax.Lit); ok && len(n.Parts) == 1 && strings.IndexByte(l.Value, '{') < 0 {
 		return append(into, w.word(n))
 	}
 	at := -1
@@ -522,15 +559,9 @@ func expandBraces(s string) ([]string, bool) {
 }
 
 // plainLit says that a literal means itself.
-func plainLit(s string) bool {
-	for i := range len(s) {
-		switch s[i] {
-		case '\\', '*', '?', '[', '{', '}', '~', '$', '`', '(', ')', '<', '>', '^', '#', '!', ']':
-			return false
-		}
-	}
-	return true
-}
+func plainLit(s string) bool { return plainLitBytes.all(s) }
+
+var plainLitBytes = bytesBut("\\*?[{}~$`()<>^#!]")
 
 func manyFields(p *syntax.ParamExp) bool {
 	if p.Param != nil && (p.Param.Value == "@" || p.Param.Value == "*") {
