@@ -165,6 +165,14 @@ func (s *Store) checkAudit() {
 	}
 }
 
+// auditLimit is where a save renames the log.
+func (s *Store) auditLimit() int64 {
+	if s.options.auditMax > 0 {
+		return int64(s.options.auditMax)
+	}
+	return auditLimit
+}
+
 func (s *Store) auditBehind(last AuditRecord, head format.AuditHead) error {
 	if last.Sequence < head.Sequence {
 		return &AuditError{Path: s.path(auditFile), Record: last.Sequence + 1, Reason: "missing: the log was cut off"}
@@ -248,7 +256,7 @@ func (s *Store) auditAppend(body *format.Body, head format.AuditHead, durable bo
 			return head, e
 		}
 	}
-	if durable && whole > auditLimit { // only a save may rename it: the store remembers where the log begins
+	if durable && whole > s.auditLimit() { // only a save may rename it: the store remembers where the log begins
 		if err := d.Rename(path, path+auditOld); err != nil {
 			return head, err
 		}

@@ -15,6 +15,8 @@ func OSDisk() Disk { return osDisk{} }
 
 func WithDisk(o Options, d Disk) Options { o.disk = d; return o }
 
+func WithAuditMax(o Options, size int) Options { o.auditMax = size; return o }
+
 func WithElapsed(o Options, elapsed func() time.Duration) Options { o.elapsed = elapsed; return o }
 
 // Locked reports whether the store holds no data key.

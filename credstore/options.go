@@ -48,7 +48,9 @@ type Options struct {
 
 	disk    disk                 // nil: the real one
 	elapsed func() time.Duration // nil: the monotonic clock since Open
-	statfs  func(dir string) (name string, where locality, err error)
+	// auditMax is where an audit log is rotated; 0 means auditLimit.
+	auditMax int
+	statfs   func(dir string) (name string, where locality, err error)
 }
 
 // Meta describes an entry. It is sealed with the entry: nobody can change it without the store's key.

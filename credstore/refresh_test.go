@@ -190,8 +190,14 @@ func crowd(t *testing.T, kind string, processes, rounds int) (calls, reuses, log
 	return calls, reuses, logouts
 }
 
-func TestProcessesRefreshOnce(t *testing.T) {
-	const processes, rounds = 16, 10
+func TestProcessesRefreshOnce(t *testing.T) { once("refresh", processesRefreshOnce)(t) }
+
+func processesRefreshOnce(t *testing.T) {
+	const processes = 16
+	rounds := 10
+	if testing.Short() {
+		rounds = 2
+	}
 	calls, reuses, logouts := crowd(t, "refresh", processes, rounds)
 	assert.Equal(t, rounds, calls, "one refresh each round")
 	assert.Zero(t, reuses)

@@ -29,8 +29,8 @@ import (
 
 // vectorTests holds the test of each vector that has one. A vector without one counts as failed.
 var vectorTests = map[string]func(*testing.T){
-	"F02": func(t *testing.T) { damage(t, false, true) },
-	"F03": func(t *testing.T) { damage(t, true, false) },
+	"F02": TestTruncations,
+	"F03": TestBitFlips,
 	"F06": func(t *testing.T) {
 		header(t, credstore.ErrFormat, func(h string) string { return `{"x":1,` + h[1:] })
 		header(t, credstore.ErrFormat, func(h string) string { return h[:len(h)-1] + `,"x":1}` })
