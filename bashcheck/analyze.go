@@ -1,9 +1,7 @@
 package bashcheck
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -19,91 +17,62 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 	defer func() {
 		// A bug must not take the host down, and must not pass for a verdict.
 		if p := recover(); p != nil {
-			rep = Report{Source: src, Findings: []Finding{{
+			rep = Report{Source: src, Analyzer: a.identity(), Findings: []Finding{{
 				Code: CodeInternal, Severity: Suspicious, Blocks: true, Span: Span{0, len(src)},
 				Text: "the analyzer failed on this text: " + escape(fmt.Sprint(p)),
 			}}}
 		}
 	}()
-	w := &walker{a: a, rep: Report{Source: src}}
-	w.rep.Assumptions = make([]Assumption, 0, 6)
-	if n := commandsIn(src); n > 0 {
-		w.rep.Commands = make([]Command, 0, n)
-		w.room = make([]Effect, 0, 3*n)
-	}
+	w := newWalker(a, src)
 	if a.err != nil {
 		w.block(CodeBadDescription, Span{}, "a program description cannot be loaded: %s", escape(a.err.Error()))
 	}
-	if err := builtin().err; err != nil {
+	if err := w.table.err; err != nil {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
-	start := Dir{Known: true, Paths: startPaths}
-	w.st = state{dir: start}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
 	w.suspect()
 	if w.rep.Parsed {
-		w.assume(Assumption("shell=" + dialectName(a.opts.Shell)))
+		w.assume(assumeShell(a.opts.Shell))
 		if len(w.rep.Commands) > 0 {
 			w.assume(AssumePath)
 			w.assume(AssumeNoFunctions)
 		}
 	}
-	return w.rep
+	rep = w.pack()
+	w.release() // not after a panic: the walker may then be in any state
+	return rep
 }
 
 // startPaths is where every text begins; it is never changed.
 var startPaths = []string{"."}
 
-// take returns an empty slice with room for n words.
-func (w *walker) take(n int) []word {
-	if n <= len(w.argvs)-w.argvn {
-		w.argvn += n
-		return w.argvs[w.argvn-n : w.argvn-n : w.argvn]
-	}
-	return make([]word, 0, n)
-}
-
-// commandsIn guesses how many commands a text holds, to make room for them.
-func commandsIn(src string) int {
-	n := 1
-	for i := 0; i < len(src) && n < 16; i++ {
-		switch src[i] {
-		case '|', '&', ';', '\n', '(':
-			if i == 0 || src[i-1] != src[i] {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-func dialectName(d Dialect) string {
+func assumeShell(d Dialect) Assumption {
 	switch d {
 	case Bash:
-		return "bash"
+		return "shell=bash"
 	case POSIX:
-		return "sh"
+		return "shell=sh"
 	case Zsh:
-		return "zsh"
+		return "shell=zsh"
 	}
-	return "any"
+	return "shell=any"
 }
 
 // walker collects the report of one text and of the texts inside it.
 type walker struct {
 	a     *Analyzer
+	table *programTable
 	rep   Report
-	src   string // the text being walked: the source or an inner text
-	outer *Span  // where an inner text stands in the source
-	base  int    // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
+	reading
 	flows []flow
-	room  []Effect // space for the effects of commands
-	argvs [10]word // space for the words of commands
-	argvn int
+	room  room
 	// words that braces made
 	expanded int
 	stdin    *word // the literal text that the command reads, where it is spelled
-	d        Dialect
+	input    *feed // what the next command reads from a pipe
+	fed      *feed // what the command that is judged reads from a pipe
+	output   *feed // what the last command printed
 	st       state
 	depth    int
 	nodes    int
@@ -111,10 +80,19 @@ type walker struct {
 	hdoc     int // depth of here-documents
 	parent   int // index+1 of the command that runs what is being walked
 	transp   bool
+}
+
+// reading is what belongs to one text: the source or a text inside it.
+type reading struct {
+	src   string
+	outer *Span // where an inner text stands in the source
+	base  int   // where in the source an inner text begins, byte for byte; -1 where it is written otherwise
+	d     Dialect
+	odd   bool // the text holds an invisible or odd rune
 
 	// For the self-check: substitutions that the walk visited.
 	seenDollar, seenTicks, seenProcs int
-	oddAllowed                       []Span // single-quoted data
+	oddAllowed                       []Span // single-quoted data, where odd is set
 }
 
 // state is what a list of commands changes for what follows.
@@ -209,44 +187,43 @@ func (w *walker) assume(a Assumption) {
 }
 
 var parsers = [...]*sync.Pool{
-	{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }},
-	{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangPOSIX)) }},
+	{New: newParser(syntax.LangBash)},
+	{New: newParser(syntax.LangPOSIX)},
 }
 
 // parse uses a pooled parser; a panic in the parser is a parse error.
-func parse(src string, posix bool) (*syntax.File, error) {
-	return parseReader(strings.NewReader(src), posix)
-}
-
-func parseBytes(src []byte, posix bool) (*syntax.File, error) {
-	return parseReader(bytes.NewReader(src), posix)
-}
-
-func parseReader(src io.Reader, posix bool) (f *syntax.File, err error) {
+func parse(src string, posix bool) (f *syntax.File, err error) {
 	pool := parsers[0]
 	if posix {
 		pool = parsers[1]
 	}
-	p := pool.Get().(*syntax.Parser)
+	p := pool.Get().(*pooledParser)
 	defer func() {
 		if r := recover(); r != nil {
 			f, err = nil, fmt.Errorf("the parser failed: %v", r)
 			return
 		}
+		p.text.Reset("") // or the pool would keep the text
 		pool.Put(p)
 	}()
-	return p.Parse(src, "")
+	p.text.Reset(src)
+	return p.parser.Parse(&p.text, "")
+}
+
+type pooledParser struct {
+	parser *syntax.Parser
+	text   strings.Reader
+}
+
+func newParser(l syntax.LangVariant) func() any {
+	return func() any { return &pooledParser{parser: syntax.NewParser(syntax.Variant(l))} }
 }
 
 // text analyzes a whole program text and says whether it was understood.
 func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
-	saved := *w
-	w.src, w.outer, w.base, w.d = src, outer, base, d
-	w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = 0, 0, 0, nil
-	defer func() {
-		w.src, w.outer, w.base, w.d = saved.src, saved.outer, saved.base, saved.d
-		w.seenDollar, w.seenTicks, w.seenProcs, w.oddAllowed = saved.seenDollar, saved.seenTicks, saved.seenProcs, saved.oddAllowed
-	}()
+	saved := w.reading
+	w.reading = reading{src: src, outer: outer, base: base, d: d}
+	defer func() { w.reading = saved }()
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
 		bad.Span = w.span(bad.Span.Start, bad.Span.End)
@@ -271,12 +248,14 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	if len(f.Stmts) == 0 {
 		w.block(CodeEmpty, w.span(0, len(src)), "the text holds no command")
 	}
+	w.odd = facts.odd >= 0
 	w.stmts(f.Stmts)
-	if dollar, ticks, procs := countTokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
+	// A plain text holds no byte that opens a substitution.
+	if dollar, ticks, procs := facts.tokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
 		w.block(CodeHiddenByParser, w.span(0, len(src)), "the text seems to hold a substitution that the parser did not find")
 	}
-	if facts.odd >= 0 {
-		w.odd(src)
+	if w.odd {
+		w.oddRunes(src)
 	}
 	if !facts.plain || w.a.always {
 		w.roundTrip(f)
@@ -284,8 +263,8 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	return true
 }
 
-// odd reports invisible and odd characters: blocking outside single quotes.
-func (w *walker) odd(src string) {
+// oddRunes reports invisible and odd characters: blocking outside single quotes.
+func (w *walker) oddRunes(src string) {
 	for i, r := range src {
 		if r < 0x80 || !oddRune(r) {
 			continue
@@ -318,7 +297,7 @@ func (w *walker) roundTrip(f *syntax.File) {
 		if sc.printer.Print(&sc.text, f) != nil {
 			return
 		}
-		g, err := parseBytes(sc.text.Bytes(), false)
+		g, err := parse(sc.text.String(), false)
 		ok = err == nil && sc.sameShape(f, g)
 	}()
 	if sc != nil && sc.text.Cap() < 1<<16 {
@@ -569,7 +548,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 				if iw.Static && !iw.Glob && iw.Text != "" {
 					lead = iw.Text[0]
 				}
-				integer := iw.Static && !iw.Glob && isInteger(iw.Text) || !iw.Static && iw.like == "1"
+				integer := iw.Static && !iw.Glob && isInteger(iw.Text) || !iw.Static && iw.guessed().like == "1"
 				if i == 0 {
 					v.lead, v.integer = lead, integer
 				} else {
@@ -716,9 +695,11 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 		// Every part of a pipe starts from the same state. Only the last may
 		// run in the shell itself (zsh, lastpipe).
 		var parts []*syntax.Stmt
+		all := false // errors go through the pipe too
 		var collect func(b *syntax.BinaryCmd)
 		collect = func(b *syntax.BinaryCmd) {
 			for b != nil {
+				all = all || b.Op == syntax.PipeAll
 				if in := next(b.X); in != nil {
 					collect(in)
 				} else {
@@ -743,7 +724,12 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 				return dirs{}
 			}
 			start := len(w.rep.Commands)
+			w.output = nil
 			w.isolated(func() { w.stmt(p) })
+			w.input = nil
+			if !all && feeds(p) && len(w.rep.Commands) == start+1 {
+				w.input = w.output
+			}
 			if start > first {
 				w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
 			}
@@ -751,6 +737,7 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 		start := len(w.rep.Commands)
 		before := w.st
 		d := w.maybe(func() dirs { return w.stmt(parts[len(parts)-1]) })
+		w.input, w.output = nil, nil
 		w.st.dir = before.dir
 		w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
 		return dirs{union(before.dir, d.ok), union(before.dir, d.fail)}

@@ -20,7 +20,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		return here
 	}
 	first := len(w.rep.Commands)
-	argv := w.take(len(x.Args))
+	argv := take(&w.room.argv, len(x.Args))
 	for _, a := range x.Args {
 		argv = w.words(a, argv)
 	}
@@ -44,6 +44,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 				w.stdin = &word{Word: Word{Text: text, Static: true, Span: w.nodeSpan(r.Hdoc)}}
 			}
 		}
+	}
+	if !readsPipe(redirs) {
+		w.input = nil
 	}
 	out := w.run(c, argv, effects)
 	if own > first {
@@ -163,7 +166,7 @@ func tight(args []*syntax.Word) bool {
 
 // fill sets what follows from the words alone.
 func (w *walker) fill(c *Command, argv []word) {
-	c.Argv = make([]Word, len(argv))
+	c.Argv = take(&w.room.words, len(argv))[:len(argv)]
 	n, at := len(argv), 0
 	for i := range argv {
 		c.Argv[i] = argv[i].Word
@@ -199,9 +202,9 @@ func (w *walker) fill(c *Command, argv []word) {
 		c.Text = plain
 	}
 	if base := path.Base(argv[0].Text); argv[0].Static && base != argv[0].Text {
-		c.Plain = []string{plain, base + plain[len(argv[0].Text):]}
+		c.Plain = append(take(&w.room.plain, 2), plain, base+plain[len(argv[0].Text):])
 	} else {
-		c.Plain = []string{plain}
+		c.Plain = append(take(&w.room.plain, 1), plain)
 	}
 }
 
@@ -240,11 +243,16 @@ type judged struct {
 	assume    []Assumption
 	globBelow bool   // a pattern may become a flag that makes it act on trees
 	replace   string // what xargs replaces in the inner command
+	argv      []word
+	names     bool // it prints nothing but names of what its effects reach
+	nul       bool // they end with NUL; xargs: it splits at NUL
+	other     bool // it prints something else
 }
 
 // run describes, records and follows one command.
 func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
+	w.fed, w.input, w.output = w.input, nil, nil
 	if len(argv) == 0 {
 		return here
 	}
@@ -271,17 +279,17 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			w.find(CodeObfuscatedWord, Suspicious, false, a.Span, "a flag is split by quotes or escapes: %s", escape(a.Text))
 		}
 	}
-	p := w.a.lookup(name.Text)
+	p := w.lookup(name.Text)
 	trusted := true
 	if p == nil && strings.HasPrefix(name.Text, "/") {
 		// A program named by an absolute path in a system folder.
 		switch path.Dir(name.Text) {
 		case "/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/opt/homebrew/bin":
-			p = w.a.lookup(path.Base(name.Text))
+			p = w.lookup(path.Base(name.Text))
 		}
 	}
 	if p == nil && strings.Contains(name.Text, "/") {
-		if q := w.a.lookup(path.Base(name.Text)); q != nil && q.reader == 0 {
+		if q := w.lookup(path.Base(name.Text)); q != nil && q.reader == 0 {
 			p, trusted = q, false
 		}
 	}
@@ -299,6 +307,9 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
+		if c.Described && j.names && !j.other {
+			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
+		}
 		c.Summary = j.say
 		if c.Effects == nil {
 			c.Effects = j.effects
@@ -346,10 +357,7 @@ func (w *walker) run(c Command, argv []word, redirected []Effect) dirs {
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
-	if n := len(c.Effects); n > 0 && n <= cap(w.room)-len(w.room) && &c.Effects[0] == &w.room[:len(w.room)+1][len(w.room)] {
-		w.room = w.room[:len(w.room)+n]
-		c.Effects = c.Effects[:n:n]
-	}
+	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
 	inside := w.follow(index, j)
 	switch name.Text {
@@ -657,7 +665,7 @@ func (w *walker) cd(c Command, argv []word, redirected []Effect) dirs {
 
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word) judged {
-	j := judged{ok: true, class: p.class, say: p.say, effects: w.room[len(w.room):]}
+	j := judged{ok: true, class: p.class, say: p.say, argv: argv, effects: w.room.openEffects()}
 	args := argv[1:]
 	words := 1 // words that a prefix may hold
 	if p.reader != 0 {
@@ -720,6 +728,7 @@ func (w *walker) judge(p *program, argv []word) judged {
 		j.class = f.kind
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
+	j.names = j.names || f.prints || p.prints
 	j.assume = append(j.assume, p.assume...)
 	if f != &p.form {
 		j.assume = append(j.assume, f.assume...)
@@ -770,7 +779,7 @@ func (p *program) cluster(t string) bool {
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
-	operands = w.take(len(args))
+	operands = take(&w.room.argv, len(args))
 	f := &p.form
 	if f.words {
 		n := 0
@@ -786,6 +795,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	setMode := func(s *flagSpec) {
+		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -925,7 +935,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 // longFlag finds the flag of a word --name=VALUE in which only the value is not
 // known, or is a pattern: whatever names the pattern matches begin alike.
 func longFlag(p *program, a word) (*flagSpec, word) {
-	known := a.prefix
+	known := a.guessed().prefix
 	if a.Static {
 		known = a.Text
 		if i := strings.IndexAny(known, "*?[\\"); i >= 0 {
@@ -938,7 +948,7 @@ func longFlag(p *program, a word) (*flagSpec, word) {
 		return nil, a
 	}
 	v := a
-	v.Static, v.lead, v.prefix = false, 0, ""
+	v.Static, v.lead = false, 0
 	return s, v
 }
 
@@ -973,7 +983,7 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 		if len(ops) < n {
 			j.ok = false
 		}
-		w.inner(p, command, j)
+		w.inner(p, j.argv[1:len(j.argv)-len(command)], command, j)
 		return
 	}
 	if len(specs) == 0 {
@@ -1114,6 +1124,16 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vLocalFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vAwkFile:
+		if o.Static && !o.Glob && awkAssignment(o.Text) {
+			return true
+		}
+		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vInet:
+		return o.Static && !o.Glob && socketFilter(o.Text)
+	case vUsedFile:
+		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
+			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -1121,9 +1141,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		j.shells = append(j.shells, o)
 		return true
 	case vSed:
-		return (o.Static && !o.Glob || o.like != "") && w.sed(o, j)
+		like := o.guessed().like
+		return (o.Static && !o.Glob || like != "") && sedOnlyPrints(cmp.Or(like, o.Text))
 	case vAwk:
-		return (o.Static && !o.Glob || o.like != "") && awkOnlyPrints(cmp.Or(o.like, o.Text))
+		like := o.guessed().like
+		return (o.Static && !o.Glob || like != "") && awkOnlyPrints(cmp.Or(like, o.Text))
 	case vJq:
 		return o.Static && !o.Glob && jqOnlyReads(o.Text)
 	case vAssign:
@@ -1225,21 +1247,27 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			// Everything below the folder in which the pattern begins.
 			e.Target, e.Extent = globBase(o.Text), Tree
 		}
-	case len(o.one) > 0:
-		for _, item := range o.one {
+	case o.guess != nil && len(o.guess.one) > 0:
+		for _, item := range o.guess.one {
 			item.Span = o.Span
 			if !w.usePath(v, word{Word: item}, j) {
 				return false
 			}
 		}
 		return true
-	case len(o.below) > 0:
-		for _, p := range o.below {
+	case o.guess != nil && len(o.guess.below) > 0:
+		for _, p := range o.guess.below {
 			if e.Target, e.Extent = p.Target, p.Extent; e.Extent == Glob {
 				e.Target, e.Extent = globBase(p.Target), Tree
 			}
 			if e.Kind != Read && e.Kind != List && e.Extent == Tree {
 				e.Extent = Within // what find finds below
+			}
+			if e.Listed = 0; o.guess.feed != nil {
+				e.Plain = !o.guess.feed.nul
+				if v.extent == Exact { // one that goes on below a folder reads what was not named
+					e.Listed = o.guess.feed.command
+				}
 			}
 			j.effects = append(j.effects, e)
 		}
@@ -1299,8 +1327,9 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	}
 }
 
-// inner prepares the command that a wrapper runs.
-func (w *walker) inner(p *program, command []word, j *judged) {
+// inner prepares the command that a wrapper runs; before are the words between
+// the two names.
+func (w *walker) inner(p *program, before, command []word, j *judged) {
 	name := p.names[0]
 	switch name {
 	case "timeout", "time", "nice", "nohup", "stdbuf", "command", "builtin", "noglob":
@@ -1317,7 +1346,9 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 		if j.replace != "" {
 			command = slices.Clone(command)
 			for i := range command {
-				if strings.Contains(command[i].Text, j.replace) {
+				if command[i].Static && command[i].Text == j.replace {
+					command[i] = w.fedWord(before, j.nul, false, command[i].Span)
+				} else if strings.Contains(command[i].Text, j.replace) {
 					command[i].Static, command[i].lead = false, 0
 					if t := command[i].Text; !strings.HasPrefix(t, j.replace) {
 						command[i].lead = t[0]
@@ -1327,7 +1358,7 @@ func (w *walker) inner(p *program, command []word, j *judged) {
 			break
 		}
 		j.transp = true
-		command = append(append([]word{}, command...), word{Word: Word{Text: "…", Span: command[len(command)-1].Span}, fields: true})
+		command = append(append([]word{}, command...), w.fedWord(before, j.nul, true, command[len(command)-1].Span))
 	}
 	j.inner = command
 }

@@ -78,7 +78,8 @@ func checkBytes(src string, lim Limits) (textFacts, *Finding) {
 		}
 		i++
 	}
-	if kw := keywordDepth(src); kw > 4*lim.Depth {
+	// A keyword and the blank after it have three bytes at least.
+	if len(src)/3 >= 4*lim.Depth && keywordDepth(src) > 4*lim.Depth {
 		return block(CodeLimit, 0, "the text nests too deeply to be judged")
 	}
 	return facts, nil
@@ -116,6 +117,15 @@ func keywordDepth(src string) int {
 func oddRune(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Cc, unicode.Co, unicode.Variation_Selector) ||
 		r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0xffa0 || r == 0x034f || r == 0x17b4 || r == 0x17b5 || r == 0x2800
+}
+
+// tokens counts the openings of substitutions; a plain text holds no byte that
+// one needs.
+func (f textFacts) tokens(src string) (dollar, ticks, procs int) {
+	if f.plain {
+		return 0, 0, 0
+	}
+	return countTokens(src)
 }
 
 // countTokens counts the openings of substitutions that a shell would see,

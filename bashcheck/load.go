@@ -53,6 +53,9 @@ const (
 	vUpload     // a text that is sent, or @FILE, which is read and sent
 	vReplace    // what xargs replaces in the command
 	vLocalFile  // a path that no program takes for HOST:PATH or @FILE
+	vAwkFile    // a file that awk reads, or NAME=VALUE
+	vInet       // sockets that lsof lists
+	vUsedFile   // a file or port whose users fuser lists
 )
 
 type valueSpec struct {
@@ -64,6 +67,9 @@ type valueSpec struct {
 type flagSpec struct {
 	takes    bool // a value follows
 	optional bool // only attached
+	names    bool // the output is nothing but names
+	nul      bool // names end with NUL
+	other    bool // the output is something else than names
 	value    valueSpec
 	mode     string
 }
@@ -99,6 +105,7 @@ type form struct {
 	own       bool
 	globOK    bool
 	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
+	prints    bool // the output is nothing but names of what the effects reach
 	posix     bool // flags end at the first operand
 	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
@@ -133,7 +140,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet, "usedfile": vUsedFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -374,6 +381,20 @@ func (l *loader) line(raw string, line int) error {
 			l.form.globBelow = true
 		default:
 			return fail(cols[0], "the line is: glob ok, or glob below")
+		}
+	case "names", "nul", "other":
+		if len(args) == 0 {
+			if key != "names" {
+				return fail(cols[0], "%s needs flags", key)
+			}
+			l.form.prints = true
+		}
+		for i, f := range args {
+			spec := l.cur.flags[f]
+			if spec == nil {
+				return fail(col(i), "flag %s is not described above this line", f)
+			}
+			spec.names, spec.nul, spec.other = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other"
 		}
 	case "posix":
 		l.form.posix = true

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -69,6 +70,7 @@ type Analyzer struct {
 	opts Options
 	own  map[string]*program
 	err  error
+	id   func() string // Report.Analyzer; made on first use
 	// always: print and reparse plain text too (for the fuzz test that shows it changes nothing)
 	always bool
 }
@@ -80,6 +82,9 @@ func New(opts Options) *Analyzer {
 	a := &Analyzer{opts: opts}
 	a.opts.Limits = opts.Limits.withDefaults()
 	a.opts.Vars = maps.Clone(opts.Vars)
+	named := a.opts
+	named.Programs = slices.Clone(opts.Programs)
+	a.id = sync.OnceValue(func() string { return identify(named) })
 	a.opts.Programs = nil
 	if len(opts.Programs) > 0 {
 		a.own = map[string]*program{}
@@ -111,11 +116,11 @@ type programTable struct {
 }
 
 // builtin loads the embedded descriptions on first use.
-var builtin = sync.OnceValue(func() programTable {
-	t := programTable{programs: map[string]*program{}}
+var builtin = sync.OnceValue(func() *programTable {
+	t := &programTable{programs: map[string]*program{}}
 	names, err := fs.Glob(programFiles, "programs/*.txt")
 	if err != nil {
-		return programTable{err: err}
+		return &programTable{err: err}
 	}
 	for _, name := range names {
 		if name == "programs/FORMAT.txt" {
@@ -126,16 +131,16 @@ var builtin = sync.OnceValue(func() programTable {
 			err = loadPrograms(name, string(data), t.programs)
 		}
 		if err != nil {
-			return programTable{err: err}
+			return &programTable{err: err}
 		}
 	}
 	return t
 })
 
 // lookup finds the description of a program by the word that names it.
-func (a *Analyzer) lookup(name string) *program {
-	if p := a.own[name]; p != nil {
+func (w *walker) lookup(name string) *program {
+	if p := w.a.own[name]; p != nil {
 		return p
 	}
-	return builtin().programs[name]
+	return w.table.programs[name]
 }

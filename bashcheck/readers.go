@@ -1,8 +1,10 @@
 package bashcheck
 
 import (
-	"cmp"
+	"slices"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // reader judges programs whose arguments are a language of their own.
@@ -119,6 +121,8 @@ func (w *walker) findArgs(args []word, j *judged) {
 	}
 	places := append([]Effect(nil), j.effects...)
 	tests := false // an expression that chooses among the names
+	lines := 0     // -print, or what prints something else
+	j.names = true
 	for ; i < len(args); i++ {
 		a := args[i]
 		if !a.Static || a.Glob {
@@ -126,6 +130,14 @@ func (w *walker) findArgs(args []word, j *judged) {
 			return
 		}
 		if n, ok := findTests(a.Text); ok {
+			switch a.Text {
+			case "-print0":
+				j.nul = true
+			case "-print":
+				lines++
+			case "-ls", "-printf", "-help", "--help", "-version", "--version":
+				j.names = false
+			}
 			switch a.Text {
 			case "-depth", "-mount", "-xdev", "-a", "-and", "(", ")", "-print", "-maxdepth", "-warn", "-nowarn":
 			default:
@@ -151,7 +163,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				j.effects = append(j.effects, e)
 			}
 		case "-exec", "-execdir", "-ok", "-okdir":
-			j.exact = true
+			j.exact, j.names = true, false
 			var inner []word
 			for i++; i < len(args); i++ {
 				b := args[i]
@@ -163,7 +175,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 					b.lead = 0
 					if b.Text == "{}" {
 						b.lead = lead
-						b.below = places
+						b.guess = &guess{below: places, feed: &feed{nul: true, command: len(w.rep.Commands) + 1}}
 						if a.Text == "-execdir" || a.Text == "-okdir" {
 							b.lead = 0 // BSD find gives the bare name
 						}
@@ -196,14 +208,13 @@ func (w *walker) findArgs(args []word, j *judged) {
 			return
 		}
 	}
+	if j.nul && lines > 0 {
+		j.names = false // both kinds of lines
+	}
 }
 
-// sed accepts programs made of addresses and commands that neither write nor
-// run anything (GNU sed manual, chapters 3 and 4).
-func (w *walker) sed(o word, j *judged) bool {
-	return sedOnlyPrints(cmp.Or(o.like, o.Text))
-}
-
+// sedOnlyPrints accepts programs made of addresses and commands that neither
+// write nor run anything (GNU sed manual, chapters 3 and 4).
 func sedOnlyPrints(s string) bool {
 	i := 0
 	depth := 0
@@ -419,6 +430,56 @@ func awkRefused(w string) bool {
 		return true
 	}
 	return false
+}
+
+// awkAssignment says that awk takes an operand for an assignment (POSIX awk,
+// "Operands").
+func awkAssignment(t string) bool {
+	name, _, ok := strings.Cut(t, "=")
+	return ok && syntax.ValidName(name)
+}
+
+// mayBeInet says that an operand may be /inet/…, /inet4/… or /inet6/…: gawk
+// opens these as connections wherever it opens a file (gawk manual, "Using gawk
+// for Network Programming").
+func mayBeInet(o word) bool {
+	const inet = "/inet"
+	g := o.guessed()
+	begins := func(known string) bool { return strings.HasPrefix(known, inet) }
+	switch {
+	case o.proc:
+		return false
+	case g.feed != nil && !g.feed.nul: // "x /inet/…" is the name of a file in a folder
+		return true
+	case o.Static && o.Glob: // a pattern that matches nothing stays as it is
+		known := o.Text
+		if i := strings.IndexAny(known, "*?[\\"); i >= 0 {
+			known = known[:i]
+		}
+		return begins(known) || strings.HasPrefix(inet, known) && known != ""
+	case o.Static:
+		return begins(o.Text)
+	case len(g.one) > 0:
+		return slices.ContainsFunc(g.one, func(w Word) bool { return mayBeInet(word{Word: w}) })
+	case len(g.below) > 0:
+		return slices.ContainsFunc(g.below, func(e Effect) bool { return begins(e.Target) })
+	case g.prefix != "":
+		return begins(g.prefix) || strings.HasPrefix(inet, g.prefix)
+	}
+	return o.lead == 0 || o.lead == '/'
+}
+
+// socketFilter says that a text is what lsof -i takes, [46][PROTOCOL][:PORTS],
+// without a host, whose name it would look up (lsof(8)).
+func socketFilter(t string) bool {
+	t = strings.TrimLeft(t, "46")
+	address, ports, _ := strings.Cut(t, ":")
+	switch strings.ToLower(address) {
+	case "", "tcp", "udp":
+	default:
+		return false
+	}
+	return strings.Trim(ports, "abcdefghijklmnopqrstuvwxyz0123456789-,") == ""
 }
 
 // awkOnlyPrints accepts awk programs without anything that could write, run,

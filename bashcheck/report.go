@@ -7,6 +7,9 @@ package bashcheck
 type Report struct {
 	// Source is the text that was analyzed, byte for byte.
 	Source string
+	// Analyzer identifies the options and descriptions that it was analyzed by
+	// ([Report.Digest]).
+	Analyzer string
 	// Parsed says that the whole text was understood as a program of the
 	// shell. Where it is false, Commands may be incomplete.
 	Parsed bool
@@ -113,6 +116,12 @@ type Effect struct {
 	// Below says that, with the extent Glob, everything below the matched names
 	// is reached too (rm -r *.tmp).
 	Below bool
+	// Listed is the command, from 1, that chose the names which are reached at
+	// Target (find -exec, a pipe to xargs); 0: none. Plain says that xargs splits
+	// the names at blanks and quotes too: then Target holds only as long as no
+	// name at it has one.
+	Listed int
+	Plain  bool
 	// Own says that the description marks the effect as the program's own
 	// business (git's .git, npm's node_modules), which a rule for the command
 	// covers.

@@ -11,14 +11,28 @@ import (
 // word is a Word with what matters only while a command is judged.
 type word struct {
 	Word
-	lead   byte     // not static: the first byte of every field it becomes, 0 not known
-	fields bool     // may become any number of fields
-	proc   bool     // a process substitution
-	odd    bool     // written with quotes or escapes inside
-	prefix string   // not static: what it begins with for certain
-	like   string   // not static: the text with 1 for each unknown number, where nothing else is unknown
-	one    []Word   // not static: it is one of these, or a name that one of these patterns matches
-	below  []Effect // the trees in which find finds what the word stands for
+	lead   byte   // not static: the first byte of every field it becomes, 0 not known
+	fields bool   // may become any number of fields
+	proc   bool   // a process substitution
+	odd    bool   // written with quotes or escapes inside
+	guess  *guess // not static: what else is known; may be nil
+}
+
+// guess is what is known about a word that is not static.
+type guess struct {
+	prefix string   // what it begins with for certain
+	like   string   // the text with 1 for each unknown number, where nothing else is unknown
+	one    []Word   // it is one of these, or a name that one of these patterns matches
+	below  []Effect // the trees in which the names lie that the word stands for
+	feed   *feed    // they come out of a pipe, or find -exec
+}
+
+// guessed is what is known about a word that is not static.
+func (o *word) guessed() guess {
+	if o.guess == nil {
+		return guess{}
+	}
+	return *o.guess
 }
 
 // leadName is the lead of the names that a pattern without a folder matches:
@@ -331,10 +345,12 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 		out.Text = b.String()
 	} else {
 		out.Text = src
-		out.one = w.oneOf(n, split)
-		out.prefix = b.String()
+		g := guess{one: w.oneOf(n, split), prefix: b.String()}
 		if likely && !glob && !shape.brace {
-			out.like = like.String()
+			g.like = like.String()
+		}
+		if g.one != nil || g.prefix != "" || g.like != "" {
+			out.guess = &guess{prefix: g.prefix, like: g.like, one: g.one}
 		}
 	}
 	return out
@@ -652,7 +668,7 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			w.block(CodeHiddenByParser, w.nodeSpan(x), "single quotes do not protect here, and they hold code")
 			return false
 		}
-		if c == cWord && !x.Dollar {
+		if w.odd && c == cWord && !x.Dollar {
 			w.oddAllowed = append(w.oddAllowed, Span{int(x.Pos().Offset()), int(x.End().Offset())})
 		}
 		return true

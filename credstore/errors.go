@@ -47,6 +47,8 @@ var (
 	ErrPermissions = errors.New("unsafe permissions")
 	// ErrNotRegular: the file is a link, a directory, a pipe or a device.
 	ErrNotRegular = errors.New("not a regular file")
+	// ErrRemote: the directory may be shared with other machines, and Options.RequireLocal is set.
+	ErrRemote = errors.New("not on a local file system")
 	// ErrLocked: another process held the lock until the context ended.
 	ErrLocked = errors.New("the store is locked")
 	// ErrKeyChanged: another process rotated the data key, and no source opens the store under the new one.

@@ -26,10 +26,12 @@ type Candidate struct {
 	Meta  Meta
 }
 
-// ImportFile is a file of another program that holds credentials in the clear.
+// ImportFile is a file or directory in which another program keeps credentials.
 type ImportFile struct {
-	Format string // for ParseImport
+	Format string // of ImportFormats
 	Path   string
+	// Encrypted: it is a directory of encrypted files, and ReadImport needs a passphrase or gpg.
+	Encrypted bool
 }
 
 // importer reads one format. where are the places below the home directory that programs keep it in.
@@ -37,27 +39,32 @@ type importer struct {
 	format string
 	where  []string
 	parse  func(data []byte) ([]Candidate, error)
+	tree   func(ctx context.Context, dir string, options ImportOptions) ([]Candidate, error) // in place of parse
 }
 
 // importers is the table of what can be imported.
 func importers() []importer {
 	return []importer{
-		{"json", nil, importExport},
-		{"dotenv", nil, importDotenv},
-		{"claude-code", []string{".claude/.credentials.json"}, importClaude},
-		{"codex", []string{".codex/auth.json"}, importCodex},
-		{"gemini", []string{".gemini/oauth_creds.json"}, importGemini},
-		{"gh", []string{".config/gh/hosts.yml"}, importGH},
-		{"aws", []string{".aws/credentials"}, importAWS},
-		{"netrc", []string{".netrc"}, importNetrc},
-		{"docker", []string{".docker/config.json"}, importDocker},
-		{"sops-json", nil, importSops},
+		{format: "json", parse: importExport},
+		{format: "dotenv", parse: importDotenv},
+		{format: "claude-code", where: []string{".claude/.credentials.json"}, parse: importClaude},
+		{format: "codex", where: []string{".codex/auth.json"}, parse: importCodex},
+		{format: "gemini", where: []string{".gemini/oauth_creds.json"}, parse: importGemini},
+		{format: "gh", where: []string{".config/gh/hosts.yml"}, parse: importGH},
+		{format: "aws", where: []string{".aws/credentials"}, parse: importAWS},
+		{format: "netrc", where: []string{".netrc"}, parse: importNetrc},
+		{format: "docker", where: []string{".docker/config.json"}, parse: importDocker},
+		{format: "sops-json", parse: importSops},
+		{format: "keyring-files", where: []string{".awsvault/keys"}, tree: readKeyringFiles},
+		{format: "pass", where: []string{".password-store"}, tree: readPass},
 	}
 }
 
-// ImportFormats returns the names of the formats that ParseImport reads: json (what Export writes), dotenv, claude-code
+// ImportFormats returns the names of the formats that ReadImport reads: json (what Export writes), dotenv, claude-code
 // (.credentials.json), codex (auth.json), gemini (oauth_creds.json), gh (hosts.yml), aws (credentials), netrc, docker
-// (config.json) and sops-json (the output of sops -d). agex reads age files that hold one of them.
+// (config.json) and sops-json (the output of sops -d); and two directories: keyring-files (the file backend of
+// github.com/99designs/keyring, as aws-vault uses it) and pass (password-store). agex reads age files that hold one of the
+// others.
 func ImportFormats() []string {
 	var out []string
 	for _, i := range importers() {
@@ -66,23 +73,38 @@ func ImportFormats() []string {
 	return out
 }
 
-// FindImports returns the files of the import table that exist below home. It opens none of them.
+// FindImports returns the files and directories of the import table that exist below home. It opens none of them.
 func FindImports(home string) []ImportFile {
 	var out []ImportFile
 	for _, i := range importers() {
 		for _, where := range i.where {
 			path := filepath.Join(home, filepath.FromSlash(where))
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				out = append(out, ImportFile{Format: i.format, Path: path})
+			info, err := os.Stat(path)
+			if err == nil && (i.tree == nil && info.Mode().IsRegular() || i.tree != nil && info.IsDir()) {
+				out = append(out, ImportFile{Format: i.format, Path: path, Encrypted: i.tree != nil})
 			}
 		}
 	}
 	return out
 }
 
-// ReadImport reads the credentials of a file, and changes nothing: other programs go on using their own files. Errors:
-// ErrImport, ErrTooLarge, and those of the file system.
-func ReadImport(file ImportFile) ([]Candidate, error) {
+// ReadImport reads the credentials of a file or directory, and changes nothing: other programs go on using their own. Errors:
+// ErrImport, ErrTooLarge, and those of the file system; for keyring-files ErrEmptyPassphrase and ErrWrongKey; for pass
+// ErrHelper when gpg is missing or fails.
+func ReadImport(ctx context.Context, file ImportFile, options ImportOptions) ([]Candidate, error) {
+	for _, i := range importers() {
+		if i.format != file.Format || i.tree == nil {
+			continue
+		}
+		out, err := i.tree(ctx, file.Path, options)
+		if err == nil {
+			err = checkCandidates(out)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("credstore: %s as %s: %w", file.Path, file.Format, err)
+		}
+		return out, nil
+	}
 	f, err := os.Open(file.Path)
 	if err != nil {
 		return nil, err
@@ -120,26 +142,36 @@ func ParseImport(format string, data []byte) ([]Candidate, error) {
 		if i.format != format {
 			continue
 		}
+		if i.tree != nil {
+			return nil, fmt.Errorf("credstore: %w: %s is a directory of encrypted files: use ReadImport", ErrImport, format)
+		}
 		out, err := i.parse(data)
+		if err == nil {
+			err = checkCandidates(out)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("credstore: as %s: %w", format, err)
-		}
-		seen := map[string]bool{}
-		for _, c := range out {
-			if err := checkName(c.Name); err != nil {
-				return nil, fmt.Errorf("credstore: as %s: %w: %w", format, ErrImport, err)
-			}
-			if seen[c.Name] {
-				return nil, fmt.Errorf("credstore: as %s: %w: %q stands there twice", format, ErrImport, c.Name)
-			}
-			seen[c.Name] = true
-			if err := checkToken(c.Token); err != nil {
-				return nil, fmt.Errorf("credstore: as %s: %w: %q: %w", format, ErrImport, c.Name, err)
-			}
 		}
 		return out, nil
 	}
 	return nil, fmt.Errorf("credstore: %w: unknown format %+q; known are %s", ErrImport, format, strings.Join(ImportFormats(), ", "))
+}
+
+func checkCandidates(all []Candidate) error {
+	seen := map[string]bool{}
+	for _, c := range all {
+		if err := checkName(c.Name); err != nil {
+			return fmt.Errorf("%w: %w", ErrImport, err)
+		}
+		if seen[c.Name] {
+			return fmt.Errorf("%w: %q stands there twice", ErrImport, c.Name)
+		}
+		seen[c.Name] = true
+		if err := checkToken(c.Token); err != nil {
+			return fmt.Errorf("%w: %q: %w", ErrImport, c.Name, err)
+		}
+	}
+	return nil
 }
 
 // Import stores candidates, all or none, in one save. Names that exist already are left alone and returned, unless overwrite.
@@ -163,9 +195,13 @@ func (s *Store) Import(ctx context.Context, candidates []Candidate, overwrite bo
 
 // EraseImported overwrites a file with zeros and removes it, if it still holds exactly the credentials that the store has.
 // On SSDs, copy-on-write file systems and backups the old bytes may live on: change the credentials where they were issued.
-// Errors: ErrImport when something in the file is not in the store.
+// Errors: ErrImport when something in the file is not in the store, and for a directory: its own program removes what it
+// encrypted.
 func (s *Store) EraseImported(ctx context.Context, file ImportFile) error {
-	found, err := ReadImport(file)
+	if info, err := os.Stat(file.Path); err == nil && info.IsDir() {
+		return fmt.Errorf("credstore: %s: %w: remove its entries with the program that made it", file.Path, ErrImport)
+	}
+	found, err := ReadImport(ctx, file, ImportOptions{})
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestFindAndErase(t *testing.T) {
 	assert.Equal(t, []credstore.ImportFile{{Format: "aws", Path: path}}, files)
 	s := open(t, t.TempDir(), options(t))
 	require.ErrorIs(t, s.EraseImported(t.Context(), files[0]), credstore.ErrImport, "not stored yet")
-	all, err := credstore.ReadImport(files[0])
+	all, err := credstore.ReadImport(t.Context(), files[0], credstore.ImportOptions{})
 	require.NoError(t, err)
 	_, err = s.Import(t.Context(), all, false)
 	require.NoError(t, err)

@@ -37,11 +37,18 @@ type Options struct {
 	AuditNames bool
 	// Refresher returns what renews an entry, or nil if nothing does. It must be quick and do no I/O. See Get.
 	Refresher func(name string, meta Meta) Refresher
+	// RequireLocal refuses (ErrRemote) a store or a state directory on a file system that other machines may share, or whose
+	// kind is not known. Without it Status warns.
+	RequireLocal bool
+	// LockAfter drops the data key after this time without use; 0 means never. The next call that needs it asks the key source
+	// again. See Store.Lock.
+	LockAfter time.Duration
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
 	disk    disk                 // nil: the real one
 	elapsed func() time.Duration // nil: the monotonic clock since Open
+	statfs  func(dir string) (name string, where locality, err error)
 }
 
 // Meta describes an entry. It is sealed with the entry: nobody can change it without the store's key.

@@ -76,14 +76,20 @@ func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
-// match returns the length of the credential that text starts with, 0 if it does not. more: text may become one when it
-// goes on. before is the byte in front of text, 0 at the start.
-func (p *vendorPattern) match(text []byte, prefix string, before byte, final bool) (n int, more bool) {
+// begins reports whether text starts with prefix, or may when it goes on, where a credential can start. before is the byte in
+// front of text, 0 at the start.
+func (p *vendorPattern) begins(text []byte, prefix string, before byte, final bool) bool {
 	if len(text) < len(prefix) {
-		return 0, !final && string(text) == prefix[:len(text)]
+		return !final && string(text) == prefix[:len(text)]
 	}
-	if string(text[:len(prefix)]) != prefix || wordByte(prefix[0]) && wordByte(before) {
-		return 0, false
+	return string(text[:len(prefix)]) == prefix && !(wordByte(prefix[0]) && wordByte(before))
+}
+
+// match returns the length of the credential that text starts with, 0 if it does not; text begins as it must. more: text may
+// become one when it goes on.
+func (p *vendorPattern) match(text []byte, prefix string, final bool) (n int, more bool) {
+	if len(text) < len(prefix) {
+		return 0, true
 	}
 	if p.Rest == restPEM {
 		return matchPEM(text, final)

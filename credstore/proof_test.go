@@ -889,7 +889,11 @@ func vectorM01(t *testing.T) {
 // memoryWorker gets a value, uses it in the way that is asked for, forgets it, and waits to be looked at.
 func memoryWorker(dir string) error {
 	dir, how, _ := strings.Cut(dir, "|")
-	s, err := credstore.Open(context.Background(), filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})
+	o := credstore.Options{StateDir: filepath.Join(dir, "state")}
+	if strings.HasSuffix(how, "locked") {
+		o.Keys = []credstore.KeySource{credstore.KeyFile(filepath.Join(dir, "key"))}
+	}
+	s, err := credstore.Open(context.Background(), filepath.Join(dir, "store"), o)
 	if err != nil {
 		return err
 	}
@@ -913,6 +917,14 @@ func memoryWorker(dir string) error {
 			runtime.GC()
 		}
 		runtime.Gosched()
+	case "unlocked", "locked":
+		length = format.KeySize // of what is looked for
+		if how == "locked" {
+			s.Lock()
+			for range 3 {
+				runtime.GC()
+			}
+		}
 	case "string":
 		text := reveal(secret)
 		var v struct{ V string }
@@ -926,6 +938,10 @@ func memoryWorker(dir string) error {
 	runtime.KeepAlive(kept)
 	runtime.KeepAlive(s)
 	return err
+}
+
+func writeKey(t *testing.T, path string, key []byte) {
+	require.NoError(t, os.WriteFile(path, key, 0o600))
 }
 
 // copies counts how often text stands in the writable memory of a process.

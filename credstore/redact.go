@@ -38,7 +38,7 @@ const unreadable = "[redacted: the credential store could not be read]"
 //
 // A Redactor is safe for concurrent use; each Writer is not.
 type Redactor struct {
-	load func(context.Context) (any, map[string]Secret, error)
+	load func(ctx context.Context, seen any) (any, map[string]Secret, error)
 
 	mu      sync.Mutex
 	seen    any // what load returned for the values in m
@@ -62,7 +62,7 @@ func (r *Redactor) current() *matcher {
 	defer cancel()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	version, values, err := r.load(ctx)
+	version, values, err := r.load(ctx, r.seen)
 	if err != nil || (r.m != nil && version == r.seen) {
 		return r.m
 	}
@@ -144,6 +144,9 @@ func (w *redactingWriter) Write(p []byte) (int, error) {
 		return 0, errors.New("credstore: write to a closed redactor")
 	}
 	w.held = append(w.held, p...)
+	if w.state.tokens && len(w.held) < maxVendor && tokenRun(p) == len(p) {
+		return len(p), nil // nothing can be known yet: not the same work again for each byte
+	}
 	if err := w.flush(false); err != nil {
 		return 0, err
 	}
@@ -365,37 +368,46 @@ func longestOf(list []form, text []byte, final bool) (n int, more bool) {
 	return 0, false
 }
 
-// at returns which part of text, which begins after before, is a secret: what follows skip, up to n. more: that is not known
-// before text goes on. covered: text begins inside a secret already found, so a private key there is no news, and looking
-// for its end again and again would take quadratic time.
-func (m *matcher) at(text []byte, before byte, covered, final bool) (skip, n int, more bool) {
+// found is what stands at a place of a text.
+type found struct {
+	skip, n int  // the secret is what follows skip, up to n
+	more    bool // that is not known before the text goes on
+	tokens  bool // more, and it will not be known before a byte that is no tokenByte, or maxVendor bytes
+	tried   bool // an expression of a vendor had to be run
+}
+
+// at looks at text, which begins after before. covered: text begins inside a secret already found, so a private key there is
+// no news, and looking for its end again and again would take quadratic time. flooded: no vendor's patterns at all.
+func (m *matcher) at(text []byte, before byte, covered, flooded, final bool) (f found) {
 	if len(text) < 4 {
-		_, more = m.starts[string(text)]
-		return 0, 0, more && !final
+		_, more := m.starts[string(text)]
+		return found{more: more && !final}
 	}
 	key := le32(text)
-	if n, more = longestOf(m.forms[key], text, final); more {
-		return 0, 0, true
+	if f.n, f.more = longestOf(m.forms[key], text, final); f.more {
+		return found{more: true}
 	}
-	known := n > 0
+	if flooded {
+		return f
+	}
+	known := f.n > 0
 	for _, v := range m.vendors[key] {
-		if covered && v.row.Rest == restPEM {
+		if covered && v.row.Rest == restPEM || !v.row.begins(text, v.prefix, before, final) {
 			continue
 		}
-		k, cut := v.row.match(text, v.prefix, before, final)
+		k, cut := v.row.match(text, v.prefix, final)
 		if cut {
-			return 0, 0, true
+			return found{more: true, tokens: v.row.rest != nil && len(text) >= len(v.prefix)+8}
 		}
-		if k > n {
-			n = k
+		f.tried = f.tried || v.row.rest != nil
+		if k > f.n {
+			f.n, f.skip = k, 0
 			if v.row.Keep && !known {
-				skip = len(v.prefix)
-			} else {
-				skip = 0
+				f.skip = len(v.prefix)
 			}
 		}
 	}
-	return skip, n, false
+	return f
 }
 
 // line looks at a line as a whole: a variable with a secret's name, or the rest of a form that was wrapped. It returns the
@@ -428,6 +440,24 @@ type scanState struct {
 	before byte // the last byte of the piece before; 0 at the start of the text
 	cover  int  // how many bytes of the next piece belong to a secret that was already replaced
 	pem    bool // inside a private key that was longer than what is held back
+	tokens bool // what was not used goes on as found.tokens says
+	hits   int  // how often an expression was run in the present run of tokenBytes
+	flood  bool // inside a run of tokenBytes that had too many of them
+}
+
+// maxHits bounds how often the expressions of vendors are run in one run of tokenBytes. Each may look at maxVendor bytes, so
+// "xoxb-xoxb-xoxb-…" would take thousands of times as long as ordinary text. What follows the last one, up to the end of the
+// run, is replaced unseen.
+const maxHits = 16
+
+// tokenRun is how many bytes text begins with that are all tokenBytes.
+func tokenRun(text []byte) int {
+	for i, c := range text {
+		if !tokenByte(c) {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // scan appends src to dst with each secret replaced and returns how many bytes of src were used: unless final, it stops
@@ -455,7 +485,15 @@ func (m *matcher) scan(dst, src []byte, st *scanState, final bool) ([]byte, int)
 		}
 		cover = max(cover, last)
 	}
+	flood := 0 // up to there vendors are not looked for
+	if st.flood {
+		flood = tokenRun(src)
+		st.flood = flood == len(src)
+		cover = max(cover, flood)
+	}
+	hits, counted := st.hits, 0 // in the run of tokenBytes that counted lies in
 	from, end, i := min(cover, len(src)), len(src), 0
+	st.tokens = false
 	hide := func(at, n int) {
 		if at+n <= cover {
 			return
@@ -511,16 +549,27 @@ scan:
 			if i > 0 {
 				before = src[i-1]
 			}
-			skip, n, more := m.at(src[i:], before, i < cover, final)
-			if more {
-				end = i
+			f := m.at(src[i:], before, i < cover, i < flood, final)
+			if f.more {
+				end, st.tokens = i, f.tokens
 				break scan
 			}
-			if n > 0 {
-				if !final && i+n == len(src) && bytes.HasPrefix(src[i:], []byte("-----BEGIN ")) && !bytes.Contains(src[i:], pemEnd) {
+			if f.tried {
+				if counted+tokenRun(src[counted:i]) < i {
+					hits = 0
+				}
+				counted = i
+				if hits++; hits > maxHits {
+					flood = i + tokenRun(src[i:])
+					st.flood = flood == len(src)
+					hide(i, flood-i)
+				}
+			}
+			if f.n > 0 {
+				if !final && i+f.n == len(src) && bytes.HasPrefix(src[i:], []byte("-----BEGIN ")) && !bytes.Contains(src[i:], pemEnd) {
 					st.pem = true
 				}
-				hide(i+skip, n-skip)
+				hide(i+f.skip, f.n-f.skip)
 			}
 		}
 	}
@@ -530,6 +579,10 @@ scan:
 	if end > 0 {
 		st.before = src[end-1]
 	}
+	if counted+tokenRun(src[counted:end]) < end {
+		hits = 0
+	}
+	st.hits = hits
 	st.cover = max(0, cover-end)
 	return dst, end
 }

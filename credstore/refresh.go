@@ -373,13 +373,14 @@ func (s *Store) refreshLock(ctx context.Context, name string, once bool) (*os.Fi
 	if err := makeDir(dir, true); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil, ErrClosed
+	hidden := ""
+	err := s.see(ctx, func(snap *snapshot) error {
+		hidden = hex.EncodeToString(format.HiddenName(snap.body.AnchorKey, name))
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	hidden := hex.EncodeToString(format.HiddenName(s.now.body.AnchorKey, name))
-	s.mu.Unlock()
 	return acquireFile(ctx, filepath.Join(dir, hidden+".lock"), once)
 }
 

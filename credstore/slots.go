@@ -84,7 +84,7 @@ func (s *Store) AddSlot(ctx context.Context, source KeySource, label string) (Sl
 	if s.closed {
 		return SlotStatus{}, ErrClosed
 	}
-	storeID := hex.EncodeToString(s.now.header.ID)
+	storeID := hex.EncodeToString(s.header.ID)
 	slot, key, err := s.newSlot(ctx, storeID, source) // before the lock: it may ask a person
 	if err != nil {
 		return SlotStatus{}, err
@@ -173,6 +173,7 @@ func (s *Store) Rotate(ctx context.Context, options RotateOptions) error {
 	if s.closed {
 		return ErrClosed
 	}
+	s.lockIfIdle()
 	before, err := s.load(ctx)
 	if err != nil {
 		return err

@@ -60,6 +60,8 @@ type Store struct {
 	source   SourceInfo
 	slot     string // the ID of the slot that opened the store
 	now      *snapshot
+	header   *format.Header // of the newest snapshot; stays when the store locks itself
+	idle     idleState
 	high     uint64 // the newest generation this process has seen
 	rollback string
 	warnings []string
@@ -80,7 +82,7 @@ type snapshot struct {
 //
 // Errors: ErrWrongKey and ErrNoKey when no source opens it; ErrFormat, ErrTampered, ErrKDFPolicy for a bad file;
 // ErrRollback, ErrForked, ErrStoreReplaced, ErrStoreMissing, ErrAnchor, ErrAnchorBehind against the anchor;
-// ErrPermissions, ErrNotRegular, ErrLocked, ErrProtection, ErrBadKey, ErrEmptyPassphrase, ErrSave; those of a KeySource.
+// ErrPermissions, ErrNotRegular, ErrLocked, ErrRemote, ErrProtection, ErrBadKey, ErrEmptyPassphrase, ErrSave; those of a KeySource.
 func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	if options.Keys == nil {
 		options.Keys = []KeySource{AutoKeyFile()}
@@ -93,6 +95,9 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	}
 	if options.disk == nil {
 		options.disk = osDisk{}
+	}
+	if options.statfs == nil {
+		options.statfs = statFS
 	}
 	s := &Store{options: options, policy: format.DefaultPolicy(), stateDir: options.StateDir, anchor: options.Anchor, start: time.Now()}
 	if s.options.elapsed == nil {
@@ -128,6 +133,14 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 		*d = absolute
 	}
 	s.dir, s.file = dir, filepath.Join(dir, dataFile)
+	for _, d := range []struct{ path, what string }{{dir, "store"}, {s.stateDir, "state directory"}} {
+		if _, err := os.Lstat(d.path); err != nil {
+			continue // opened read-only, and there is none
+		}
+		if err := s.checkFileSystem(d.path, d.what); err != nil {
+			return nil, err
+		}
+	}
 	if s.anchor == nil {
 		place := format.Hash([]byte(dir))
 		s.anchor = fileAnchor{filepath.Join(s.stateDir, hex.EncodeToString(place[:16])+".anchor"), options.disk}
@@ -156,12 +169,18 @@ func (s *Store) holdKey(dek, kid []byte) {
 		runtime.AddCleanup(s, func(p *keyPage) { p.release() }, s.page)
 	}
 	s.dek, s.kid = s.page.hold(dek), kid
+	s.used()
 }
 
+// forgetKey clears the data key and what was decrypted with it.
 func (s *Store) forgetKey() {
+	if s.now != nil {
+		clear(s.now.body.AnchorKey)
+	}
 	s.dek, s.now = nil, nil
 	if s.page != nil {
 		s.page.release()
+		s.page = nil
 	}
 }
 
@@ -401,7 +420,7 @@ func (s *Store) adopt(snap *snapshot) *snapshot {
 		s.rollback = "anchored (" + s.anchor.Describe() + ")"
 	}
 	s.high = max(s.high, snap.body.Generation)
-	s.now = snap
+	s.now, s.header = snap, snap.header
 	return snap
 }
 
@@ -610,6 +629,8 @@ func (s *Store) begin(ctx context.Context) (func(), error) {
 	if s.options.ReadOnly {
 		return nil, fmt.Errorf("credstore: the store was opened read-only: %w", fs.ErrPermission)
 	}
+	s.lockIfIdle()
+	s.used()
 	return acquire(ctx, s.path(lockFile))
 }
 
@@ -617,7 +638,7 @@ func (s *Store) begin(ctx context.Context) (func(), error) {
 func (s *Store) update(ctx context.Context, change func(*Tx) error) (saved bool, err error) {
 	s.sweep()
 	base := s.now
-	if info, err := os.Lstat(s.file); err != nil || !sameFile(info, base.info) {
+	if info, err := os.Lstat(s.file); base == nil || err != nil || !sameFile(info, base.info) {
 		if base, err = s.loadLocked(ctx); errors.Is(err, fs.ErrNotExist) {
 			return false, fmt.Errorf("credstore: %s: %w", s.file, ErrStoreMissing)
 		} else if err != nil {
@@ -761,13 +782,20 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	return out, err
 }
 
-// see runs f on the present generation.
+// see runs f on the present generation. It is a use of the store.
 func (s *Store) see(ctx context.Context, f func(*snapshot) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lockIfIdle()
+	s.used()
+	return s.peek(ctx, f)
+}
+
+// peek is see under s.mu, and no use.
+func (s *Store) peek(ctx context.Context, f func(*snapshot) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
 	}
@@ -804,11 +832,20 @@ func (s *Store) openRefresh(body *format.Body, name string) (Secret, error) {
 	return ownSecret(token), nil
 }
 
-// values is what the Redactor looks for (values and refresh tokens), and a token that changes with it.
-func (s *Store) values(ctx context.Context) (any, map[string]Secret, error) {
+// values is what the Redactor looks for (values and refresh tokens), and a token that changes with it. seen is the token that
+// it has. A locked store is not unlocked for values that are known already, and redacting does not keep a store unlocked.
+func (s *Store) values(ctx context.Context, seen any) (any, map[string]Secret, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lockIfIdle()
+	if last := s.idle.last; last != nil && seen == last && s.now == nil {
+		if info, err := os.Lstat(s.file); err == nil && sameFile(info, last.info) {
+			return last, nil, nil
+		}
+	}
 	var out map[string]Secret
 	var at *snapshot
-	err := s.see(ctx, func(snap *snapshot) error {
+	err := s.peek(ctx, func(snap *snapshot) error {
 		at, out = snap, make(map[string]Secret, len(snap.body.Entries))
 		for name, e := range snap.body.Entries {
 			value, err := s.open(snap.body, s.dek, name)
@@ -872,9 +909,9 @@ func (s *Store) Files() []string {
 	if f, ok := s.anchor.(fileAnchor); ok {
 		out = append(out, f.path)
 	}
-	if s.now != nil {
-		for i := range s.now.header.Slots {
-			about := s.about(hex.EncodeToString(s.now.header.ID), &s.now.header.Slots[i])
+	if s.header != nil {
+		for i := range s.header.Slots {
+			about := s.about(hex.EncodeToString(s.header.ID), &s.header.Slots[i])
 			for _, source := range s.options.Keys {
 				out = append(out, source.Info(about).Files...)
 			}
@@ -890,6 +927,7 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.forgetKey()
+	s.idle.stop()
 	return nil
 }
 

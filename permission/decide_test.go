@@ -381,3 +381,61 @@ func FuzzRule(f *testing.F) {
 		}
 	})
 }
+
+// TestServersWithUnderscores: a server named like another one with "__" in it
+// is not allowed by what allows that one, and is denied by what denies either.
+func TestServersWithUnderscores(t *testing.T) {
+	for _, c := range []struct {
+		rule, tool string
+		servers    []string
+		want       Verdict
+	}{
+		{"mcp__a__*", "mcp__a__t", nil, Allow},
+		{"mcp__a", "mcp__a__t", nil, Allow},
+		{"mcp__a__*", "mcp__a__b__t", nil, Ask},
+		{"mcp__a", "mcp__a__b__t", nil, Ask},
+		{"mcp__a__b*", "mcp__a__b__t", nil, Ask},
+		{"mcp__a__b", "mcp__a__b__t", nil, Ask},
+		{"mcp__a__b__t", "mcp__a__b__t", nil, Allow},
+		{"mcp__a__b__*", "mcp__a__b__t", nil, Allow},
+		{"mcp__a__*", "mcp__a___t", nil, Ask},
+		{"mcp__a__*", "mcp__a__b__t", []string{"a"}, Allow},
+		{"mcp__a", "mcp__a__b__t", []string{"a", "x"}, Allow},
+		{"mcp__a__b*", "mcp__a__b__t", []string{"a"}, Allow},
+		{"mcp__a__*", "mcp__a__b__t", []string{"a__b"}, Ask},
+		{"mcp__a", "mcp__a__b__t", []string{"a__b"}, Ask},
+		{"mcp__a__b*", "mcp__a__b__t", []string{"a__b"}, Ask},
+		{"mcp__a__b*", "mcp__a__bc__t", []string{"a__bc"}, Ask},
+		{"mcp__a__b", "mcp__a__b__t", []string{"a__b"}, Allow},
+		{"mcp__a__b__*", "mcp__a__b__t", []string{"a__b"}, Allow},
+		{"mcp__a__*", "mcp__a__b__t", []string{"a", "a__b"}, Ask},
+		{"mcp__a__b", "mcp__a__b__t", []string{"a", "a__b"}, Ask},
+		{"mcp__a__b__t", "mcp__a__b__t", []string{"a", "a__b"}, Allow},
+		{"mcp__a__*", "mcp__a__b__t", []string{"x", ""}, Ask},
+		{"mcp__a__*", "mcp__a__t", []string{"x"}, Allow},
+	} {
+		run := func(settings string) Verdict {
+			p, err := ParsePolicy("/home/u", Source{Layer: LayerUser, Name: "s.json", Base: proj, Data: []byte(settings)})
+			require.NoError(t, err)
+			e, err := New(Config{Policy: p, Inspector: noInspector{}, Servers: c.servers})
+			require.NoError(t, err)
+			call := Call{Tool: c.tool, Dir: proj}
+			ins := Inspection{Family: "mcp", Actions: []Action{{Kind: Use, Origin: Tool, Name: c.tool}}}
+			d := e.Explain(State{Dir: proj}, call, ins)
+			if !strings.Contains(settings, "deny") && !strings.Contains(settings, "ask") {
+				require.Equal(t, d.Decision.Verdict == Allow, strings.Contains(d.String(), "allow rule"), "%+v: the explanation says the same", c)
+			}
+			return d.Decision.Verdict
+		}
+		assert.Equal(t, c.want, run(`{"permissions":{"allow":["`+c.rule+`"]}}`), "%+v", c)
+		for _, effect := range []string{"deny", "ask"} {
+			want := Deny
+			if effect == "ask" {
+				want = Ask
+			}
+			for _, wide := range []string{"mcp__a", "mcp__a__*", "mcp__*", c.tool} {
+				assert.Equal(t, want, run(`{"permissions":{"`+effect+`":["`+wide+`"],"allow":["`+c.tool+`"]}}`), "%s %s on %s", effect, wide, c.tool)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package permission
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Config configures an [Evaluator].
@@ -16,6 +17,12 @@ type Config struct {
 	// can warn of rules for it and auto mode sets them aside. Nil knows the
 	// common ones.
 	Interpreter func(program string) bool
+	// Servers are the names of the MCP servers that are connected, as they
+	// stand in the names of their tools. mcp__a__b__t may be a tool of a server
+	// "a" or of one named "a__b"; an allow rule for one of them (mcp__a,
+	// mcp__a__*) covers such a tool only where this tells them apart. Deny and
+	// ask rules mean both.
+	Servers []string
 }
 
 // Evaluator decides calls by one policy. It is immutable and safe for
@@ -24,6 +31,7 @@ type Evaluator struct {
 	policy      *Policy
 	inspector   Inspector
 	interpreter func(program string) bool
+	servers     []string
 }
 
 // New returns an evaluator. A missing inspector is an error.
@@ -37,7 +45,7 @@ func New(c Config) (*Evaluator, error) {
 	if c.Interpreter == nil {
 		c.Interpreter = commonInterpreter
 	}
-	return &Evaluator{policy: c.Policy, inspector: c.Inspector, interpreter: c.Interpreter}, nil
+	return &Evaluator{policy: c.Policy, inspector: c.Inspector, interpreter: c.Interpreter, servers: slices.Clone(c.Servers)}, nil
 }
 
 // with returns the evaluator with other rules.
@@ -71,7 +79,7 @@ func (e *Evaluator) Decide(st State, call Call, ins Inspection, opinions ...Opin
 	if e == nil || e.policy == nil {
 		return Decision{Reasons: []Reason{{Code: CodeNoAction, Text: "There are no rules to decide by."}}}
 	}
-	d := &decider{p: e.policy, interpreter: e.interpreter, st: st, ownCall: call, ownIns: ins, asked: ^Settlers(0)}
+	d := &decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, ownCall: call, ownIns: ins, asked: ^Settlers(0)}
 	d.call, d.ins = &d.ownCall, &d.ownIns
 	d.dir, d.foldedDir = st.Dir, foldPath(st.Dir)
 	d.foldedCallDir = d.foldedDir
@@ -118,6 +126,7 @@ type decider struct {
 	// toolAllow is the allow rule for the whole tool, once it was looked for.
 	toolAllow     *Rule
 	toolRuleKnown bool
+	servers       []string // the MCP servers that the host knows
 
 	// ownCall and ownIns hold what call and ins point to, so that a decision
 	// is one allocation beside its reasons.
@@ -147,6 +156,9 @@ func (d *decider) ask(who Settlers, r Reason) {
 
 func (d *decider) settle(r Reason) {
 	r.Verdict = Allow
+	if d.settled == nil {
+		d.settled = make([]Reason, 0, len(d.ins.Actions)-max(0, r.Action-1))
+	}
 	d.settled = append(d.settled, r)
 }
 

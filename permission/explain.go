@@ -37,7 +37,7 @@ type RuleMatch struct {
 // and is meant for persons, not for every call.
 func (e *Evaluator) Explain(st State, call Call, ins Inspection, opinions ...Opinion) Derivation {
 	out := Derivation{Decision: e.Decide(st, call, ins, opinions...), Mode: e.policy.effective(st)}
-	d := decider{p: e.policy, interpreter: e.interpreter, st: st, call: &call, ins: &ins, dir: st.Dir, foldedDir: foldPath(st.Dir), foldedCallDir: foldPath(call.Dir)}
+	d := decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, call: &call, ins: &ins, dir: st.Dir, foldedDir: foldPath(st.Dir), foldedCallDir: foldPath(call.Dir)}
 	d.st.Mode = out.Mode
 	for n := 0; n <= len(ins.Actions); n++ {
 		step := Step{Action: n, What: "the call of " + call.Tool}
@@ -79,7 +79,7 @@ func (d *decider) explains(r *Rule, n int) match {
 		return matchNo
 	}
 	if n == 0 {
-		return yes(r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family))
+		return yes(r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family, d.servers))
 	}
 	a := &d.ins.Actions[n-1]
 	switch {
@@ -89,13 +89,12 @@ func (d *decider) explains(r *Rule, n int) match {
 				return matchYes
 			}
 		}
-	case r.kind == rulePath && (a.Kind == Read || a.Kind == List || (a.Kind == Write || a.Kind == Delete) && r.family == "Edit"):
-		p := &a.Path
-		return yes(p.known() && p.Extent != Glob && p.Class != Unclassified && d.allows(r, p.Clean, p.Extent) && (p.Real == p.Clean || d.allows(r, p.Real, p.Extent)))
+	case r.kind == rulePath && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete):
+		return yes(d.grantable(a) && d.pathAllows(r, a))
 	case r.kind == ruleHost && a.Kind == Connect:
 		return yes(r.host.matches(a.Host))
 	case r.kind == ruleName && a.Kind == Use && a.Origin == Tool:
-		return yes(r.matchTool(d.call.Tool, d.ins.Family) && r.command.matches(a.Name))
+		return yes(r.matchTool(d.call.Tool, d.ins.Family, d.servers) && r.command.matches(a.Name))
 	}
 	return matchNo
 }

@@ -889,7 +889,7 @@ func (s *Session) Offers(tool string) bool {
 	offered := true
 	for _, t := range e.policy.strict {
 		t.eachTool(tool, fam, func(i int32) {
-			if r := &t.rules[i]; r.ref.Effect == Deny && r.kind == ruleBare && r.matchTool(tool, fam) {
+			if r := &t.rules[i]; r.ref.Effect == Deny && r.kind == ruleBare && r.matchTool(tool, fam, nil) {
 				offered = false
 			}
 		})

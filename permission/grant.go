@@ -117,6 +117,16 @@ func (g *Grant) Digest() string {
 	return g.digest
 }
 
+// Report returns the digest of the command analysis that was judged
+// (Inspection.Report); empty where there was none, and for a nil Grant. What
+// runs the command compares it with the analysis that it runs by.
+func (g *Grant) Report() string {
+	if g == nil || g.decision.Verdict != Allow {
+		return ""
+	}
+	return g.ins.Report
+}
+
 // RefusedError is a call that may not run. Its Error text is meant for the
 // model.
 type RefusedError struct {

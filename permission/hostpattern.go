@@ -52,6 +52,19 @@ func compileHostPattern(s string) (hostPattern, error) {
 	return hostPattern{labels: strings.Split(s, ".")}, nil
 }
 
+// String writes the pattern so that it reads back as the same.
+func (p *hostPattern) String() string {
+	switch {
+	case p.any:
+		return "*"
+	case p.sub != "":
+		return "*" + p.sub
+	case p.address && strings.Contains(p.labels[0], ":"):
+		return "[" + p.labels[0] + "]"
+	}
+	return strings.Join(p.labels, ".")
+}
+
 // canonicalHost lower-cases a host and strips one trailing dot.
 func canonicalHost(s string) string { return strings.TrimSuffix(strings.ToLower(s), ".") }
 

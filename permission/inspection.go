@@ -46,6 +46,10 @@ type Inspection struct {
 	// Explanation says in plain words what the call does.
 	Explanation string `json:"explanation,omitempty"`
 	Risk        Risk   `json:"risk"`
+	// Report identifies the analysis of a command text that the inspection was
+	// made from (bashcheck.Report.Digest); empty where there was none. It is part
+	// of what is granted: what runs the text refuses any other analysis.
+	Report string `json:"report,omitempty"`
 }
 
 // Action is one thing that a call would do.
@@ -93,6 +97,10 @@ type Path struct {
 	Class  Class    `json:"class"`
 	// ClassName names the row of the class table, for the reason.
 	ClassName string `json:"className,omitempty"`
+	// Secret is, for a Sensitive path, the part of Real from the root whose last
+	// name makes it so: a directory that holds secrets, with everything below
+	// it. Empty is Real itself.
+	Secret string `json:"secret,omitempty"`
 	// Under says that the path lies directly below a variable whose value is
 	// not known ("$DIR"/*).
 	Under bool `json:"under,omitempty"`

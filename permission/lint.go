@@ -156,9 +156,9 @@ func (l *linter) path(r *Rule, say func(code, problem, fix string)) {
 	}
 	switch {
 	case r.ref.Effect == Allow && everything && r.path.base == "/":
-		say(LintWide, "it means every file of the machine", "name the directory: "+r.family+"(~/project/**)")
+		say(LintWide, "it means every file of the machine, but for those that may hold secrets", "name the directory: "+r.family+"(~/project/**)")
 	case r.ref.Effect == Allow && everything && r.path.base == l.e.policy.home && r.path.base != "":
-		say(LintWide, "it means everything in the home directory, credentials included", "name a directory below it")
+		say(LintWide, "it means everything in the home directory, but for what is known to hold secrets", "name a directory below it")
 	case strings.HasPrefix(r.spec, "/") && !strings.HasPrefix(r.spec, "//") && looksAbsolute(r.spec):
 		say(LintNarrow, "a path with one slash starts at the directory of the settings file ("+r.path.base+"), not at the root", "write "+r.family+"(/"+r.spec+")")
 	case r.ref.Effect != Allow && r.path.pattern.anchored && len(segs) > 2 && segs[len(segs)-1].any && !segs[0].any && r.path.base == "":
@@ -227,7 +227,7 @@ func (r *Rule) includes(o *Rule) bool {
 		// A bare rule is about calls: it includes the others of its tool only
 		// where these are about nothing else.
 		about := o.kind == ruleParam || o.kind == ruleName || o.kind == ruleBare || o.kind == ruleCommand && o.tool == r.tool && (!strict || r.tool == "Bash")
-		return about && o.toolParts == nil && r.matchTool(o.tool, o.family)
+		return about && o.toolParts == nil && r.matchTool(o.tool, o.family, nil)
 	case r.kind != o.kind || r.tool != o.tool:
 		return false
 	}

@@ -13,6 +13,7 @@ type pathRule struct {
 	// base is the anchor, absolute and clean; empty where the rule starts at
 	// the session's directory.
 	base    string
+	text    string // the pattern below base
 	pattern pathPattern
 	// folded is the same pattern over folded names, for deny and ask.
 	folded     pathPattern
@@ -71,6 +72,7 @@ func compilePathRule(spec, home, base string, effect Verdict) (pathRule, error) 
 	if r.base != "" {
 		r.base = path.Clean(r.base)
 	}
+	r.text = pattern
 	var err error
 	if r.pattern, err = compilePathPattern(pattern, wide); err != nil {
 		return r, err

@@ -2,13 +2,11 @@ package permission
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"strings"
-	"unicode/utf8"
+	"slices"
 )
 
 // Limits of one settings layer. What exceeds them is an error of the layer,
@@ -57,43 +55,11 @@ type locks struct {
 	denyInsteadOfPrompts bool
 	blockReadsOutside    bool
 	blockWritesOutside   bool
+	managedDomainsOnly   bool
 	sandbox              SandboxSettings
 	excluded             []commandPattern
-}
-
-// SandboxSettings are the documented sandbox switches that decisions use.
-type SandboxSettings struct {
-	Enabled           bool     `json:"enabled"`
-	AutoAllowBash     bool     `json:"autoAllowBashIfSandboxed"`
-	ExcludedCommands  []string `json:"excludedCommands"`
-	AllowUnsandboxed  bool     `json:"allowUnsandboxedCommands"`
-	FailIfUnavailable bool     `json:"failIfUnavailable"`
-}
-
-// settingsFile is the part of a settings file that decisions use. Unknown keys
-// are left alone.
-type settingsFile struct {
-	Permissions struct {
-		Allow                 []string `json:"allow"`
-		Ask                   []string `json:"ask"`
-		Deny                  []string `json:"deny"`
-		AdditionalDirectories []string `json:"additionalDirectories"`
-		DefaultMode           *string  `json:"defaultMode"`
-		DisableBypass         *string  `json:"disableBypassPermissionsMode"`
-		DisableAuto           *string  `json:"disableAutoMode"`
-		DenyInsteadOfPrompt   *bool    `json:"denyInsteadOfPrompting"`
-		BlockReadsOutside     *bool    `json:"blockReadsOutsideWorkingDirectories"`
-		BlockWritesOutside    *bool    `json:"blockWritesOutsideWorkingDirectories"`
-	} `json:"permissions"`
-	AllowManagedRulesOnly *bool   `json:"allowManagedPermissionRulesOnly"`
-	DisableAutoMode       *string `json:"disableAutoMode"`
-	Sandbox               *struct {
-		Enabled           *bool    `json:"enabled"`
-		AutoAllowBash     *bool    `json:"autoAllowBashIfSandboxed"`
-		ExcludedCommands  []string `json:"excludedCommands"`
-		AllowUnsandboxed  *bool    `json:"allowUnsandboxedCommands"`
-		FailIfUnavailable *bool    `json:"failIfUnavailable"`
-	} `json:"sandbox"`
+	allowedDomains       []hostPort
+	deniedDomains        []hostPort
 }
 
 // SettingsError is a settings layer that cannot be read. Its rules are unknown,
@@ -115,8 +81,12 @@ func (e *SettingsError) Error() string {
 //
 // The Policy is always usable and always safe: a layer that cannot be read
 // makes every call ask, a deny or ask rule that cannot be read stays in force
-// as "may match", an allow rule that cannot be read allows nothing. The error
-// (errors.Join of [*SettingsError] and [*RuleError]) names each of these.
+// as "may match", an allow rule that cannot be read allows nothing. In a managed
+// layer a key whose value has the wrong type or stands twice is closed by
+// itself: its strictest value is in force, and the other keys count. So it is in
+// every layer for a value of the right type that means nothing (a mode, a host,
+// a path). The error (errors.Join of [*SettingsError] and [*RuleError]) names
+// each of these.
 func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	p := &Policy{home: home, sources: layers}
 	p.locks.sandbox.AutoAllowBash = true
@@ -126,54 +96,59 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	type parsed struct {
 		src  Source
 		file settingsFile
-		at   map[string][]position
 	}
 	var files []parsed
 	managedOnly, lockUnknown := false, false
 	rules := 0
+	box := sandboxMerge{p: p, home: home}
 	for _, src := range layers {
 		if len(bytes.TrimSpace(src.Data)) == 0 {
 			continue
 		}
-		f := parsed{src: src}
-		at, err := readSettings(src, &f.file)
-		f.at = at
+		managed := src.Layer == LayerManaged
+		file, closed, err := readSettings(src)
+		if err == nil {
+			rules += len(file.get(keyAllow).texts) + len(file.get(keyAsk).texts) + len(file.get(keyDeny).texts)
+			if rules > MaxRules {
+				err = &SettingsError{File: src.Name, Problem: fmt.Sprintf("more than %d rules in all layers", MaxRules)}
+			}
+		}
 		if err != nil {
 			errs = append(errs, err)
 			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)}))
-			if src.Layer == LayerManaged {
-				// It may hold the lock; what others deny stays in force.
-				lockUnknown = true
-			}
+			// It may hold the lock; what others deny stays in force.
+			lockUnknown = lockUnknown || managed
 			continue
 		}
-		rules += len(f.file.Permissions.Allow) + len(f.file.Permissions.Ask) + len(f.file.Permissions.Deny)
-		if rules > MaxRules {
-			err := &SettingsError{File: src.Name, Problem: fmt.Sprintf("more than %d rules in all layers", MaxRules)}
-			errs = append(errs, err)
-			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: 1}))
-			lockUnknown = lockUnknown || src.Layer == LayerManaged
-			continue
+		for _, e := range closed {
+			errs = append(errs, e)
 		}
-		if src.Layer == LayerManaged && f.file.AllowManagedRulesOnly != nil && *f.file.AllowManagedRulesOnly {
-			managedOnly = true
+		lock := func(key string) bool {
+			v := file.get(key)
+			return managed && (v.flag || v.closed)
 		}
-		files = append(files, f)
+		managedOnly = managedOnly || lock(keyManagedRules)
+		box.domainsOnly = box.domainsOnly || lock(keyManagedDomains)
+		box.readsOnly = box.readsOnly || lock(keyManagedReads)
+		files = append(files, parsed{src, file})
 	}
+	// What stands in a higher layer counts, whatever the order of the arguments.
+	slices.SortStableFunc(files, func(a, b parsed) int { return cmp.Compare(a.src.Layer, b.src.Layer) })
 	p.locks.managedRulesOnly = managedOnly || lockUnknown
+	p.locks.managedDomainsOnly = box.domainsOnly || lockUnknown
 	more := 0
-	for _, f := range files {
-		perm := &f.file.Permissions
+	for i := range files {
+		f := &files[i]
 		loosens := !f.src.TightenOnly
 		skip := managedOnly && f.src.Layer != LayerManaged
-		add := func(effect Verdict, key string, texts []string) {
-			for i, text := range texts {
-				ref := RuleRef{Effect: effect, Text: text, Layer: f.src.Layer, File: f.src.Name}
-				col := 0
-				if ps := f.at["permissions\x00"+key]; i < len(ps) {
-					ref.Line, col = ps[i].line, ps[i].column
-				}
-				if skip || effect == Allow && (!loosens || p.locks.managedRulesOnly && f.src.Layer != LayerManaged) {
+		add := func(effect Verdict, key string) {
+			v := f.file.get(key)
+			if v.closed && effect != Allow {
+				ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: f.src.Layer, File: f.src.Name, Line: max(v.at.line, 1)}))
+			}
+			for _, t := range v.texts {
+				ref := RuleRef{Effect: effect, Text: t.text, Layer: f.src.Layer, File: f.src.Name, Line: t.at.line}
+				if skip || effect == Allow && (!loosens || v.closed || p.locks.managedRulesOnly && f.src.Layer != LayerManaged) {
 					p.inert = append(p.inert, ref)
 					continue
 				}
@@ -181,7 +156,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 				if err != nil {
 					var re *RuleError
 					if errors.As(err, &re) {
-						re.Column = col
+						re.Column = t.at.column
 						if effect == Allow && len(p.unread) < maxLints {
 							p.unread = append(p.unread, re)
 						}
@@ -204,65 +179,57 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 				}
 			}
 		}
-		add(Deny, "deny", perm.Deny)
-		add(Ask, "ask", perm.Ask)
-		add(Allow, "allow", perm.Allow)
+		add(Deny, keyDeny)
+		add(Ask, keyAsk)
+		add(Allow, keyAllow)
 
-		set := func(dst *bool, v *bool) {
-			if v != nil && *v {
+		set := func(dst *bool, key string) {
+			if v := f.file.get(key); v.flag || v.closed {
 				*dst = true
 			}
 		}
-		set(&p.locks.denyInsteadOfPrompts, perm.DenyInsteadOfPrompt)
-		set(&p.locks.blockReadsOutside, perm.BlockReadsOutside)
-		set(&p.locks.blockWritesOutside, perm.BlockWritesOutside)
-		if perm.DisableBypass != nil {
-			p.locks.disableBypass = true
-		}
-		if perm.DisableAuto != nil || f.file.DisableAutoMode != nil {
-			p.locks.disableAuto = true
-		}
-		if s := f.file.Sandbox; s != nil {
-			// Turning the sandbox on tightens; the rest loosens.
-			if s.Enabled != nil && (*s.Enabled || loosens) {
-				p.locks.sandbox.Enabled = *s.Enabled || p.locks.sandbox.Enabled && f.src.Layer < LayerManaged
+		set(&p.locks.denyInsteadOfPrompts, keyDenyPrompts)
+		set(&p.locks.blockReadsOutside, keyBlockReads)
+		set(&p.locks.blockWritesOutside, keyBlockWrites)
+		disable := func(dst *bool, key string) {
+			v := f.file.get(key)
+			if v.set || v.closed {
+				*dst = true
 			}
-			if s.AutoAllowBash != nil && (loosens || !*s.AutoAllowBash) {
-				p.locks.sandbox.AutoAllowBash = *s.AutoAllowBash
-			}
-			if s.AllowUnsandboxed != nil && (loosens || !*s.AllowUnsandboxed) {
-				p.locks.sandbox.AllowUnsandboxed = *s.AllowUnsandboxed
-			}
-			if s.FailIfUnavailable != nil && (loosens || *s.FailIfUnavailable) {
-				p.locks.sandbox.FailIfUnavailable = *s.FailIfUnavailable
-			}
-			if loosens {
-				p.locks.sandbox.ExcludedCommands = append(p.locks.sandbox.ExcludedCommands, s.ExcludedCommands...)
-				for _, text := range s.ExcludedCommands {
-					p.locks.excluded = append(p.locks.excluded, compileCommandPattern(text))
-				}
+			if v.set && !v.closed && v.text != "disable" {
+				box.problem(&f.src, v.at, fmt.Sprintf("%s knows no value %q, so the mode is disabled: write \"disable\", or remove the key", key, shorten(v.text, 80)))
 			}
 		}
+		disable(&p.locks.disableBypass, keyDisableBypass)
+		disable(&p.locks.disableAuto, keyDisableAuto)
+		disable(&p.locks.disableAuto, keyDisableAutoTop)
+		box.layer(&f.src, f.file)
 		if !loosens {
 			continue
 		}
-		p.directories = append(p.directories, perm.AdditionalDirectories...)
-		if perm.DefaultMode != nil {
-			m, err := ParseMode(*perm.DefaultMode)
-			line := 0
-			if ps := f.at["permissions\x00defaultMode"]; len(ps) > 0 {
-				line = ps[0].line
+		if v := f.file.get(keyDirectories); !v.closed {
+			for _, t := range v.texts {
+				p.directories = append(p.directories, t.text)
 			}
+		}
+		if v := f.file.get(keyMode); v.set || v.closed {
+			m, err := ParseMode(v.text)
 			switch {
+			case v.closed:
+				p.mode, p.modeSet = ModeDefault, true
 			case err != nil:
-				errs = append(errs, &SettingsError{File: f.src.Name, Line: line, Column: 1, Problem: err.Error()})
-			case m == ModeAuto && (f.src.Layer == LayerProject || f.src.Layer == LayerLocal):
+				// It does not leave the choice to a weaker layer.
+				box.problem(&f.src, v.at, err.Error()+"; the session starts in default")
+				p.mode, p.modeSet = ModeDefault, true
+			case m == ModeAuto && fromRepository(f.src.Layer):
 				// Documented: auto is not taken from the repository.
 			default:
 				p.mode, p.modeSet = m, true
 			}
 		}
 	}
+	box.finish()
+	errs = append(errs, box.errs...)
 	if more > 0 {
 		errs = append(errs, fmt.Errorf("permission: %d more rules cannot be read as written", more))
 	}
@@ -283,148 +250,6 @@ func (p *Policy) add(strict, allow []Rule) {
 	if t := newRuleTable(allow); t != nil {
 		p.allow = append(p.allow[:len(p.allow):len(p.allow)], t)
 	}
-}
-
-type position struct{ line, column int }
-
-// readSettings decodes strictly: no duplicate keys, bounded depth and size,
-// valid UTF-8, nothing after the object. It returns where each string of each
-// array stands, by dotted key.
-func readSettings(src Source, into *settingsFile) (map[string][]position, *SettingsError) {
-	if len(src.Data) > MaxLayerBytes {
-		return nil, &SettingsError{File: src.Name, Problem: fmt.Sprintf("larger than %d bytes", MaxLayerBytes)}
-	}
-	if !utf8.Valid(src.Data) {
-		return nil, &SettingsError{File: src.Name, Problem: "not valid UTF-8"}
-	}
-	w := &settingsWalker{src: src, dec: json.NewDecoder(bytes.NewReader(src.Data)), at: map[string][]position{}}
-	if err := w.value("", 0); err != nil {
-		return nil, err
-	}
-	if _, err := w.dec.Token(); err != io.EOF {
-		return nil, w.fail("something follows the settings object")
-	}
-	if err := json.Unmarshal(src.Data, into); err != nil {
-		e := w.fail(err.Error())
-		var te *json.UnmarshalTypeError
-		if errors.As(err, &te) {
-			e.Line, e.Column = lineColumn(src.Data, int(te.Offset))
-			e.Problem = fmt.Sprintf("%s must not be a JSON %s", te.Field, te.Value)
-		}
-		return nil, e
-	}
-	return w.at, nil
-}
-
-// settingsKeys are the keys that decisions use, by their object, from the
-// folded name to the name.
-var settingsKeys = map[string]map[string]string{
-	"": foldedKeys("permissions", "allowManagedPermissionRulesOnly", "disableAutoMode", "sandbox"),
-	"permissions": foldedKeys("allow", "ask", "deny", "additionalDirectories", "defaultMode", "disableBypassPermissionsMode", "disableAutoMode",
-		"denyInsteadOfPrompting", "blockReadsOutsideWorkingDirectories", "blockWritesOutsideWorkingDirectories"),
-	"sandbox": foldedKeys("enabled", "autoAllowBashIfSandboxed", "excludedCommands", "allowUnsandboxedCommands", "failIfUnavailable"),
-}
-
-func foldedKeys(names ...string) map[string]string {
-	m := map[string]string{}
-	for _, n := range names {
-		m[foldPath(n)] = n
-	}
-	return m
-}
-
-type settingsWalker struct {
-	src Source
-	dec *json.Decoder
-	at  map[string][]position
-	// seen, line and start carry the line count forward, so that a file is
-	// counted through once.
-	seen, line, start int
-}
-
-// here returns the line and column of an offset that never goes back.
-func (w *settingsWalker) here(offset int) position {
-	offset = min(offset, len(w.src.Data))
-	for ; w.seen < offset; w.seen++ {
-		if w.src.Data[w.seen] == '\n' {
-			w.line++
-			w.start = w.seen + 1
-		}
-	}
-	return position{w.line + 1, offset - w.start + 1}
-}
-
-func (w *settingsWalker) fail(problem string) *SettingsError {
-	e := &SettingsError{File: w.src.Name, Problem: problem}
-	e.Line, e.Column = lineColumn(w.src.Data, int(w.dec.InputOffset()))
-	return e
-}
-
-func (w *settingsWalker) value(key string, depth int) *SettingsError {
-	if depth > maxJSONDepth {
-		return w.fail(fmt.Sprintf("nested deeper than %d", maxJSONDepth))
-	}
-	start := int(w.dec.InputOffset())
-	for start < len(w.src.Data) && strings.IndexByte(" \t\r\n,:", w.src.Data[start]) >= 0 {
-		start++
-	}
-	tok, err := w.dec.Token()
-	if err != nil {
-		return w.fail(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if depth == 0 && tok != json.Delim('{') {
-		return w.fail("the settings are not a JSON object")
-	}
-	switch t := tok.(type) {
-	case json.Delim:
-		switch t {
-		case '{':
-			seen := map[string]bool{}
-			for w.dec.More() {
-				k, err := w.dec.Token()
-				if err != nil {
-					return w.fail(err.Error())
-				}
-				name, _ := k.(string)
-				// encoding/json takes keys without regard to case, so two that
-				// differ in nothing else would be one.
-				folded := foldPath(name)
-				if seen[folded] {
-					return w.fail(fmt.Sprintf("the key %q stands twice", name))
-				}
-				seen[folded] = true
-				if want := settingsKeys[key][folded]; want != "" && want != name {
-					return w.fail(fmt.Sprintf("the key %q is not known: write %q", name, want))
-				}
-				sub := name
-				if key != "" {
-					sub = key + "\x00" + name
-				}
-				if err := w.value(sub, depth+1); err != nil {
-					return err
-				}
-			}
-		case '[':
-			for w.dec.More() {
-				if err := w.value(key, depth+1); err != nil {
-					return err
-				}
-			}
-		}
-		if _, err := w.dec.Token(); err != nil {
-			return w.fail(err.Error())
-		}
-	case string:
-		w.at[key] = append(w.at[key], w.here(start))
-	}
-	return nil
-}
-
-func lineColumn(data []byte, offset int) (line, column int) {
-	offset = min(offset, len(data))
-	line = 1 + bytes.Count(data[:offset], []byte("\n"))
-	column = offset - bytes.LastIndexByte(data[:offset], '\n')
-	return line, column
 }
 
 // Directories are the additional working directories that the layers name, in
@@ -470,13 +295,6 @@ func (p *Policy) each() iter.Seq[*Rule] {
 // Inert returns the rules that are held back: allow rules of files that may
 // only tighten, and rules beside a managed lock.
 func (p *Policy) Inert() []RuleRef { return append([]RuleRef(nil), p.inert...) }
-
-// Sandbox returns the sandbox switches.
-func (p *Policy) Sandbox() SandboxSettings {
-	s := p.locks.sandbox
-	s.ExcludedCommands = append([]string(nil), s.ExcludedCommands...)
-	return s
-}
 
 // With returns a copy of the policy with further rules of one layer, for what
 // a person approved for a session. Rules that cannot be read are an error and

@@ -81,7 +81,7 @@ func (d *decider) destination(i int) string {
 	case Connect:
 		return toHost + a.Host
 	case Run:
-		if a.Command.Closed || d.confined && d.st.Enforces {
+		if a.Command.Closed || d.confined && d.st.Enforces && !d.opens() {
 			return ""
 		}
 		// A program whose hosts are known sends to them.

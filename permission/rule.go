@@ -417,19 +417,22 @@ const (
 )
 
 // matchTool says whether the rule's tool name covers the tool. fam is the rule
-// family that the inspector names. Deny and ask rules take every wider reading.
-func (r *Rule) matchTool(tool, fam string) bool {
+// family that the inspector names. Deny and ask rules take every wider reading;
+// an allow rule for an MCP server has to mean each server that the tool may be
+// of, as far as the known ones tell.
+func (r *Rule) matchTool(tool, fam string, known []string) bool {
 	strict := r.ref.Effect != Allow
 	switch {
 	case r.tool == tool:
 		return true
+	case strings.HasPrefix(r.tool, "mcp__") && !strict:
+		return r.allowsServers(tool, known)
 	case r.toolParts != nil:
 		return globMatch(r.toolParts, tool)
 	case strings.HasPrefix(r.tool, "mcp__"):
 		// mcp__server is mcp__server__*. A server name may itself hold "__":
 		// a deny rule for mcp__a__b then means the server "a__b" as well.
-		rest := r.tool[len("mcp__"):]
-		return (strict || !strings.Contains(rest, "__")) && len(tool) > len(r.tool)+2 && strings.HasPrefix(tool, r.tool) && strings.HasPrefix(tool[len(r.tool):], "__")
+		return len(tool) > len(r.tool)+2 && strings.HasPrefix(tool, r.tool) && strings.HasPrefix(tool[len(r.tool):], "__")
 	case r.tool == "" || r.tool != r.family:
 		return false
 	}
@@ -440,9 +443,43 @@ func (r *Rule) matchTool(tool, fam string) bool {
 	return r.family == fam && toolFamily[tool] == fam
 }
 
+// allowsServers says whether an allow rule covers the tool of whichever of the
+// servers it belongs to.
+func (r *Rule) allowsServers(tool string, known []string) bool {
+	all, any := true, false
+	eachServer(tool, known, func(server string) {
+		rest, ok := strings.CutPrefix(r.tool[len("mcp__"):], server)
+		all = all && ok && (rest == "" || strings.HasPrefix(rest, "__") && r.toolParts != nil && globMatch(r.toolParts, tool))
+		any = true
+	})
+	return all && any
+}
+
+// eachServer yields the servers that an MCP tool may belong to. A tool name is
+// mcp__server__tool, and both parts may hold "__" themselves: of the servers
+// that the host knows those that fit, else every reading.
+func eachServer(tool string, known []string, yield func(server string)) {
+	rest, ok := strings.CutPrefix(tool, "mcp__")
+	if !ok {
+		return
+	}
+	found := false
+	for _, s := range known {
+		if after, ok := strings.CutPrefix(rest, s); ok && s != "" && len(after) > 2 && strings.HasPrefix(after, "__") {
+			found = true
+			yield(s)
+		}
+	}
+	for i := 1; !found && i+2 < len(rest); i++ {
+		if rest[i] == '_' && rest[i+1] == '_' {
+			yield(rest[:i])
+		}
+	}
+}
+
 // matchCall matches what a deny or ask rule says about the call as such.
 func (r *Rule) matchCall(call *Call, ins *Inspection) match {
-	if !r.matchTool(call.Tool, ins.Family) {
+	if !r.matchTool(call.Tool, ins.Family, nil) {
 		return matchNo
 	}
 	if r.broken {

@@ -175,7 +175,7 @@ func (d *decider) toolRule() *Rule {
 	d.toolRuleKnown = true
 	for _, t := range d.p.allow {
 		t.eachTool(d.call.Tool, d.ins.Family, func(n int32) {
-			if r := &t.rules[n]; d.toolAllow == nil && r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family) {
+			if r := &t.rules[n]; d.toolAllow == nil && r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family, d.servers) {
 				d.toolAllow = r
 			}
 		})
@@ -215,25 +215,64 @@ func (d *decider) ruleOver(a *Action, exact bool) *Rule {
 // pathRule returns an allow rule that names the path. An Edit rule grants
 // reading too.
 func (d *decider) pathRule(a *Action) *Rule {
-	write := a.Kind == Write || a.Kind == Delete
-	if write && d.planned() {
-		return nil
-	}
-	p := &a.Path
-	if !p.known() || p.Extent == Glob || p.Class == Unclassified {
+	if !d.grantable(a) {
 		return nil
 	}
 	var found *Rule
 	for _, t := range d.p.allow {
-		t.eachPath(p.Clean, func(n int32) {
-			r := &t.rules[n]
-			if found == nil && (!write || r.family == "Edit") &&
-				d.allows(r, p.Clean, p.Extent) && (p.Real == p.Clean || d.allows(r, p.Real, p.Extent)) {
+		t.eachPath(a.Path.Clean, func(n int32) {
+			if r := &t.rules[n]; found == nil && d.pathAllows(r, a) {
 				found = r
 			}
 		})
 	}
 	return found
+}
+
+// grantable says whether allow rules over paths may speak of the action.
+func (d *decider) grantable(a *Action) bool {
+	write := a.Kind == Write || a.Kind == Delete
+	p := &a.Path
+	return !(write && d.planned()) && p.known() && p.Extent != Glob && p.Class != Unclassified
+}
+
+// pathAllows says whether one allow rule covers the path of an action. What may
+// hold secrets it covers only where it says so: see [CodeSensitive].
+func (d *decider) pathAllows(r *Rule, a *Action) bool {
+	p := &a.Path
+	if (a.Kind == Write || a.Kind == Delete) && r.family != "Edit" ||
+		!d.allows(r, p.Clean, p.Extent) || p.Real != p.Clean && !d.allows(r, p.Real, p.Extent) {
+		return false
+	}
+	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret, p.Extent)
+}
+
+// tells says whether an allow rule spells a part of the name of p, at secret or
+// below it: whether it would not cover a file that only differs in such a part.
+func (d *decider) tells(r *Rule, p, secret string, e Extent) bool {
+	if _, ok := below(secret, p); secret == "" || !ok {
+		secret = p
+	}
+	for at := len(secret); ; {
+		start := strings.LastIndexByte(p[:at], '/') + 1
+		name, rest := p[start:at], p[at:]
+		differs := len(name) > 0
+		// Names that nobody has: of any length, of this one, hidden ones.
+		for _, other := range []string{"\x00", "\x00\x00", strings.Repeat("\x00", len(name)), "." + strings.Repeat("\x00", max(len(name)-1, 1))} {
+			differs = differs && !d.allows(r, p[:start]+other+rest, e)
+		}
+		if differs {
+			return true
+		}
+		if at == len(p) {
+			return false
+		}
+		if i := strings.IndexByte(p[at+1:], '/'); i >= 0 {
+			at += 1 + i
+		} else {
+			at = len(p)
+		}
+	}
 }
 
 // known says that the path names something definite; everything that is not
@@ -440,6 +479,30 @@ func (d *decider) edits(a *Action) bool {
 }
 
 func (d *decider) connect(a *Action, at Reason) {
+	who := askedPlain
+	if d.ins.Family == "Bash" {
+		// The settings of the sandbox name hosts for shell commands. Those that
+		// it denies are denied outside of it as well.
+		denied, allowed := d.sandboxed(a)
+		inside := d.confined && d.st.Enforces
+		switch {
+		case denied == matchYes:
+			at.Code, at.Text = CodeNetwork, fmt.Sprintf("The sandbox settings deny connecting to %s.", hostName(a))
+			d.deny(at)
+			return
+		case denied == matchMay && !inside:
+			may := at
+			may.Code, may.Text = CodeMayMatch, "The sandbox settings deny some hosts, and this connects to "+hostName(a)+"."
+			d.ask(askedRule, may)
+		case d.confined && d.p.locks.sandbox.Network.StrictAllowlist && a.Host != "" && allowed != matchYes:
+			at.Code, at.Text = CodeNetwork, fmt.Sprintf("The sandbox settings allow connecting to certain hosts only, and %s is not one of them.", hostName(a))
+			d.deny(at)
+			return
+		}
+		if a.Host != "" && allowed != matchYes {
+			who &^= BySandbox // the sandbox would ask
+		}
+	}
 	if a.Host != "" && (a.Origin == Tool || a.PlainGet) {
 		var found *Rule
 		for _, t := range d.p.allow {
@@ -465,7 +528,7 @@ func (d *decider) connect(a *Action, at Reason) {
 		}
 	}
 	at.Code, at.Text = CodeNetwork, "This connects to "+hostName(a)+"."
-	d.ask(askedPlain, at)
+	d.ask(who, at)
 }
 
 func hostName(a *Action) string {
@@ -490,7 +553,7 @@ func (d *decider) use(a *Action, at Reason) {
 			var found *Rule
 			for _, t := range d.p.allow {
 				t.eachTool(d.call.Tool, d.ins.Family, func(n int32) {
-					if r := &t.rules[n]; found == nil && r.kind == ruleName && r.matchTool(d.call.Tool, d.ins.Family) && r.command.matches(a.Name) {
+					if r := &t.rules[n]; found == nil && r.kind == ruleName && r.matchTool(d.call.Tool, d.ins.Family, d.servers) && r.command.matches(a.Name) {
 						found = r
 					}
 				})

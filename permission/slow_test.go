@@ -2,6 +2,7 @@ package permission_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ type slowWorld struct {
 	// switches of the settings
 	sandbox, autoAllow, allowUnsandboxed    bool
 	excluded                                []string
+	domains, notDomains                     []string
+	strictDomains                           bool
 	disableBypass, disableAuto, denyInstead bool
 	blockReads, blockWrites                 bool
 	home, base                              string
@@ -52,6 +55,7 @@ func (w *slowWorld) data() []byte {
 	}
 	b, err := json.Marshal(map[string]any{"permissions": perm, "sandbox": map[string]any{
 		"enabled": w.sandbox, "autoAllowBashIfSandboxed": w.autoAllow, "allowUnsandboxedCommands": w.allowUnsandboxed, "excludedCommands": w.excluded,
+		"network": map[string]any{"allowedDomains": w.domains, "deniedDomains": w.notDomains, "strictAllowlist": w.strictDomains},
 	}})
 	if err != nil {
 		panic(err)
@@ -206,14 +210,32 @@ func slowParse(text string) slowSpec {
 	return slowSpec{tool, spec}
 }
 
+// slowServers are the servers that the host of the random tests knows.
+var slowServers = []string{"s", "z__y", "s__a__c", "z"}
+
 func slowTool(tool string, effect Verdict, call Call, ins Inspection) bool {
 	switch {
 	case tool == call.Tool:
 		return true
+	case strings.HasPrefix(tool, "mcp__") && effect == Allow:
+		// Whichever of the servers it is, the rule has to be for it.
+		readings, all := 0, true
+		for i := 6; i+2 < len(call.Tool); i++ {
+			server := call.Tool[:min(i, len(call.Tool))]
+			if !strings.HasPrefix(call.Tool, server+"__") || !strings.HasPrefix(server, "mcp__") {
+				continue
+			}
+			if w := slowServers; w != nil && slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(call.Tool, "mcp__"+s+"__") && len(call.Tool) > len(s)+7 }) && !slices.Contains(w, server[5:]) {
+				continue
+			}
+			readings++
+			all = all && (tool == server || strings.HasPrefix(tool, server+"__") && slowGlob(tool, call.Tool))
+		}
+		return readings > 0 && all
 	case strings.Contains(tool, "*"):
 		return slowGlob(tool, call.Tool)
 	case strings.HasPrefix(tool, "mcp__"):
-		return (effect != Allow || !strings.Contains(tool[5:], "__")) && strings.HasPrefix(call.Tool, tool+"__") && call.Tool != tool+"__"
+		return strings.HasPrefix(call.Tool, tool+"__") && call.Tool != tool+"__"
 	case slowFamily(tool) != tool:
 		return false
 	case effect == Allow:
@@ -387,8 +409,8 @@ func (w *slowWorld) allowsPath(st State, a Action, families ...string) bool {
 		if r.effect != Allow || s.spec == "" || !slices.Contains(families, s.tool) {
 			continue
 		}
-		ok := true
-		for _, name := range []string{p.Clean, p.Real} {
+		covers := func(name string) bool {
+			ok := true
 			switch p.Extent {
 			case Exact:
 				ok = ok && slowPath(w, s.spec, Allow, []string{st.Dir}, name, false)
@@ -399,8 +421,37 @@ func (w *slowWorld) allowsPath(st State, a Action, families ...string) bool {
 				// Names that nobody thought of.
 				ok = ok && slowPath(w, s.spec, Allow, []string{st.Dir}, name+"/zqxj", false) && slowPath(w, s.spec, Allow, []string{st.Dir}, name+"/q", false)
 			}
+			return ok
 		}
-		if ok {
+		if !covers(p.Clean) || !covers(p.Real) {
+			continue
+		}
+		if p.Class != Sensitive || a.Kind == List {
+			return true
+		}
+		// A part of the name, from the secret one on, that the rule spells.
+		spelled := func(name, secret string) bool {
+			if secret != name && !strings.HasPrefix(name, strings.TrimSuffix(secret, "/")+"/") || secret == "" {
+				secret = name
+			}
+			parts := strings.Split(name, "/")
+			for i := len(strings.Split(secret, "/")) - 1; i < len(parts); i++ {
+				if parts[i] == "" {
+					continue
+				}
+				found := true
+				for _, other := range []string{"q", "qz", strings.Repeat("q", len(parts[i])), "." + strings.Repeat("q", max(1, len(parts[i])-1))} {
+					changed := slices.Clone(parts)
+					changed[i] = other
+					found = found && !covers(strings.Join(changed, "/"))
+				}
+				if found {
+					return true
+				}
+			}
+			return false
+		}
+		if spelled(p.Clean, p.Clean) || spelled(p.Real, p.Secret) {
 			return true
 		}
 	}
@@ -555,8 +606,41 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 					ok = true
 				}
 			}
+			s := everyone
+			if ins.Family == "Bash" {
+				denied1, may, listed := false, a.Host == "" && w.notDomains != nil, false
+				for _, p := range w.notDomains {
+					host, port, _ := strings.Cut(p, ":")
+					if slowHost(host, a.Host) {
+						denied1 = denied1 || port == "" || port == fmt.Sprint(a.Port)
+						may = may || a.Port == 0
+					}
+				}
+				for _, p := range w.domains {
+					host, port, _ := strings.Cut(p, ":")
+					listed = listed || slowHost(host, a.Host) && (port == "" || port == fmt.Sprint(a.Port))
+				}
+				for _, r := range w.rules {
+					if s := slowParse(r.text); r.effect == Allow && s.tool == "WebFetch" && s.spec != "" {
+						listed = listed || slowHost(strings.TrimPrefix(s.spec, "domain:"), a.Host)
+					}
+				}
+				if denied1 {
+					denied = true
+					continue
+				}
+				if may && !(confined && st.Enforces) {
+					ask(ByPerson)
+				} else if confined && w.strictDomains && a.Host != "" && !listed {
+					denied = true
+					continue
+				}
+				if a.Host != "" && !listed {
+					s &^= BySandbox
+				}
+			}
 			if !ok {
-				ask(everyone)
+				ask(s)
 			}
 		case Use:
 			ok := a.Free || a.Origin == Tool && w.allowsTool(st, call, ins, a)
@@ -595,7 +679,12 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 						unknown = unknown || b.Kind == KindUnknown
 					}
 				}
-				if !a.Command.Closed && !(confined && st.Enforces) && (unknown || !hosts) {
+				open := w.domains != nil
+				for _, r := range w.rules {
+					s := slowParse(r.text)
+					open = open || r.effect == Allow && s.tool == "WebFetch" && s.spec != ""
+				}
+				if !a.Command.Closed && !(confined && st.Enforces && !open) && (unknown || !hosts) {
 					to = "run:"
 					if len(a.Command.Allow) > 0 {
 						to += a.Command.Allow[0]

@@ -9,14 +9,31 @@
 //
 // Builtins, redirections and the arguments of every program: no program starts
 // with other arguments than the report covers, and no file is opened by a
-// redirection that it does not name. What an external program opens by itself
-// is guaranteed only inside a sandbox: give one as [Options.Start].
+// redirection that it does not name. The report is the one whose digest the
+// approval holds ([Options].Digest), made again here from the text.
+//
+// What an external program opens by itself is guaranteed only inside a sandbox:
+// give one as [Options].Sandbox. Without one, the paths of a command that was
+// judged by its effects are resolved again right before it starts
+// ([Options].Recheck), which leaves the moment between that answer and the
+// program's own opening.
+//
+// # What is ended
+//
+// When Run returns, nothing that it started runs any more: each program has a
+// process group that ends with it, and on Linux every process that carries the
+// variable CLEARANCE_RUN of this run is found and ended, in whatever session it
+// is. A program that leaves its group and clears its environment escapes that;
+// only a sandbox with processes of its own ([Isolated]) holds it. On other
+// systems the groups alone are ended.
 //
 // # What is not run
 //
-// What the interpreter does not do as bash does (coproc, select, job control,
-// shell options, a few builtins) is refused before anything starts, with
-// [ErrUnsupported]. Background processes end with the run.
+// What the interpreter does not do as bash does (background jobs, coproc,
+// select, functions, shell options, a few builtins and redirections), and what
+// could use up the memory of this process, is refused before anything starts,
+// with [ErrUnsupported]. [Shell] runs the same text by a real shell, inside a
+// sandbox only.
 package checkedrun
 
 import (
@@ -28,7 +45,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"mvdan.cc/sh/v3/expand"
@@ -39,11 +55,39 @@ import (
 )
 
 // ErrUnsupported is returned for a text that the interpreter does not run as
-// the shell would. Nothing was started. The way out is a shell in a sandbox.
+// the shell would. Nothing was started. The way out is [Shell].
 var ErrUnsupported = errors.New("checkedrun: the text needs a real shell")
 
 // ErrOutput is returned when a run wrote more than its limit.
 var ErrOutput = errors.New("checkedrun: too much output")
+
+// ErrMemory is returned when the variables and command substitutions of a run
+// grew over what is kept for them, and for a limit of memory that cannot be set
+// on this system.
+var ErrMemory = errors.New("checkedrun: too much memory")
+
+// DigestError is a report that is not the one that was approved.
+type DigestError struct {
+	// Granted is the digest of the approval, Got that of the report here.
+	Granted, Got string
+}
+
+func (e *DigestError) Error() string {
+	if e.Granted == "" {
+		return "checkedrun: no digest was granted: set Options.Digest to that of the approved inspection"
+	}
+	return fmt.Sprintf("checkedrun: the report %.12s is not the approved one %.12s: authorize the call again", e.Got, e.Granted)
+}
+
+// ConfinementError is a run that may happen only in a sandbox that is not there.
+// Nothing was started.
+type ConfinementError struct {
+	Need, Has Level
+}
+
+func (e *ConfinementError) Error() string {
+	return fmt.Sprintf("checkedrun: it may run only in a sandbox of the level %s or more, and the level here is %s", e.Need, e.Has)
+}
 
 // NotApprovedError is something that a run would have done and that the report
 // does not cover. The run was ended before it happened.
@@ -65,108 +109,166 @@ func (e *NotApprovedError) Error() string {
 	return fmt.Sprintf("checkedrun: %s was not approved: %s", what, e.Reason)
 }
 
+// ChangedError is a path that Options.Recheck refused right before it would
+// have been used. The run was ended before that.
+type ChangedError struct {
+	// Argv are the words of the command; nil for a redirection.
+	Argv []string
+	Path string
+	// Err is what Options.Recheck said.
+	Err error
+}
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("checkedrun: %s is not what was approved: %v", e.Path, e.Err)
+}
+
+func (e *ChangedError) Unwrap() error { return e.Err }
+
 // Limits of a run; a zero field is the default.
 type Limits struct {
 	Time   time.Duration // default 2 minutes
 	Output int64         // bytes to both outputs together; default 16 MiB
+	// Memory is the private memory in bytes of each process (RLIMIT_DATA on
+	// Linux). It is set right after a program was started, so that a program
+	// which multiplies in its first microseconds may slip through: a sandbox,
+	// whose profile counts instead of this, has no such gap. Default 8 GiB on
+	// Linux and none elsewhere, where a value is ErrMemory.
+	Memory int64
 }
 
-// Options configure a run.
+// Level is how strongly a sandbox holds what it starts; a higher one holds
+// more.
+type Level uint8
+
+// The levels. The zero Level is no sandbox.
+const (
+	// None: programs may do what this process may.
+	None Level = iota
+	// Files: what they read and write is held (Landlock, Seatbelt).
+	Files
+	// Isolated: besides, their processes and network are their own, and all of
+	// them end with the first (bubblewrap).
+	Isolated
+)
+
+// String returns "none", "files" or "isolated".
+func (l Level) String() string {
+	switch l {
+	case None:
+		return "none"
+	case Files:
+		return "files"
+	case Isolated:
+		return "isolated"
+	}
+	return "unknown"
+}
+
+// Sandbox starts programs confined.
+type Sandbox struct {
+	// Start starts a prepared command as (*exec.Cmd).Start does
+	// ((*sandbox.Runner).Start). An error means that it did not run.
+	Start func(cmd *exec.Cmd) error
+	// Level is what Start really reaches, never what was hoped for.
+	Level Level
+}
+
+// Options configure a run. The zero Options run nothing.
 type Options struct {
-	// Analyzer is the analyzer that made the report. Required: expanded
-	// commands are analyzed again by it.
+	// Analyzer is the analyzer that made the report. Required: the text and
+	// expanded commands are analyzed again by it.
 	Analyzer *bashcheck.Analyzer
+	// Digest is that of the report that was approved (Inspection.Report of a
+	// grant of package permission). Required.
+	Digest string
 	// Dir is the absolute directory that the run starts in.
 	Dir string
 	// Env is the whole environment; use [bashcheck.SafeEnv]. Nil is empty.
+	// Programs find PWD in it besides, and CLEARANCE_RUN outside of an Isolated
+	// sandbox on Linux.
 	Env []string
-	// Stdin may be nil. Stdout and Stderr may be nil to discard.
+	// Stdin may be nil. Stdout and Stderr may be nil to discard; one writer for
+	// both keeps their order. They are written to by one goroutine each, until
+	// Run returns.
 	Stdin          *os.File
 	Stdout, Stderr io.Writer
-	// Start starts an external program: a sandbox. Nil is (*exec.Cmd).Start.
-	Start func(cmd *exec.Cmd) error
+	// Unconfined says that the decision does not demand a sandbox
+	// (Grant.Confined is false). Without it, Sandbox must reach Files or more.
+	Unconfined bool
+	// Sandbox is where every external program is started, whether the decision
+	// demands it or not. For a call that is excluded from confinement
+	// (excludedCommands), leave it out: the whole command then runs outside.
+	Sandbox Sandbox
+	// Need is the level that Sandbox must reach besides. Zero adds nothing.
+	Need Level
+	// Recheck resolves an absolute path again, right before what was judged by
+	// its effects does kind to it, and returns an error where it leads elsewhere
+	// than when it was approved (toolset.Recheck). Required without a Sandbox;
+	// within one it may be nil.
+	Recheck func(kind bashcheck.Kind, path string) error
 	// Open opens the file of a redirection: a guard. Nil is os.OpenFile.
 	Open func(path string, flag int) (io.ReadWriteCloser, error)
-	// Redact changes what the run writes, line by line where it can.
-	Redact func([]byte) []byte
+	// Redact wraps each output ((*credstore.Redactor).Writer). It sees all that
+	// is written, so that a secret may be split over writes, programs and lines.
+	// Close writes what it holds back; a run that is cut off drops that.
+	Redact func(io.Writer) io.WriteCloser
 	Limits Limits
 }
 
 // Run runs the text of the report and returns its exit status. The error is
-// [ErrUnsupported], a [*NotApprovedError], [ErrOutput], the context's error, or
-// that of an operation of the host; a program that fails is no error but a
-// status. Whatever was started is ended when Run returns.
+// [ErrUnsupported], a [*DigestError] or a [*ConfinementError] where nothing was
+// started; a [*NotApprovedError], a [*ChangedError], [ErrOutput], [ErrMemory] or
+// the context's error (context.DeadlineExceeded for the limit of time) where
+// the run was ended; or that of an operation of the host. A program that fails
+// is no error but a status. Whatever was started is ended when Run returns.
+// Run may be called by several goroutines at once.
 func Run(ctx context.Context, rep bashcheck.Report, o Options) (status int, err error) {
-	if o.Analyzer == nil {
-		return 0, errors.New("checkedrun: Options.Analyzer is missing")
+	r, err := prepare(rep, o, None)
+	if err != nil {
+		return 0, err
 	}
-	if !filepath.IsAbs(o.Dir) {
-		return 0, fmt.Errorf("checkedrun: Options.Dir %q is not absolute", o.Dir)
-	}
-	if !rep.Parsed {
+	if !r.rep.Parsed {
 		return 0, fmt.Errorf("%w: it was not understood", ErrUnsupported)
 	}
-	if o.Limits.Time <= 0 {
-		o.Limits.Time = 2 * time.Minute
-	}
-	if o.Limits.Output <= 0 {
-		o.Limits.Output = 16 << 20
-	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(rep.Source), "")
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(r.rep.Source), "")
 	if err != nil {
 		return 0, fmt.Errorf("%w: %v", ErrUnsupported, err)
 	}
 	if what := unsupported(file); what != "" {
 		return 0, fmt.Errorf("%w: %s", ErrUnsupported, what)
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.Limits.Time)
-	defer cancel()
-	r := &run{rep: rep, o: o, cancel: cancel, at: map[int]*bashcheck.Command{}}
-	for i := range rep.Commands {
-		if c := &rep.Commands[i]; c.Parent == 0 {
-			if _, twice := r.at[c.Span.Start]; twice {
-				return 0, fmt.Errorf("%w: two commands stand at byte %d", ErrUnsupported, c.Span.Start)
-			}
-			r.at[c.Span.Start] = c
-			if len(c.Argv) > 0 {
-				// Behind its assignments.
-				r.at[c.Argv[0].Span.Start] = c
-			}
-		}
+	if err := r.index(); err != nil {
+		return 0, err
 	}
-	out, errs := r.writer(o.Stdout), r.writer(o.Stderr)
+	end, err := r.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { status, err = end(status, err) }()
+	fifos, err := r.fifos(file)
+	if err != nil {
+		return 0, err
+	}
+	r.procs = instrument(file, len(r.rep.Source))
+	r.whole = bringsFiles(file)
+	env := &environment{list: expand.ListEnviron(r.env...), temp: fifos}
 	var in io.Reader
-	if o.Stdin != nil {
-		in = o.Stdin
-	}
-	home := false
-	for _, e := range o.Env {
-		home = home || strings.HasPrefix(e, "HOME=")
-	}
-	if !home {
-		// The interpreter would look it up by itself.
-		o.Env = append(o.Env[:len(o.Env):len(o.Env)], "HOME=")
+	if r.o.Stdin != nil {
+		in = r.o.Stdin
 	}
 	runner, err := interp.New(
-		interp.Env(expand.ListEnviron(o.Env...)), interp.Dir(o.Dir), interp.StdIO(in, out, errs),
+		interp.Env(env), interp.Dir(r.o.Dir), interp.StdIO(in, r.stdout, r.stderr),
 		interp.CallHandler(r.call), interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return r.exec }),
 		interp.OpenHandler(r.open),
 	)
 	if err != nil {
 		return 0, err
 	}
-	err = runner.Run(ctx, file)
-	out.flush()
-	errs.flush()
-	r.mu.Lock()
-	stopped := r.stopped
-	r.mu.Unlock()
-	switch {
-	case stopped != nil:
-		return 0, stopped
-	case ctx.Err() != nil:
-		return 0, ctx.Err()
-	}
+	runner.Reset()
+	// The folder for fifos is taken over now; the text sees the real one.
+	env.temp = ""
+	err = runner.Run(r.ctx, file)
 	var s interp.ExitStatus
 	if errors.As(err, &s) {
 		return int(s), nil
@@ -174,283 +276,64 @@ func Run(ctx context.Context, rep bashcheck.Report, o Options) (status int, err 
 	return 0, err
 }
 
-// run is the state of one run.
-type run struct {
-	rep    bashcheck.Report
-	o      Options
-	at     map[int]*bashcheck.Command
-	cancel context.CancelFunc
-
-	mu      sync.Mutex
-	stopped error
-	written int64
-}
-
-// stop ends the run; the first reason is the one that counts.
-func (r *run) stop(err error) error {
-	r.mu.Lock()
-	if r.stopped == nil {
-		r.stopped = err
+// prepare checks what a run needs before anything starts. least is the level
+// of sandbox that it needs in any case.
+func prepare(rep bashcheck.Report, o Options, least Level) (*run, error) {
+	if o.Analyzer == nil {
+		return nil, errors.New("checkedrun: Options.Analyzer is missing")
 	}
-	err = r.stopped
-	r.mu.Unlock()
-	r.cancel()
-	return err
-}
-
-// call checks a simple command with its words expanded, before a builtin, a
-// function or a program runs.
-func (r *run) call(ctx context.Context, args []string) ([]string, error) {
-	hc := interp.HandlerCtx(ctx)
-	refuse := func(reason string, span bashcheck.Span) ([]string, error) {
-		return nil, r.stop(&NotApprovedError{Argv: args, Reason: reason, Span: span})
+	if !filepath.IsAbs(o.Dir) {
+		return nil, fmt.Errorf("checkedrun: Options.Dir %q is not absolute", o.Dir)
 	}
-	if !hc.Pos.IsValid() {
-		return refuse("it stands nowhere in the text", bashcheck.Span{})
+	if got := rep.Digest(); o.Digest == "" || got != o.Digest {
+		return nil, &DigestError{o.Digest, got}
 	}
-	c, ok := r.at[int(hc.Pos.Offset())]
-	if !ok {
-		return refuse("no command of the report stands there", bashcheck.Span{})
+	// What came with the text may have been changed on its way here.
+	rep = o.Analyzer.Analyze(rep.Source)
+	if got := rep.Digest(); got != o.Digest {
+		return nil, &DigestError{o.Digest, got}
 	}
-	if reason := r.words(c, args); reason != "" {
-		return refuse(reason, c.Span)
+	need := max(o.Need, least)
+	if !o.Unconfined {
+		need = max(need, Files)
 	}
-	if reason := r.effects(c, args, hc.Dir); reason != "" {
-		return refuse(reason, c.Span)
+	has := o.Sandbox.Level
+	if o.Sandbox.Start == nil {
+		has = None
 	}
-	return args, nil
-}
-
-// words compares the expanded words with those of the report: a literal word
-// is itself, a pattern or a word that was not known is any number of words.
-func (r *run) words(c *bashcheck.Command, args []string) string {
-	if len(c.Argv) == 0 {
-		return "the report has no words for it"
+	if has < need || has > Isolated {
+		return nil, &ConfinementError{need, has}
 	}
-	// Between two literal words anything may stand where the report had words
-	// that were not known; so the literals must appear in order, those before
-	// the first unknown word and after the last one at their place.
-	first, last := 0, len(c.Argv)
-	for first < len(c.Argv) && known(c.Argv[first]) {
-		if first >= len(args) || args[first] != c.Argv[first].Text {
-			return fmt.Sprintf("word %d is not %q", first+1, c.Argv[first].Text)
-		}
-		first++
+	if has == None && o.Recheck == nil {
+		return nil, errors.New("checkedrun: Options.Recheck is missing: without a sandbox, paths must be resolved again before they are used")
 	}
-	if first == len(c.Argv) {
-		if len(args) != first {
-			return "it has more words"
-		}
-		return ""
+	if o.Limits.Time <= 0 {
+		o.Limits.Time = 2 * time.Minute
 	}
-	for end := len(args); last > first && known(c.Argv[last-1]); last-- {
-		end--
-		if end < first || args[end] != c.Argv[last-1].Text {
-			return fmt.Sprintf("the last words are not those of the report (%q)", c.Argv[last-1].Text)
-		}
+	if o.Limits.Output <= 0 {
+		o.Limits.Output = 16 << 20
 	}
-	rest := args[first : len(args)-(len(c.Argv)-last)]
-	if reason := options(c, args[:first], rest); reason != "" {
-		return reason
+	switch {
+	case has != None: // its profile limits the memory
+		o.Limits.Memory = 0
+	case o.Limits.Memory > 0 && !canLimitMemory:
+		return nil, fmt.Errorf("%w: it cannot be limited on this system without a sandbox", ErrMemory)
+	case o.Limits.Memory <= 0 && canLimitMemory:
+		o.Limits.Memory = 8 << 30
 	}
-	for _, w := range c.Argv[first:last] {
-		if !known(w) {
-			continue
-		}
-		i := 0
-		for i < len(rest) && rest[i] != w.Text {
-			i++
-		}
-		if i == len(rest) {
-			return fmt.Sprintf("the word %q is missing", w.Text)
-		}
-		rest = rest[i+1:]
+	r := &run{rep: rep, o: o, level: has, env: o.Env}
+	r.start = o.Sandbox.Start
+	if r.start == nil {
+		r.start = (*exec.Cmd).Start
 	}
-	return ""
-}
-
-// options refuses a word that was not known and became an option: the person
-// saw an operand there. After "--" there are no options, and in a described
-// command the effects tell.
-func options(c *bashcheck.Command, before, words []string) string {
-	if c.Described {
-		return ""
+	home := false
+	for _, e := range o.Env {
+		home = home || strings.HasPrefix(e, "HOME=")
 	}
-	for _, w := range before {
-		if w == "--" {
-			return ""
-		}
+	if !home {
+		// The interpreter would look it up by itself.
+		r.env = append(o.Env[:len(o.Env):len(o.Env)], "HOME=")
+		r.noHome = true
 	}
-	literal := map[string]bool{}
-	for _, w := range c.Argv {
-		if known(w) {
-			literal[w.Text] = true
-		}
-	}
-	for _, w := range words {
-		if w == "--" && literal[w] {
-			return ""
-		}
-		if len(w) > 1 && w[0] == '-' && !literal[w] {
-			return fmt.Sprintf("a word that was not known became the option %q", w)
-		}
-	}
-	return ""
-}
-
-func known(w bashcheck.Word) bool { return w.Static && !w.Glob }
-
-// effects analyzes the command as it stands now and compares what it would do
-// with what the report says. A command that was not described was approved by
-// its words, so there is nothing more to compare.
-func (r *run) effects(c *bashcheck.Command, args []string, dir string) string {
-	if !c.Described {
-		return ""
-	}
-	var b strings.Builder
-	for i, a := range args {
-		q, err := syntax.Quote(a, syntax.LangBash)
-		if err != nil {
-			return "a word cannot be written down: " + err.Error()
-		}
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(q)
-	}
-	now := r.o.Analyzer.Analyze(b.String())
-	if !now.Parsed || len(now.Commands) == 0 {
-		return "with these words it is not understood"
-	}
-	nc := &now.Commands[0]
-	if !nc.Described {
-		return "with these words it is not described"
-	}
-	for i := range nc.Effects {
-		e := &nc.Effects[i]
-		if e.ByShell {
-			continue
-		}
-		if !r.covered(c, e, dir) {
-			return fmt.Sprintf("it would reach %q in another way than the report says", e.Target)
-		}
-	}
-	return ""
-}
-
-// covered says whether an effect of the expanded command in dir is one of the
-// report's.
-func (r *run) covered(c *bashcheck.Command, e *bashcheck.Effect, dir string) bool {
-	for i := range c.Effects {
-		old := &c.Effects[i]
-		if old.ByShell || old.Kind != e.Kind {
-			continue
-		}
-		switch e.Kind {
-		case bashcheck.Read, bashcheck.List, bashcheck.Write, bashcheck.Delete, bashcheck.Change:
-			if r.coversPath(old, e, dir) {
-				return true
-			}
-		case bashcheck.Connect:
-			if old.Extent == bashcheck.Anywhere || old.Target == e.Target && (old.PlainGet == e.PlainGet || !old.PlainGet) {
-				return true
-			}
-		default:
-			if old.Extent == bashcheck.Anywhere || old.Target == e.Target {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (r *run) coversPath(old, e *bashcheck.Effect, dir string) bool {
-	if old.Extent == bashcheck.Anywhere {
-		return true
-	}
-	if e.Extent == bashcheck.Anywhere {
-		return false
-	}
-	now := absolute(dir, e.Target)
-	dirs := old.Dir.Paths
-	if strings.HasPrefix(old.Target, "/") {
-		dirs = []string{"/"}
-	} else if !old.Dir.Known {
-		return true
-	}
-	for _, d := range dirs {
-		base := absolute(r.o.Dir, d)
-		was := absolute(base, old.Target)
-		switch old.Extent {
-		case bashcheck.Exact:
-			if was == now && e.Extent == bashcheck.Exact {
-				return true
-			}
-		case bashcheck.Tree:
-			if was == now || strings.HasPrefix(now, strings.TrimSuffix(was, "/")+"/") {
-				return true
-			}
-		case bashcheck.Within:
-			if strings.HasPrefix(now, strings.TrimSuffix(was, "/")+"/") || was == now && e.Extent == bashcheck.Within {
-				return true
-			}
-		case bashcheck.Glob:
-			// The names that the pattern matches, and the pattern itself where
-			// it matches none.
-			if ok, err := filepath.Match(was, now); err == nil && ok || was == now {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func absolute(dir, p string) string {
-	if filepath.IsAbs(p) {
-		return filepath.Clean(p)
-	}
-	return filepath.Join(dir, p)
-}
-
-// open checks and opens the file of a redirection.
-func (r *run) open(ctx context.Context, path string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
-	hc := interp.HandlerCtx(ctx)
-	abs := absolute(hc.Dir, path)
-	kind := bashcheck.Read
-	if flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND) != 0 {
-		kind = bashcheck.Write
-	}
-	if path != os.DevNull && !r.redirected(kind, abs) {
-		return nil, r.stop(&NotApprovedError{Path: abs, Reason: "no redirection of the report names it"})
-	}
-	if r.o.Open != nil {
-		return r.o.Open(abs, flag)
-	}
-	return os.OpenFile(abs, flag, 0o666)
-}
-
-// redirected says whether a redirection of the report covers the path.
-func (r *run) redirected(kind bashcheck.Kind, abs string) bool {
-	now := bashcheck.Effect{Kind: kind, Target: abs, Extent: bashcheck.Exact}
-	match := func(effects []bashcheck.Effect) bool {
-		for i := range effects {
-			e := &effects[i]
-			if (e.ByShell || len(effects) == len(r.rep.Loose)) && e.Kind == kind && r.coversPath(e, &now, r.o.Dir) {
-				return true
-			}
-		}
-		return false
-	}
-	for i := range r.rep.Commands {
-		if match(r.rep.Commands[i].Effects) {
-			return true
-		}
-	}
-	for i := range r.rep.Loose {
-		e := &r.rep.Loose[i]
-		if e.Kind == kind && r.coversPath(e, &now, r.o.Dir) {
-			return true
-		}
-	}
-	return false
+	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,10 +34,19 @@ func project(t *testing.T) string {
 
 func env() []string { return bashcheck.SafeEnv(bashcheck.EnvOptions{}) }
 
+// granted are the options of a host that approved the text as it is.
+func granted(text, dir string) checkedrun.Options {
+	return checkedrun.Options{
+		Analyzer: analyzer, Digest: analyzer.Analyze(text).Digest(), Dir: dir, Env: env(), Unconfined: true,
+		Recheck: func(bashcheck.Kind, string) error { return nil },
+	}
+}
+
 func play(t *testing.T, dir, text string, change func(*checkedrun.Options)) (string, int, error) {
 	t.Helper()
 	var out bytes.Buffer
-	o := checkedrun.Options{Analyzer: analyzer, Dir: dir, Env: env(), Stdout: &out, Stderr: &out}
+	o := granted(text, dir)
+	o.Stdout, o.Stderr = &out, &out
 	if change != nil {
 		change(&o)
 	}
@@ -69,23 +79,53 @@ func TestRunsWhatItSays(t *testing.T) {
 	require.Equal(t, 1, status)
 }
 
-// TestReportOfAnotherText: what was approved is the report, so that a text
-// that was put in its place does not run.
-func TestReportOfAnotherText(t *testing.T) {
+// TestAnotherReport: what was approved is one report, so that nothing else runs
+// in its place.
+func TestAnotherReport(t *testing.T) {
 	dir := project(t)
-	rep := analyzer.Analyze("cat a.txt b.txt")
-	forged := rep
-	forged.Source = "touch a.txt pwned"
-	var out bytes.Buffer
-	_, err := checkedrun.Run(context.Background(), forged, checkedrun.Options{Analyzer: analyzer, Dir: dir, Env: env(), Stdout: &out})
-	var refused *checkedrun.NotApprovedError
-	require.ErrorAs(t, err, &refused)
+	const text = "cat a.txt b.txt"
+	refused := func(name string, rep bashcheck.Report, o checkedrun.Options) {
+		var e *checkedrun.DigestError
+		_, err := checkedrun.Run(context.Background(), rep, o)
+		require.ErrorAs(t, err, &e, name)
+		_, err = checkedrun.Shell(context.Background(), rep, "/bin/bash", o)
+		require.ErrorAs(t, err, &e, name)
+		require.NoFileExists(t, filepath.Join(dir, "pwned"), name)
+	}
+	forged := analyzer.Analyze(text)
+	forged.Source = "touch pwned"
+	refused("another text", forged, granted(text, dir))
+	refused("a report that says the digest of another text", analyzer.Analyze("touch pwned"), granted(text, dir))
+
+	none := granted(text, dir)
+	none.Digest = ""
+	refused("no digest", analyzer.Analyze(text), none)
+	refused("no report", bashcheck.Report{}, none)
+
+	// Another analyzer would judge the expanded words otherwise.
+	other := granted(text, dir)
+	other.Analyzer = bashcheck.New(bashcheck.Options{Programs: []bashcheck.Source{{Name: "mine", Text: "program cat\n  summary does anything\n"}}})
+	refused("another analyzer", analyzer.Analyze(text), other)
+
+	// What a report says besides its text is not taken from the caller: here it
+	// would have let everything through.
+	wide := analyzer.Analyze("for f in *; do sort \"$f\"; done")
+	for i := range wide.Commands {
+		wide.Commands[i].Effects = []bashcheck.Effect{{Kind: bashcheck.Write}, {Kind: bashcheck.Read}}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "-opwned"), []byte("x\n"), 0o644))
+	_, err := checkedrun.Run(context.Background(), wide, granted(wide.Source, dir))
+	var not *checkedrun.NotApprovedError
+	require.ErrorAs(t, err, &not)
 	require.NoFileExists(t, filepath.Join(dir, "pwned"))
 
-	forged.Source = "cat a.txt b.txt > pwned"
-	_, err = checkedrun.Run(context.Background(), forged, checkedrun.Options{Analyzer: analyzer, Dir: dir, Env: env(), Stdout: &out})
-	require.ErrorAs(t, err, &refused)
-	require.NoFileExists(t, filepath.Join(dir, "pwned"))
+	// The same text that came through JSON is the same report.
+	b, err := json.Marshal(analyzer.Analyze(text))
+	require.NoError(t, err)
+	var back bashcheck.Report
+	require.NoError(t, json.Unmarshal(b, &back))
+	_, err = checkedrun.Run(context.Background(), back, granted(text, dir))
+	require.NoError(t, err)
 }
 
 // TestExpandsToMore: a word that was not known becomes an option that writes.
@@ -117,7 +157,9 @@ func TestUnsupportedIsRefusedBeforeItStarts(t *testing.T) {
 	dir := project(t)
 	for _, text := range []string{
 		"touch mark; sleep 1 &", "touch mark; coproc cat", "touch mark; select x in a; do :; done", "touch mark; trap 'x' EXIT",
-		"touch mark; cat <(ls)", "touch mark; ulimit -n", "touch mark; f() { ls; }; f", "touch mark; exec 3>x", "touch mark; set -e", "touch mark; (", "touch mark; eval ls",
+		"touch mark; echo <(ls)", "touch mark; cat --a=<(ls)", "touch mark; $x <(ls)", "touch mark; \\eval ls", "touch mark; 'eval' ls", "touch mark; ls 0>x", "touch mark; ls 2<x",
+		"touch mark; ls >&-", "touch mark; ls > *", "touch mark; ls >&x", "touch mark; echo {1..100000}", "touch mark; echo {1..99}{1..99}", "touch mark; export A=b", "touch mark; x=$?$y", "touch mark; time ls",
+		"touch mark; [[ x == @(a|b) ]]", "touch mark; shopt", "touch mark; ulimit -n", "touch mark; f() { ls; }; f", "touch mark; exec 3>x", "touch mark; set -e", "touch mark; (", "touch mark; eval ls",
 	} {
 		_, _, err := play(t, dir, text, nil)
 		require.ErrorIs(t, err, checkedrun.ErrUnsupported, text)
@@ -135,7 +177,7 @@ func TestLimits(t *testing.T) {
 	require.Less(t, time.Since(start), 20*time.Second)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = checkedrun.Run(ctx, analyzer.Analyze("touch mark"), checkedrun.Options{Analyzer: analyzer, Dir: dir, Env: env()})
+	_, err = checkedrun.Run(ctx, analyzer.Analyze("touch mark"), granted("touch mark", dir))
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoFileExists(t, filepath.Join(dir, "mark"))
 }
@@ -144,13 +186,13 @@ func TestHostDecides(t *testing.T) {
 	dir := project(t)
 	// The host's sandbox refuses: the run ends, and nothing started.
 	_, _, err := play(t, dir, "touch mark; echo after", func(o *checkedrun.Options) {
-		o.Start = func(*exec.Cmd) error { return errors.New("no sandbox here") }
+		o.Sandbox.Start = func(*exec.Cmd) error { return errors.New("no sandbox here") }
 	})
 	require.ErrorContains(t, err, "no sandbox here")
 	require.NoFileExists(t, filepath.Join(dir, "mark"))
 	// Output passes the redactor, across the writes of several programs.
 	out, _, err := play(t, dir, "printf sec; printf 'ret one\\n'; cat a.txt", func(o *checkedrun.Options) {
-		o.Redact = func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("secret"), []byte("[redacted]")) }
+		o.Redact = func(w io.Writer) io.WriteCloser { return &lines{w: w} }
 	})
 	require.NoError(t, err)
 	require.Equal(t, "[redacted] one\none\ntwo\nthree\n", out)
@@ -162,8 +204,26 @@ func TestHostDecides(t *testing.T) {
 	// The zero Options run nothing.
 	_, err = checkedrun.Run(context.Background(), analyzer.Analyze("ls"), checkedrun.Options{})
 	require.Error(t, err)
-	_, err = checkedrun.Run(context.Background(), bashcheck.Report{}, checkedrun.Options{Analyzer: analyzer, Dir: dir})
-	require.Error(t, err)
+	o := granted("ls", dir)
+	o.Recheck = nil
+	_, err = checkedrun.Run(context.Background(), analyzer.Analyze("ls"), o)
+	require.ErrorContains(t, err, "Recheck")
+}
+
+// lines is a redactor that holds back unfinished lines.
+type lines struct {
+	w    io.Writer
+	held []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.held = append(l.held, p...)
+	return len(p), nil
+}
+
+func (l *lines) Close() error {
+	_, err := l.w.Write(bytes.ReplaceAll(l.held, []byte("secret"), []byte("[redacted]")))
+	return err
 }
 
 // TestLeavesNothingBehind: what a program started ends with the run.
@@ -177,95 +237,4 @@ func TestLeavesNothingBehind(t *testing.T) {
 	time.AfterFunc(1500*time.Millisecond, func() { close(done) })
 	<-done
 	require.NoFileExists(t, mark)
-}
-
-// TestBenignCorpus compares with a real bash: the same output and status for
-// every command of the corpus that is run here, and prints the share.
-func TestBenignCorpus(t *testing.T) {
-	commands := corpus(t)
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("bash is not installed")
-		}
-		t.Skip("bash is not installed: there is nothing to compare with")
-	}
-	same, refused, different := 0, 0, 0
-	for _, text := range commands {
-		rep := analyzer.Analyze(text)
-		if !rep.ReadOnly() {
-			continue
-		}
-		dir := project(t)
-		var out bytes.Buffer
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		status, err := checkedrun.Run(ctx, rep, checkedrun.Options{Analyzer: analyzer, Dir: dir, Env: env(), Stdout: &out})
-		cancel()
-		if errors.Is(err, checkedrun.ErrUnsupported) {
-			refused++
-			t.Logf("refused: %q: %v", text, err)
-			continue
-		}
-		if err != nil {
-			refused++
-			t.Logf("refused while it ran: %q: %v", text, err)
-			continue
-		}
-		cmd := exec.Command(bash, "--noprofile", "--norc", "-c", text)
-		cmd.Dir, cmd.Env = dir, env()
-		want, _ := cmd.Output()
-		if cmd.ProcessState.ExitCode() == status && (string(want) == out.String() || volatile(text)) {
-			same++
-			continue
-		}
-		different++
-		t.Errorf("%q: status %d, bash %d\n%s\n-- bash --\n%s", text, status, cmd.ProcessState.ExitCode(), out.String(), want)
-	}
-	total := same + refused + different
-	require.NotZero(t, total)
-	share := 100 * float64(same+different) / float64(total)
-	t.Logf("checkedrun: %d of %d read-only commands run (%.1f %%), %d the same as bash", same+different, total, share, same)
-	require.GreaterOrEqual(t, share, 90.0)
-}
-
-// volatile commands print clocks, process lists and sizes that change between
-// two runs.
-func volatile(text string) bool {
-	for _, w := range []string{"date", "ps", "uptime", "free", "top", "df", "du", "ss", "lsof", "pgrep", "who", "w", "dmesg", "docker", "kubectl", "/proc", "stat", "ls -l", "id", "nproc", "$$", "mktemp", "RANDOM"} {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
-}
-
-func corpus(t *testing.T) []string {
-	t.Helper()
-	dir := os.Getenv("CLEARANCE_VECTORS")
-	for up := "."; dir == ""; up = filepath.Join("..", up) {
-		if _, err := os.Stat(filepath.Join(up, "go.mod")); err == nil {
-			dir = filepath.Join(up, "..", "shared", "vectors")
-		} else if len(up) > 40 {
-			break
-		}
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "bash-benign.jsonl"))
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("no test vectors: set CLEARANCE_VECTORS to their folder, or put shared/vectors beside the module")
-	}
-	var out []string
-	for _, line := range strings.Split(string(data), "\n") {
-		if line == "" {
-			continue
-		}
-		var v struct{ Command, Expect string }
-		require.NoError(t, json.Unmarshal([]byte(line), &v))
-		if v.Expect == "readonly" {
-			out = append(out, v.Command)
-		}
-	}
-	return out
 }

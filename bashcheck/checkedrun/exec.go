@@ -8,138 +8,189 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
 )
-
-// killDelay is how long what a program left behind may hold its output open
-// after the program itself has ended.
-const killDelay = 100 * time.Millisecond
 
 // exec runs an external program. Its words were checked by call.
 func (r *run) exec(ctx context.Context, args []string) error {
 	hc := interp.HandlerCtx(ctx)
 	path, err := interp.LookPathDir(hc.Dir, hc.Env, args[0])
 	if err != nil {
+		r.giveUp(args)
 		fmt.Fprintf(hc.Stderr, "%s: command not found\n", args[0])
 		return interp.ExitStatus(127)
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(hc.Dir, path)
 	}
-	cmd := exec.CommandContext(ctx, path, args[1:]...)
-	cmd.Args[0] = args[0]
-	cmd.Dir = hc.Dir
-	cmd.Env = environ(hc.Env)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = hc.Stdin, hc.Stdout, hc.Stderr
-	cmd.WaitDelay = killDelay
-	ownGroup(cmd)
-	start := r.o.Start
-	if start == nil {
-		start = (*exec.Cmd).Start
+	words, files, err := r.substituted(int(hc.Pos.Offset()), args)
+	defer func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}()
+	if err != nil {
+		return r.stop(err)
 	}
-	if err := start(cmd); err != nil {
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Args = words
+	cmd.Dir = hc.Dir
+	cmd.Env = r.environ(hc.Env, hc.Dir)
+	cmd.Stdin = hc.Stdin
+	cmd.ExtraFiles = files
+	// The last thing before it starts.
+	if c := r.at[int(hc.Pos.Offset())]; c != nil {
+		now, reason := r.again(c, args)
+		if reason != "" {
+			return r.refuse(args, c.Span, reason)
+		}
+		if err := r.recheck(now, args, hc.Dir); err != nil {
+			return err
+		}
+	}
+	return r.spawn(ctx, cmd, hc.Stdout, hc.Stderr, func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	})
+}
+
+// spawn starts a prepared program and waits until it and its group have ended.
+// started is called as soon as it runs.
+func (r *run) spawn(ctx context.Context, cmd *exec.Cmd, stdout, stderr io.Writer, started func()) error {
+	var taken []*capture
+	file := func(w io.Writer) (*os.File, error) {
+		if f, ok := w.(*os.File); ok {
+			return f, nil
+		}
+		c, err := r.capture(w)
+		if err != nil {
+			return nil, err
+		}
+		taken = append(taken, c)
+		return c.in, nil
+	}
+	var err error
+	var out, errs *os.File
+	if out, err = file(stdout); err == nil {
+		if errs = out; !same(stdout, stderr) {
+			errs, err = file(stderr)
+		}
+	}
+	end := func() {
+		for _, c := range taken {
+			c.finish()
+		}
+	}
+	if err != nil {
+		end()
+		return r.stop(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, errs
+	ownGroup(cmd)
+	if err := r.start(cmd); err != nil {
+		end()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		// A program that cannot be started, or not in the sandbox that it
 		// needs, ends the run: going on would be another run than approved.
-		return r.stop(fmt.Errorf("checkedrun: %s was not started: %w", args[0], err))
+		return r.stop(fmt.Errorf("checkedrun: %s was not started: %w", cmd.Args[0], err))
+	}
+	started()
+	for _, c := range taken {
+		_ = c.in.Close()
+	}
+	r.mu.Lock()
+	if r.first == 0 && cmd.Process != nil {
+		r.first = cmd.Process.Pid
+	}
+	r.mu.Unlock()
+	if r.o.Limits.Memory > 0 {
+		if err := limitMemory(cmd, r.o.Limits.Memory); err != nil {
+			_ = r.stop(fmt.Errorf("%w: the limit cannot be set: %v", ErrMemory, err))
+		}
 	}
 	err = cmd.Wait()
 	endGroup(cmd)
+	for _, c := range taken {
+		c.wait(ctx)
+	}
 	var exit *exec.ExitError
 	switch {
-	case err == nil:
-		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case err == nil:
+		return nil
 	case errors.As(err, &exit):
-		return interp.ExitStatus(exitStatus(exit.ProcessState))
-	case errors.Is(err, exec.ErrWaitDelay):
-		// It ended and left something behind that held its output open.
+		if s := exitStatus(exit.ProcessState); s != 0 {
+			return interp.ExitStatus(s)
+		}
 		return nil
 	}
 	return r.stop(err)
 }
 
-func environ(env expand.Environ) []string {
+// substituted opens the fifos that process substitutions put into the words,
+// and names them by the descriptors that the program gets, so that it finds
+// them in a sandbox too.
+func (r *run) substituted(offset int, args []string) (words []string, files []*os.File, err error) {
+	if r.temp == "" {
+		return args, nil, nil
+	}
+	ops := r.procs[offset]
+	words = append(words, args...)
+	for i, a := range args {
+		if !r.fifo(a) {
+			continue
+		}
+		if len(files) >= len(ops) {
+			return nil, files, errors.New("checkedrun: a process substitution stands where none was seen")
+		}
+		flag := os.O_RDONLY
+		if ops[len(files)] == syntax.CmdOut {
+			flag = os.O_WRONLY
+		}
+		// This waits for the other side, which the interpreter opens.
+		f, err := os.OpenFile(a, flag, 0)
+		if err != nil {
+			return nil, files, err
+		}
+		words[i] = fmt.Sprintf("/dev/fd/%d", 3+len(files))
+		files = append(files, f)
+	}
+	return words, files, nil
+}
+
+// giveUp lets go of the process substitutions of a command that does not run.
+func (r *run) giveUp(args []string) {
+	for _, a := range args {
+		if r.fifo(a) {
+			releaseFifo(a)
+		}
+	}
+}
+
+// environ is the environment of a program.
+func (r *run) environ(env expand.Environ, dir string) []string {
 	var out []string
 	env.Each(func(name string, v expand.Variable) bool {
-		if v.Exported && v.IsSet() && v.Kind == expand.String {
+		switch {
+		case name == "PWD" || name == markName:
+		case name == "HOME" && r.noHome && v.String() == "":
+		case v.Exported && v.IsSet() && v.Kind == expand.String:
 			out = append(out, name+"="+v.String())
 		}
 		return true
 	})
+	out = append(out, "PWD="+dir)
+	if r.mark != "" {
+		out = append(out, markName+"="+r.mark)
+	}
 	return out
-}
-
-// output passes on what a run writes: bounded, and redacted line by line.
-type output struct {
-	r    *run
-	w    io.Writer
-	line []byte
-}
-
-// maxHeld is how much of a line is held back for redaction.
-const maxHeld = 64 << 10
-
-func (r *run) writer(w io.Writer) *output {
-	if w == nil {
-		w = io.Discard
-	}
-	return &output{r: r, w: w}
-}
-
-// Write is called by several programs of a pipeline at once.
-func (o *output) Write(p []byte) (int, error) {
-	o.r.mu.Lock()
-	o.r.written += int64(len(p))
-	over := o.r.written > o.r.o.Limits.Output
-	var err error
-	if !over {
-		err = o.pass(p)
-	}
-	o.r.mu.Unlock()
-	if over {
-		return 0, o.r.stop(ErrOutput)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-func (o *output) pass(p []byte) error {
-	if o.r.o.Redact == nil {
-		_, err := o.w.Write(p)
-		return err
-	}
-	o.line = append(o.line, p...)
-	end := -1
-	for i := len(o.line) - 1; i >= 0; i-- {
-		if o.line[i] == '\n' {
-			end = i
-			break
-		}
-	}
-	if end < 0 && len(o.line) < maxHeld {
-		return nil
-	}
-	if end < 0 {
-		end = len(o.line) - 1
-	}
-	_, err := o.w.Write(o.r.o.Redact(o.line[:end+1]))
-	o.line = append(o.line[:0], o.line[end+1:]...)
-	return err
-}
-
-func (o *output) flush() {
-	o.r.mu.Lock()
-	defer o.r.mu.Unlock()
-	if len(o.line) > 0 {
-		_, _ = o.w.Write(o.r.o.Redact(o.line))
-		o.line = nil
-	}
 }
 
 // exitStatus is the status as a shell says it.

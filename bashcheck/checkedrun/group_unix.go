@@ -32,3 +32,12 @@ func signalOf(s *os.ProcessState) (int, bool) {
 	}
 	return int(w.Signal()), true
 }
+
+const canSubstitute = true
+
+// releaseFifo lets both sides of a fifo pass that wait for each other.
+func releaseFifo(path string) {
+	if f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0); err == nil {
+		_ = f.Close()
+	}
+}

@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/clearance-go/clearance/examples/agent/internal/ui"
+	"github.com/clearance-go/clearance/permission"
 )
 
 // TestMain lets the test binary be the MCP server that the program starts from
@@ -29,21 +34,31 @@ func TestMain(m *testing.M) {
 // attacked are the marks that the attacks of the recorded run would leave.
 var attacked = []string{"outside.txt", "linked.txt", "injected", "substituted", "wrapped", "hooked"}
 
-func play(t *testing.T, text string, person *person) (scratch, output string, ok bool) {
+// play runs a transcript; answers nil takes what the transcript says.
+func play(t *testing.T, text string, answers func(ui.Question) (string, bool)) (scratch, output string, ok bool) {
 	t.Helper()
-	steps, err := readTranscript(text)
-	require.NoError(t, err)
+	scratch, output, ok, err := try(t, recordedText(t.Context(), "transcript.jsonl", text), answers)
+	require.NoError(t, err, output)
+	return scratch, output, ok
+}
+
+func try(t *testing.T, m model, answers func(ui.Question) (string, bool)) (scratch, output string, ok bool, err error) {
+	t.Helper()
 	scratch, err = filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { removeScratch(scratch) })
 	var out bytes.Buffer
-	if person == nil {
-		person = newPerson(nil, &out, "")
-	}
-	person.out = &out
-	ok, err = agent(context.Background(), scratch, buildCache(t), steps, person, &out)
-	require.NoError(t, err, out.String())
-	return scratch, out.String(), ok
+	ok, err = agent(t.Context(), options{
+		scratch: scratch, cache: buildCache(t), out: &out,
+		model: func(*host, *permission.Session) (model, error) { return m, nil },
+		ui: func(script func(ui.Question) (string, bool)) (ui.UI, error) {
+			if answers != nil {
+				script = answers
+			}
+			return ui.NewLines(nil, &out, script), nil
+		},
+	})
+	return scratch, out.String(), ok, err
 }
 
 // buildCache is the cache of the go command that runs the tests, so that the
@@ -63,7 +78,7 @@ func TestRecordedRun(t *testing.T) {
 			t.Fatalf("%s is not installed", tool)
 		}
 	}
-	scratch, out, ok := play(t, recorded, nil)
+	scratch, out, ok := play(t, demonstration, nil)
 	require.True(t, ok, out)
 
 	// The work was done.
@@ -134,7 +149,7 @@ func TestAnswersByScript(t *testing.T) {
 	text := `{"tool":"Write","input":{"file_path":"$WORK/a.txt","content":"1"},"expect":"ran"}
 {"tool":"Write","input":{"file_path":"$WORK/b.txt","content":"1"},"expect":"refused"}
 {"tool":"Write","input":{"file_path":"$WORK/c.txt","content":"1"},"expect":"refused"}`
-	scratch, out, ok := play(t, text, newPerson(nil, nil, "y,n"))
+	scratch, out, ok := play(t, text, answerList("y,n"))
 	require.True(t, ok, out)
 	require.FileExists(t, filepath.Join(scratch, "work", "calc", "a.txt"))
 	require.NoFileExists(t, filepath.Join(scratch, "work", "calc", "b.txt"))
@@ -156,19 +171,100 @@ func TestUnexpectedEndIsAnError(t *testing.T) {
 }
 
 func TestBadTranscripts(t *testing.T) {
-	for _, text := range []string{"", "{", `{"input":{}}`, `{"tool":"Bash","expect":"won"}`, `{"tool":"Bash","color":1}`, "[]"} {
-		_, err := readTranscript(text)
-		require.Error(t, err, "%q", text)
+	good := `{"tool":"Bash","input":{"command":"echo hello"},"expect":"ran"}` + "\n"
+	many := strings.Repeat(`{"tool":"Nothing"}`+"\n", maxSteps+1)
+	for _, c := range []struct{ text, want string }{
+		{"", ":1: the transcript is empty"},
+		{"\n\n", "the transcript is empty"},
+		{"{", ":1: "},
+		{good + "{", ":2: "},
+		{good + "\n" + `{"input":{}}`, `:3: no "tool"`},
+		{`{"tool":"Bash","expect":"won"}`, `:1: "expect"`},
+		{`{"tool":"Bash","color":1}`, ":1: "},
+		{"[]", ":1: "},
+		{`{"tool":"Bash"} {"tool":"Bash"}`, ":1: more than one"},
+		{`{"tool":"Bash","steps":[{"tool":"Read"}]}`, ":1: only an Agent"},
+		{`{"tool":"Agent","steps":[{"tool":"Agent","steps":[{"tool":"Read"}]}]}`, ":1: step 1 of the sub-agent"},
+		{good + strings.Repeat("x", maxLine+1), ":2: the line is longer"},
+		{many, fmt.Sprintf(":%d: more than %d steps", maxSteps+1, maxSteps)},
+		{strings.Repeat("[", 100_000), ":1: "},
+	} {
+		m := recordedText(t.Context(), "t", c.text)
+		var err error
+		for err == nil {
+			_, err = m.Next(t.Context(), nil)
+		}
+		require.ErrorContains(t, err, "t")
+		require.ErrorContains(t, err, c.want)
 	}
-	var errs bytes.Buffer
-	file := filepath.Join(t.TempDir(), "t.jsonl")
-	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
-	require.Equal(t, 1, run(context.Background(), []string{"-transcript", file}, nil, &errs, &errs))
-	require.Equal(t, 1, run(context.Background(), []string{"-transcript", file + "x"}, nil, &errs, &errs))
-	// Calls that make no sense are refused and the run goes on.
+}
+
+// TestBrokenTranscriptEndsInATable: what was done before the broken line is
+// told.
+func TestBrokenTranscriptEndsInATable(t *testing.T) {
+	text := `{"tool":"Glob","input":{"pattern":"*.go"}}` + "\n{\"tool\":"
+	_, out, ok, err := try(t, recordedText(t.Context(), "t.jsonl", text), nil)
+	require.ErrorContains(t, err, "t.jsonl:2: ")
+	require.False(t, ok)
+	require.Contains(t, out, "outcome")
+	require.Contains(t, out, "Glob *.go")
+	require.Contains(t, out, "The audit log verifies")
+}
+
+// endless never ends and never has a whole line.
+type endless struct{ text string }
+
+func (e endless) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		n += copy(p[n:], e.text)
+	}
+	return n, nil
+}
+func (endless) Close() error { return nil }
+
+func TestEndlessTranscripts(t *testing.T) {
+	for _, c := range []struct{ text, want string }{{"x", "the line is longer"}, {"\n", "more than"}} {
+		m := recorded(t.Context(), "t", func() (io.ReadCloser, error) { return endless{c.text}, nil })
+		_, err := m.Next(t.Context(), nil)
+		require.ErrorContains(t, err, c.want)
+	}
+	// One that never says anything.
+	r, w := io.Pipe()
+	defer w.Close()
+	m := recorded(t.Context(), "t", func() (io.ReadCloser, error) { return r, nil })
+	m.wait = time.Millisecond
+	_, err := m.Next(t.Context(), nil)
+	require.ErrorContains(t, err, "no line came")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.wait = time.Hour
+	_, err = m.Next(ctx, nil)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestCallsThatMakeNoSense(t *testing.T) {
 	_, out, ok := play(t, `{"tool":"Bash","input":[1],"expect":"refused"}
 {"tool":"Nothing","input":{},"expect":"refused"}
 {"tool":"Read","input":{"file_path":"a\u0000b"},"expect":"refused"}
-{"tool":"mcp__none__x","input":{},"expect":"refused"}`, nil)
+{"tool":"mcp__none__x","input":{},"expect":"refused"}
+{"tool":"Agent","input":{"subagent_type":"root"},"answer":"y"}
+{"tool":"Edit","input":{"file_path":"$WORK/calc.go","old_string":"","new_string":"x"},"answer":"y"}`, nil)
 	require.True(t, ok, out)
+	require.Contains(t, out, "there is no sub-agent")
+	require.Contains(t, out, "the old text is empty")
+}
+
+// TestFlags runs the program as it is called.
+func TestFlags(t *testing.T) {
+	var errs bytes.Buffer
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, err)
+	defer out.Close()
+	file := filepath.Join(t.TempDir(), "t.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
+	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-transcript", file}, nil, out, &errs))
+	require.Contains(t, errs.String(), "t.jsonl:1: ")
+	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-transcript", file + "x"}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, []string{"stray"}, nil, out, &errs))
 }

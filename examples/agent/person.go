@@ -1,130 +1,224 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
-	"golang.org/x/term"
-
-	"github.com/clearance-go/clearance/mcptrust"
+	"github.com/clearance-go/clearance/examples/agent/internal/ui"
 	"github.com/clearance-go/clearance/permission"
 )
 
-// person answers what is asked: at a terminal, by a list of answers, or by
-// what the transcript says. Who gives no answer refuses.
+// person asks whoever is there: the permission.Approver of the gate, and the
+// one who is shown what would be trusted.
 type person struct {
-	in      *bufio.Reader
-	out     io.Writer
-	screen  bool
-	script  []string
-	scripts bool
-	// step is the answer of the running step; asked counts its questions.
-	step  string
-	asked int
+	ui ui.UI
+	// before reads the file that a call would change, for the diff.
+	before func(path string) (data []byte, err error)
+	// home and where name the files of saved rules.
+	home  string
+	where func() string
+	clock *clock
+
+	mu    sync.Mutex
+	steps []asking // the running step, below it the sub-agent's that it started
 }
 
-func newPerson(in *os.File, out io.Writer, answers string) *person {
-	p := &person{out: out}
-	if answers != "" {
-		p.scripts = true
-		p.script = strings.Split(answers, ",")
-		return p
-	}
-	if in != nil && term.IsTerminal(int(in.Fd())) {
-		p.in, p.screen = bufio.NewReader(in), true
-	}
-	return p
+// asking is a running step and what was asked in it.
+type asking struct {
+	step  *step
+	asked []exchange
 }
 
-// errNobody is what a question without an answer ends in: it is refused.
-var errNobody = errors.New("nobody is there to answer")
+// exchange is a question and what was answered.
+type exchange struct {
+	Question ui.Question
+	Answer   string
+	Waited   time.Duration
+}
 
-// answer returns y, s, a or n, and what the person added.
-func (p *person) answer(ctx context.Context, keys string) (key, feedback string, err error) {
-	p.asked++
-	switch {
-	case p.scripts:
-		if len(p.script) == 0 {
-			return "", "", errNobody
+// begin starts a step; end ends it and returns what was asked in it.
+func (p *person) begin(s *step) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.steps = append(p.steps, asking{step: s})
+}
+
+func (p *person) end() []exchange {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := p.steps[len(p.steps)-1]
+	p.steps = p.steps[:len(p.steps)-1]
+	return last.asked
+}
+
+// ask puts a question and keeps what was answered.
+func (p *person) ask(ctx context.Context, q ui.Question) (ui.Answer, error) {
+	start := time.Now()
+	stop := p.clock.outside()
+	a, err := p.ui.Ask(ctx, q)
+	stop()
+	e := exchange{Question: q, Waited: time.Since(start)}
+	if err != nil {
+		e.Answer = err.Error()
+	} else {
+		e.Answer = map[rune]string{'y': "yes, once", 's': "yes, for the session", 'a': "yes, always", 'n': "no"}[a.Key]
+		if q.Trust && a.Key == 'y' {
+			e.Answer = "trusted"
 		}
-		key, p.script = strings.TrimSpace(p.script[0]), p.script[1:]
-	case p.screen:
-		type line struct {
-			text string
-			err  error
+		if a.Feedback != "" {
+			e.Answer += ": " + a.Feedback
 		}
-		read := make(chan line, 1)
-		go func() {
-			text, err := p.in.ReadString('\n')
-			read <- line{text, err}
-		}()
-		fmt.Fprintf(p.out, "%s ", keys)
-		select {
-		case <-ctx.Done():
-			return "n", "", ctx.Err()
-		case l := <-read:
-			if l.err != nil {
-				return "n", "", nil
-			}
-			key, feedback, _ = strings.Cut(strings.TrimSpace(l.text), " ")
-		}
-	default:
-		// One recorded answer is for one question.
-		if p.step == "" || p.asked > 1 {
-			return "", "", errNobody
-		}
-		key = p.step
 	}
-	switch key {
-	case "y", "s", "a":
-		return key, feedback, nil
+	p.mu.Lock()
+	if n := len(p.steps); n > 0 {
+		p.steps[n-1].asked = append(p.steps[n-1].asked, e)
 	}
-	return "n", feedback, nil
+	p.mu.Unlock()
+	return a, err
 }
 
 // Approve asks about a tool call.
 func (p *person) Approve(ctx context.Context, r permission.Request) (permission.Answer, error) {
-	fmt.Fprintf(p.out, "  asks: %s\n", mcptrust.Escape(r.Inspection.Explanation))
-	fmt.Fprintf(p.out, "        %s\n", mcptrust.Escape(r.Decision.Text()))
-	fmt.Fprintf(p.out, "        %s %s\n        risk: %s\n", r.Call.Tool, mcptrust.Escape(string(r.Call.Input)), r.Inspection.Risk)
-	keys := "[y] once  [n] no, with a word why >"
-	if len(r.Suggestions) > 0 {
-		fmt.Fprintf(p.out, "        s or a would keep: %s\n", mcptrust.Escape(strings.Join(r.Suggestions, ", ")))
-		keys = "[y] once  [s] session  [a] always  [n] no, with a word why >"
-	}
-	key, feedback, err := p.answer(ctx, keys)
+	a, err := p.ask(ctx, p.question(r))
 	if err != nil {
-		fmt.Fprintf(p.out, "  %v\n", err)
 		return permission.Answer{}, err
 	}
-	a := permission.Answer{Token: r.Token, Feedback: feedback}
-	switch key {
-	case "y":
-		a.Choice = permission.Once
-	case "s":
-		a.Choice = permission.ForSession
-	case "a":
-		a.Choice = permission.Always
+	out := permission.Answer{Token: r.Token, Feedback: a.Feedback, Layer: permission.LayerLocal}
+	switch a.Key {
+	case 'y':
+		out.Choice = permission.Once
+	case 's':
+		out.Choice = permission.ForSession
+	case 'a':
+		out.Choice = permission.Always
 	}
-	fmt.Fprintf(p.out, "  answer: %s\n", a.Choice)
-	return a, nil
+	return out, nil
 }
 
-// confirm puts a trust prompt.
-func (p *person) confirm(ctx context.Context, prompt string) (bool, error) {
+// confirm puts a trust prompt. typed is what must be typed in place of y.
+func (p *person) confirm(ctx context.Context, title, prompt, typed string) (bool, error) {
+	q := ui.Question{Title: title, Trust: true, Type: typed}
 	for _, line := range strings.Split(strings.TrimRight(prompt, "\n"), "\n") {
-		fmt.Fprintf(p.out, "  | %s\n", line)
+		q.Subject = append(q.Subject, ui.Line{Text: line})
 	}
-	key, _, err := p.answer(ctx, "[y] trust  [n] no >")
-	if errors.Is(err, errNobody) {
-		err = nil
+	a, err := p.ask(ctx, q)
+	if errors.Is(err, ui.ErrNobody) {
+		return false, nil
 	}
-	yes := err == nil && key == "y"
-	fmt.Fprintf(p.out, "  answer: %v\n", map[bool]string{true: "trust", false: "no"}[yes])
-	return yes, err
+	return err == nil && a.Key == 'y', err
+}
+
+// question says what a call would do, why it asks, and what each answer keeps.
+func (p *person) question(r permission.Request) ui.Question {
+	q := ui.Question{Title: "May the model use " + r.Call.Tool + "?", Explanation: r.Inspection.Explanation, Risk: r.Inspection.Risk.String()}
+	q.Subject = p.subject(r)
+	seen := map[string]bool{}
+	for _, reason := range r.Decision.Reasons {
+		if reason.Verdict != r.Decision.Verdict {
+			continue
+		}
+		text := reason.Text
+		if reason.Rule != nil && !strings.Contains(text, reason.Rule.Text) {
+			text += " (" + reason.Rule.String() + ")"
+		}
+		if text != "" && !seen[text] {
+			seen[text] = true
+			q.Why = append(q.Why, text)
+		}
+	}
+	if r.Redacted {
+		q.Subject = append(q.Subject, ui.Line{Kind: ui.Note, Text: "Secrets were taken out of what is shown."})
+	}
+	if len(r.Suggestions) > 0 {
+		q.Session = &ui.Keep{Rules: r.Suggestions, Where: "until this run ends"}
+		q.Always = &ui.Keep{Rules: r.Suggestions, Where: "in " + short(p.where(), p.home)}
+	}
+	return q
+}
+
+// short writes a path below the home directory with a tilde.
+func short(path, home string) string {
+	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); ok {
+		return "~" + string(os.PathSeparator) + rest
+	}
+	return path
+}
+
+// subject is the call itself: a command by its lines, a change as a diff, any
+// other input field by field.
+func (p *person) subject(r permission.Request) []ui.Line {
+	var in input
+	known := json.Unmarshal(r.Call.Input, &in) == nil
+	var out []ui.Line
+	switch {
+	case known && r.Call.Tool == "Bash":
+		for _, l := range strings.Split(in.Command, "\n") {
+			out = append(out, ui.Line{Text: l})
+		}
+		return out
+	case known && (r.Call.Tool == "Edit" || r.Call.Tool == "Write"):
+		out = append(out, ui.Line{Kind: ui.Note, Text: in.FilePath})
+		before, err := p.before(in.FilePath)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			// What the guard does not let it read is not compared.
+			out = append(out, ui.Line{Kind: ui.Note, Text: "The file cannot be read to compare it."})
+			break
+		}
+		after := []byte(in.Content)
+		if r.Call.Tool == "Edit" {
+			if after, err = in.edit(before); err != nil {
+				out = append(out, ui.Line{Kind: ui.Note, Text: "It would fail: " + err.Error()})
+				break
+			}
+		}
+		return append(out, ui.Diff(before, after, before == nil)...)
+	}
+	return append(out, fields(r.Call.Input)...)
+}
+
+// fields shows an input field by field, as it was sent.
+func fields(in json.RawMessage) []ui.Line {
+	var out []ui.Line
+	dec := json.NewDecoder(strings.NewReader(string(in)))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return []ui.Line{{Text: string(in)}}
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return []ui.Line{{Text: string(in)}}
+		}
+		text := string(value)
+		var s string
+		if json.Unmarshal(value, &s) == nil {
+			text = s
+		}
+		for i, l := range strings.Split(text, "\n") {
+			if key, _ := name.(string); i == 0 {
+				l = key + ": " + l
+			} else {
+				l = "    " + l
+			}
+			out = append(out, ui.Line{Text: l})
+		}
+	}
+	return out
+}
+
+// script answers what no terminal asks: by what the transcript says of the step.
+// One recorded answer is for one question.
+func (p *person) script(ui.Question) (string, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.steps) == 0 {
+		return "", false
+	}
+	now := p.steps[len(p.steps)-1]
+	return now.step.Answer, now.step.Answer != "" && len(now.asked) == 0
 }

@@ -227,6 +227,16 @@ func (p *program) value(name string) ([]byte, error) {
 	return bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r")), err
 }
 
+// passphrase reads the first line of a private file, or as value does.
+func (p *program) passphrase(path, of string) ([]byte, error) {
+	if path == "" {
+		return p.value("the passphrase of " + of)
+	}
+	text, err := credstore.ReadPrivateFile(path, 4096)
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r")), err
+}
+
 func (p *program) get(s *credstore.Store, name string) error {
 	secret, err := s.Get(p.ctx, name)
 	if err != nil {
@@ -309,6 +319,7 @@ func (p *program) imports(args []string) error {
 	write := flags.Bool("write", false, "store what was found; without it nothing changes")
 	overwrite := flags.Bool("overwrite", false, "replace entries of the same name")
 	identity := flags.String("identity", "", "an age identity file: FILE is encrypted to it")
+	passphrase := flags.String("passphrase-file", "", "a private file with the passphrase of keyring-files (default: asked on the terminal)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -321,13 +332,19 @@ func (p *program) imports(args []string) error {
 		if err != nil {
 			return err
 		}
-		files = credstore.FindImports(home)
+		for _, file := range credstore.FindImports(home) {
+			if file.Encrypted { // it would ask for a passphrase
+				fmt.Fprintf(p.out, "%s: encrypted; read it with: secrets import -format %s %s\n", file.Path, file.Format, file.Path)
+				continue
+			}
+			files = append(files, file)
+		}
 	default:
 		return errors.New("usage: secrets import [-write] [-format FORMAT FILE]")
 	}
 	var all []credstore.Candidate
 	for _, file := range files {
-		found, err := p.read(file, *identity)
+		found, err := p.read(file, *identity, *passphrase)
 		if err != nil {
 			return err
 		}
@@ -337,7 +354,7 @@ func (p *program) imports(args []string) error {
 		all = append(all, found...)
 	}
 	if !*write {
-		fmt.Fprintf(p.out, "%d credentials found in the clear; -write stores them\n", len(all))
+		fmt.Fprintf(p.out, "%d credentials found; -write stores them\n", len(all))
 		return nil
 	}
 	return p.with(true, func(s *credstore.Store) error {
@@ -349,9 +366,19 @@ func (p *program) imports(args []string) error {
 	})
 }
 
-func (p *program) read(file credstore.ImportFile, identity string) ([]credstore.Candidate, error) {
+func (p *program) read(file credstore.ImportFile, identity, passphrase string) ([]credstore.Candidate, error) {
 	if identity == "" {
-		return credstore.ReadImport(file)
+		var o credstore.ImportOptions
+		if file.Format == "keyring-files" {
+			text, err := p.passphrase(passphrase, file.Path)
+			if err != nil {
+				return nil, err
+			}
+			o.Passphrase = credstore.NewSecret(text)
+			clear(text)
+			defer o.Passphrase.Clear()
+		}
+		return credstore.ReadImport(p.ctx, file, o)
 	}
 	f, err := os.Open(file.Path)
 	if err != nil {

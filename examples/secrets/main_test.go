@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/clearance-go/clearance/credstore"
 )
 
 // TestMain lets the test binary be the program, for helpers that other programs start.
@@ -141,6 +143,26 @@ func TestImportAndExport(t *testing.T) {
 	must(t, "", "delete", "claude-code/oauth")
 	must(t, "", "import", "-write", "-identity", identity, "-format", "json", path)
 	assert.Equal(t, "access-canary", must(t, "", "get", "claude-code/oauth"))
+}
+
+func TestImportEncrypted(t *testing.T) {
+	dir := home(t)
+	keys := filepath.Join(dir, ".awsvault", "keys")
+	require.NoError(t, os.CopyFS(keys, os.DirFS(filepath.Join("..", "..", "credstore", "testdata", "keyring-files"))))
+	out := must(t, "", "import")
+	assert.Contains(t, out, "encrypted; read it with: secrets import -format keyring-files "+keys)
+	assert.Contains(t, out, "0 credentials found")
+	out = must(t, "fixture passphrase\n", "import", "-write", "-format", "keyring-files", keys)
+	assert.Contains(t, out, "keyring/team/api_key")
+	assert.NotContains(t, out, "value-two")
+	assert.Equal(t, "value-two", must(t, "", "get", "keyring/team/api_key"))
+	private := filepath.Join(dir, "passphrase")
+	require.NoError(t, os.WriteFile(private, []byte("wrong\nnot this line\n"), 0o600))
+	_, err := secrets(t, "", "import", "-format", "keyring-files", "-passphrase-file", private, keys)
+	require.ErrorIs(t, err, credstore.ErrWrongKey)
+	require.NoError(t, os.Chmod(private, 0o644))
+	_, err = secrets(t, "", "import", "-format", "keyring-files", "-passphrase-file", private, keys)
+	require.ErrorIs(t, err, credstore.ErrPermissions)
 }
 
 func TestGitCredential(t *testing.T) {

@@ -36,7 +36,7 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.mu.Lock()
-	local, own, trusted := s.local, s.localOwn, s.loosen.Trusted || s.loosen.Digest == ""
+	local, trusted := s.local, s.loosen.Trusted || s.loosen.Digest == ""
 	loaded := map[permission.Layer][]byte{}
 	for _, l := range s.layers {
 		loaded[l.Layer] = l.Data
@@ -64,10 +64,7 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 		ApproveWorkspace(ctx context.Context, dir, looseningDigest string) error
 	})
 	untrusted := fmt.Errorf("settings: %s: %w", name, ErrUntrusted)
-	switch {
-	case layer == permission.LayerLocal && !own && !trusted:
-		return untrusted
-	case layer == permission.LayerProject && (!trusted || !canApprove):
+	if layer == permission.LayerProject && (!trusted || !canApprove) {
 		return untrusted
 	}
 	if layer != permission.LayerUser {
@@ -88,8 +85,11 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 	if err != nil {
 		return err
 	}
-	if layer != permission.LayerUser && old != nil && !bytes.Equal(old, loaded[layer]) && !(layer == permission.LayerLocal && s.wroteLocal(name, old)) {
-		// Somebody else changed it since it was looked at.
+	// Whose the file is counts now, under the lock, not when it was loaded:
+	// other processes save too.
+	wrote := layer == permission.LayerLocal && old != nil && s.wroteLocal(name, old)
+	if layer != permission.LayerUser && old != nil && !wrote && (!trusted || !bytes.Equal(old, loaded[layer])) {
+		// Nobody approved it, or somebody else changed it since it was looked at.
 		return untrusted
 	}
 	data, err := addAllow(old, rules)
@@ -97,35 +97,40 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 		return fmt.Errorf("settings: %s: %w", name, err)
 	}
 	if bytes.Equal(data, old) {
-		return s.reload(ctx)
+		return s.reload(ctx, true)
 	}
 	if layer == permission.LayerLocal {
 		// First the claim, for both: whichever the file holds if this is cut
-		// short, it was written here.
+		// short, or while others read it, it was written here. The workspace's
+		// trust covers what was not.
 		both := [][]byte{data}
-		if s.wroteLocal(name, old) {
+		if wrote {
 			both = append(both, old)
 		}
+		s.step("before")
 		if err := s.claimLocal(name, both...); err != nil {
 			return err
 		}
+		s.step("claimed")
 	}
 	if err := writeFile(name, data); err != nil {
 		return err
 	}
 	if layer == permission.LayerLocal {
+		s.step("written")
 		if err := s.claimLocal(name, data); err != nil {
 			return err
 		}
+		s.step("done")
 	}
-	if err := s.reload(ctx); err != nil || layer != permission.LayerProject {
+	if err := s.reload(ctx, true); err != nil || layer != permission.LayerProject {
 		return err
 	}
 	if l := s.Loosening(); l.Digest != "" && !l.Trusted {
 		if err := approver.ApproveWorkspace(ctx, s.src.Dir, l.Digest); err != nil {
 			return fmt.Errorf("settings: %s was saved, but could not be approved: %w", name, err)
 		}
-		return s.reload(ctx)
+		return s.reload(ctx, true)
 	}
 	return nil
 }
@@ -334,6 +339,55 @@ func writeFile(name string, data []byte) (err error) {
 func (s *Settings) claim(local string) string {
 	sum := sha256.Sum256([]byte(local))
 	return filepath.Join(s.src.State, "local-"+hex.EncodeToString(sum[:16]))
+}
+
+func (s *Settings) step(name string) {
+	if s.fault != nil {
+		s.fault(name)
+	}
+}
+
+// readTries is how often the local file and its claim are read again without
+// the lock while other processes save.
+const readTries = 8
+
+// readLocal reads the local file and whether this package wrote it, as they
+// were together. data is nil where there is no file.
+//
+// A save claims what it is about to write, writes it, and drops the claim of
+// what was there. So a file without a claim is somebody else's only if it is
+// still the same after the claim was read; else it was replaced meanwhile.
+func (s *Settings) readLocal(ctx context.Context, name string, locked bool) (data []byte, own bool, err error) {
+	if data, err = readFile(name); err != nil {
+		return nil, false, err
+	}
+	for try := 0; ; try++ {
+		if !locked {
+			s.step("read")
+		}
+		if data == nil || s.wroteLocal(name, data) {
+			return data, true, nil
+		}
+		if locked {
+			return data, false, nil
+		}
+		if try == readTries {
+			unlock, err := s.lock(ctx)
+			if err != nil {
+				return nil, false, err
+			}
+			defer unlock()
+			locked = true
+		}
+		again, err := readFile(name)
+		if err != nil {
+			return nil, false, err
+		}
+		if !locked && again != nil && bytes.Equal(again, data) {
+			return data, false, nil
+		}
+		data = again
+	}
 }
 
 func (s *Settings) claimLocal(local string, contents ...[]byte) error {

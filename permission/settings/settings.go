@@ -67,13 +67,15 @@ type Settings struct {
 	// loading serialises Reload and Remember.
 	loading sync.Mutex
 
-	mu       sync.Mutex
-	policy   *permission.Policy
-	loosen   Loosening
-	localOwn bool
-	local    string // the local file
+	mu     sync.Mutex
+	policy *permission.Policy
+	loosen Loosening
+	local  string // the local file
 	// layers are those in force, strongest last.
 	layers []permission.Source
+
+	// fault is called between the steps of saving and reading, for tests.
+	fault func(step string)
 }
 
 // Loosening is what trusting the workspace would put in force.
@@ -127,10 +129,11 @@ func managedFile() string {
 func (s *Settings) Reload(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	return s.reload(ctx)
+	return s.reload(ctx, false)
 }
 
-func (s *Settings) reload(ctx context.Context) error {
+// reload reads every layer; locked says that the caller holds the lock.
+func (s *Settings) reload(ctx context.Context, locked bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -155,7 +158,16 @@ func (s *Settings) reload(ctx context.Context) error {
 	read(permission.LayerProject, filepath.Join(s.src.Dir, ".claude", "settings.json"), s.src.Dir)
 	local := len(layers)
 	localName := localFile(s.src.Dir, s.src.Home)
-	read(permission.LayerLocal, localName, s.src.Dir)
+	// What this package wrote there was approved rule by rule; nothing there
+	// is nothing to approve.
+	data, own, err := s.readLocal(ctx, localName, locked)
+	if err != nil {
+		errs = append(errs, err)
+		data, own = []byte("unreadable"), false
+	}
+	if data != nil {
+		layers = append(layers, permission.Source{Layer: permission.LayerLocal, Name: localName, Base: s.src.Dir, Data: data})
+	}
 	after := len(layers)
 	for _, f := range s.src.CommandLine {
 		data, err := readFile(f)
@@ -180,10 +192,6 @@ func (s *Settings) reload(ctx context.Context) error {
 	}
 	overrideScalars(layers[first:])
 
-	own := after > local && s.wroteLocal(localName, layers[local].Data)
-	if local == after {
-		own = true
-	}
 	loosen := Loosening{}
 	for i := project; i < after; i++ {
 		if i >= local && own {
@@ -232,7 +240,7 @@ func (s *Settings) reload(ctx context.Context) error {
 	if s.policy != nil && err != nil {
 		return fmt.Errorf("settings: the rules of before stay in force: %w", err)
 	}
-	s.policy, s.loosen, s.localOwn, s.local, s.layers = policy, loosen, own, localName, layers
+	s.policy, s.loosen, s.local, s.layers = policy, loosen, localName, layers
 	return err
 }
 
@@ -392,6 +400,13 @@ var tightening = map[string]bool{
 	"permissions.blockReadsOutsideWorkingDirectories": true, "permissions.blockWritesOutsideWorkingDirectories": true,
 	"permissions.denyInsteadOfPrompting": true,
 	"disableAutoMode":                    true, "$schema": true,
+	"sandbox.filesystem.denyRead": true, "sandbox.filesystem.denyWrite": true, "sandbox.network.deniedDomains": true,
+}
+
+// tighteningValue are switches of the sandbox with their strict value.
+var tighteningValue = map[string]string{
+	"sandbox.enabled": "true", "sandbox.failIfUnavailable": "true", "sandbox.autoAllowBashIfSandboxed": "false", "sandbox.allowUnsandboxedCommands": "false",
+	"sandbox.network.strictAllowlist": "true",
 }
 
 // loosening lists everything in a layer but what can only restrict.
@@ -403,23 +418,43 @@ func loosening(src permission.Source) ([]string, error) {
 	if err := json.Unmarshal(src.Data, &top); err != nil {
 		return nil, err
 	}
-	flat := map[string]json.RawMessage{}
-	for k, v := range top {
-		if k != "permissions" {
-			flat[k] = v
-			continue
+	type entry struct {
+		key   string
+		value json.RawMessage
+	}
+	var flat []entry
+	var flatten func(prefix string, members map[string]json.RawMessage) error
+	flatten = func(prefix string, members map[string]json.RawMessage) error {
+		for k, v := range members {
+			// A name with a dot in it is not the path of another key.
+			if strings.ContainsFunc(k, func(r rune) bool {
+				return !(r == '$' || r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+			}) {
+				k = strconv.Quote(k)
+			}
+			k = prefix + k
+			switch k {
+			case "permissions", "sandbox", "sandbox.filesystem", "sandbox.network":
+				var below map[string]json.RawMessage
+				if err := json.Unmarshal(v, &below); err != nil {
+					return err
+				}
+				if err := flatten(k+".", below); err != nil {
+					return err
+				}
+			default:
+				flat = append(flat, entry{k, v})
+			}
 		}
-		var perm map[string]json.RawMessage
-		if err := json.Unmarshal(v, &perm); err != nil {
-			return nil, err
-		}
-		for k, v := range perm {
-			flat["permissions."+k] = v
-		}
+		return nil
+	}
+	if err := flatten("", top); err != nil {
+		return nil, err
 	}
 	var out []string
-	for k, v := range flat {
-		if tightening[k] {
+	for _, e := range flat {
+		k, v := e.key, e.value
+		if tightening[k] || tighteningValue[k] != "" && tighteningValue[k] == string(bytes.TrimSpace(v)) {
 			continue
 		}
 		var list []json.RawMessage

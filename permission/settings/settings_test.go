@@ -236,7 +236,7 @@ func TestCVE202559536_CVE202621852_CVE202633068(t *testing.T) {
 		assert.Equal(t, permission.Ask, verdict(t, s.Policy(), "x"))
 		assert.Empty(t, s.Env())
 		assert.Empty(t, s.Directories())
-		assert.Empty(t, s.Policy().Sandbox().ExcludedCommands)
+		assert.Empty(t, s.Policy().Sandbox(p.src.Dir).ExcludedCommands)
 		for _, key := range []string{"hooks", "apiKeyHelper", "env", "enableAllProjectMcpServers"} {
 			_, _, ok := s.Value(key)
 			assert.False(t, ok, key)
@@ -432,6 +432,21 @@ func TestLocalFileOfTheMainCheckout(t *testing.T) {
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("SETTINGS_TEST_REMEMBER"); dir != "" {
 		src := settings.Sources{Home: dir + "/home", Dir: dir + "/home/proj", Managed: dir + "/none.json", State: dir + "/state"}
+		if at := os.Getenv("SETTINGS_TEST_KILL"); at != "" {
+			s, err := settings.Load(context.Background(), src)
+			if err == nil {
+				s.SetFault(func(step string) {
+					if step == at {
+						self, _ := os.FindProcess(os.Getpid())
+						_ = self.Kill()
+						select {}
+					}
+				})
+				err = s.Remember(context.Background(), permission.LayerLocal, []string{"Bash(killed)"})
+			}
+			fmt.Println("was not killed:", err)
+			os.Exit(1)
+		}
 		for i := range 10 {
 			s, err := settings.Load(context.Background(), src)
 			if err == nil {
@@ -478,4 +493,137 @@ func TestProcessesLoseNoRule(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &file))
 	assert.Len(t, file.Permissions.Allow, 4*10+4*5)
 	assert.Equal(t, permission.Allow, verdict(t, p.load().Policy(), "p3-9"))
+}
+
+// TestReadWhileOthersSave: a save between reading the file and reading the
+// record of who wrote it does not turn the user's own rules into foreign ones.
+func TestReadWhileOthersSave(t *testing.T) {
+	for _, saves := range []int{1, 3, 1000} {
+		p := newPlace(t)
+		other, s := p.load(), p.load()
+		require.NoError(t, other.Remember(context.Background(), permission.LayerLocal, []string{"Bash(first)"}))
+		n := 0
+		s.SetFault(func(step string) {
+			if step == "read" && n < saves {
+				n++
+				assert.NoError(t, other.Remember(context.Background(), permission.LayerLocal, []string{fmt.Sprintf("Bash(n%d)", n)}))
+			}
+		})
+		require.NoError(t, s.Reload(context.Background()))
+		require.Positive(t, n, "the fault was reached")
+		require.Less(t, n, 100, "reading ends")
+		assert.Equal(t, permission.Allow, verdict(t, s.Policy(), "first"))
+		s.SetFault(nil)
+		require.NoError(t, s.Remember(context.Background(), permission.LayerLocal, []string{"Bash(last)"}))
+
+		// With a file that somebody else wrote the same reading says so.
+		name := p.src.Dir + "/.claude/settings.local.json"
+		s.SetFault(func(step string) {
+			if step == "read" {
+				assert.NoError(t, os.WriteFile(name, []byte(`{"permissions":{"allow":["Bash(evil)"]}}`), 0o600))
+			}
+		})
+		require.NoError(t, s.Reload(context.Background()))
+		require.NoError(t, s.Reload(context.Background()))
+		assert.Equal(t, permission.Ask, verdict(t, s.Policy(), "evil"))
+	}
+}
+
+// TestKilledBetweenTheWrites: whatever a process that was killed left behind,
+// the rules of before count and the next save works.
+func TestKilledBetweenTheWrites(t *testing.T) {
+	for _, at := range []string{"before", "claimed", "written", "done"} {
+		for _, first := range []bool{false, true} {
+			p := newPlace(t)
+			if first {
+				require.NoError(t, p.load().Remember(context.Background(), permission.LayerLocal, []string{"Bash(first)"}))
+			}
+			c := exec.Command(os.Args[0])
+			c.Env = append(os.Environ(), "SETTINGS_TEST_REMEMBER="+p.root, "SETTINGS_TEST_KILL="+at)
+			out, err := c.CombinedOutput()
+			require.Error(t, err)
+			require.NotContains(t, string(out), "was not killed")
+
+			s := p.load()
+			want := map[string]permission.Verdict{"first": permission.Ask, "killed": permission.Ask}
+			if first {
+				want["first"] = permission.Allow
+			}
+			if at == "written" || at == "done" {
+				want["killed"] = permission.Allow
+			}
+			for command, v := range want {
+				assert.Equal(t, v, verdict(t, s.Policy(), command), "killed at %s: %s", at, command)
+			}
+			require.NoError(t, s.Remember(context.Background(), permission.LayerLocal, []string{"Bash(next)"}), "killed at %s", at)
+			want["next"] = permission.Allow
+			s = p.load()
+			for command, v := range want {
+				assert.Equal(t, v, verdict(t, s.Policy(), command), "killed at %s, then saved: %s", at, command)
+			}
+			// Still nobody else's words.
+			name := p.src.Dir + "/.claude/settings.local.json"
+			require.NoError(t, os.WriteFile(name, []byte(`{"permissions":{"allow":["Bash(evil)"]}}`), 0o600))
+			s = p.load()
+			assert.Equal(t, permission.Ask, verdict(t, s.Policy(), "evil"))
+			require.ErrorIs(t, s.Remember(context.Background(), permission.LayerLocal, []string{"Bash(x)"}), settings.ErrUntrusted)
+		}
+	}
+}
+
+// TestOnlyWhatLoosensIsAskedFor: a repository that only restricts needs
+// nobody's trust, and what it loosens is named key by key.
+func TestOnlyWhatLoosensIsAskedFor(t *testing.T) {
+	p := newPlace(t)
+	p.write("home/proj/.claude/settings.json", `{"permissions":{"deny":["Read(.env)"],"ask":["Bash"]},"sandbox":{"enabled":true,"failIfUnavailable": true ,"autoAllowBashIfSandboxed":false,
+		"filesystem":{"denyRead":["~/.ssh"]},"network":{"deniedDomains":["evil.com"],"strictAllowlist":true}}}`)
+	s := p.load()
+	assert.Empty(t, s.Loosening().Entries)
+	assert.True(t, s.Policy().Sandbox(p.src.Dir).Enabled)
+	assert.Contains(t, s.Policy().Sandbox(p.src.Dir).Filesystem.DenyRead, p.src.Home+"/.ssh")
+	p.write("home/proj/.claude/settings.json", `{"sandbox":{"enabled":false,"autoAllowBashIfSandboxed":true,"excludedCommands":["make"],"filesystem":{"allowWrite":["out"]},
+		"network":{"allowedDomains":["a.org"],"strictAllowlist":false},"credentials":{"files":[{"path":"k","mode":"deny"}]}},"sandbox.enabled":true}`)
+	s = p.load()
+	for _, key := range []string{"sandbox.enabled: false", "autoAllowBashIfSandboxed", "excludedCommands", "filesystem.allowWrite", "network.allowedDomains", "strictAllowlist"} {
+		assert.Contains(t, strings.Join(s.Loosening().Entries, "\n"), key)
+	}
+	box := s.Policy().Sandbox(p.src.Dir)
+	assert.Empty(t, box.Network.AllowedDomains)
+	assert.Equal(t, p.src.Dir+"/k", box.Credentials.Files[0].Name, "denying holds at once")
+	p.src.Trust = &truster{yes: map[string]bool{s.Loosening().Digest: true}}
+	box = p.load().Policy().Sandbox(p.src.Dir)
+	assert.Equal(t, []string{"a.org"}, box.Network.AllowedDomains)
+	assert.Equal(t, []string{p.src.Dir + "/out"}, box.Filesystem.AllowWrite)
+}
+
+// TestManagedKeysThroughFiles: a mistake in one drop-in closes its key, names
+// its file, and the other drop-ins count.
+func TestManagedKeysThroughFiles(t *testing.T) {
+	p := newPlace(t)
+	p.write("etc/managed-settings.json", `{"permissions":{"deny":["Bash(a)"]},"sandbox":{"network":{"allowManagedDomainsOnly":true,"allowedDomains":["m.org"]}}}`)
+	p.write("etc/managed-settings.d/10-x.json", "{\"permissions\":{\"deny\":[\"Bash(b)\"],\n\"disableBypassPermissionsMode\": true},\n  \"allowManagedPermissionRulesOnly\": \"yes\"}")
+	p.write("home/.claude/settings.json", `{"permissions":{"allow":["Bash(mine)"],"defaultMode":"bypassPermissions"},"sandbox":{"network":{"allowedDomains":["u.org"]}}}`)
+	s, err := settings.Load(context.Background(), p.src)
+	require.ErrorContains(t, err, p.root+"/etc/managed-settings.d/10-x.json:2:")
+	require.ErrorContains(t, err, p.root+"/etc/managed-settings.d/10-x.json:3:")
+	for _, c := range []string{"a", "b"} {
+		assert.Equal(t, permission.Deny, verdict(t, s.Policy(), c))
+	}
+	assert.Equal(t, permission.Ask, verdict(t, s.Policy(), "mine"))
+	assert.Equal(t, []string{"m.org"}, s.Policy().Sandbox(p.src.Dir).Network.AllowedDomains)
+}
+
+// TestDottedKeyHidesNothing: a key whose name looks like the path of another
+// one does not take that one out of what a person approves.
+func TestDottedKeyHidesNothing(t *testing.T) {
+	for range 20 { // the order of a map
+		p := newPlace(t)
+		p.write("home/proj/.claude/settings.json", `{"model":"x","permissions.allow":[],"sandbox.enabled":true,"sandbox":{"enabled":false},"permissions":{"allow":["Bash"]}}`)
+		l := p.load().Loosening()
+		assert.Contains(t, l.Entries, `settings.json: permissions.allow: "Bash"`)
+		assert.Contains(t, l.Entries, "settings.json: sandbox.enabled: false")
+		// What was approved without the rule is not this.
+		p.write("home/proj/.claude/settings.json", `{"model":"x","permissions.allow":[],"sandbox.enabled":true}`)
+		assert.NotEqual(t, l.Digest, p.load().Loosening().Digest)
+	}
 }

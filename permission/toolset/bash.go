@@ -1,11 +1,11 @@
 package toolset
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
@@ -21,16 +21,27 @@ type shellCall struct {
 	rep *bashcheck.Report
 	// first is the index of the first Run in the inspection.
 	first int
-	// parents says which commands start another one of the report.
-	parents []bool
+	// parts are what is known of each command, and at last of the effects that
+	// belong to none.
+	parts []part
 	// unordered: loops, pipelines and background jobs, where a later part may
 	// run before an earlier one.
 	unordered bool
-	// described and unknown say that a part made, moved or may have made links
-	// or names: one whose description tells, or a program that is not described.
-	described, unknown []bool
 	// own says that git finds the repository of the project.
 	own bool
+}
+
+// part is what is known of one command of a text.
+type part struct {
+	// program is the base name of its program, or "".
+	program string
+	// parent says that it starts another command of the text.
+	parent bool
+	// opaque says that no allow rule may speak of it.
+	opaque bool
+	// described and unknown say that it made, moved or may have made links or
+	// names: one whose description tells, or a program that is not described.
+	described, unknown bool
 }
 
 func (b *builder) bash() error {
@@ -42,9 +53,10 @@ func (b *builder) bash() error {
 	if strings.TrimSpace(command) == "" {
 		return errors.New("the command is empty")
 	}
-	b.ins.Params = params(b.in, "command")
+	b.params("command")
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
 	rep := b.t.o.Analyzer.Analyze(command)
+	b.ins.Report = rep.Digest()
 	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
 	s := &shellCall{rep: &rep, first: len(b.ins.Actions), own: true}
@@ -63,7 +75,8 @@ func (b *builder) bash() error {
 		}})
 		s.first++
 	}
-	for _, f := range rep.Findings {
+	for i := range rep.Findings {
+		f := &rep.Findings[i]
 		if f.Code == bashcheck.CodeForeignRepository && b.stays(&rep, f) {
 			continue
 		}
@@ -73,20 +86,29 @@ func (b *builder) bash() error {
 	}
 	// The Runs come first, so that the effects can name them.
 	n := len(rep.Commands)
-	s.parents = make([]bool, n+1)
-	for _, c := range rep.Commands {
-		if c.Parent > 0 {
-			s.parents[c.Parent] = true
-		}
-	}
-	opaque := make([]bool, n+1)
+	s.parts = make([]part, n+1)
+	effects := len(rep.Loose)
 	for i := range rep.Commands {
 		c := &rep.Commands[i]
+		s.parts[i].program = program(c)
+		effects += len(c.Effects)
 		if c.Parent > 0 {
-			opaque[i+1] = !c.Transparent || opaque[c.Parent]
+			s.parts[c.Parent-1].parent = true
 		}
-		run := b.run(&rep, c, opaque[i+1])
-		run.Command.Closed = run.Command.Closed && proven && closed(c, s.parents[i+1])
+	}
+	b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	var texts []string
+	if n > 0 {
+		texts = make([]string, 0, n)
+	}
+	for i := range rep.Commands {
+		c, at := &rep.Commands[i], &s.parts[i]
+		if c.Parent > 0 {
+			at.opaque = !c.Transparent || s.parts[c.Parent-1].opaque
+		}
+		run := b.addRun()
+		texts = b.run(&rep, c, at, texts, run)
+		run.Command.Closed = run.Command.Closed && proven && closed(c, at.parent)
 		if c.Parent > 0 {
 			run.Of = s.first + c.Parent
 			// What a transparent wrapper adds is settled like what it wraps.
@@ -97,12 +119,10 @@ func (b *builder) bash() error {
 		if run.Command.Runner && !strings.Contains(b.ins.Explanation, runnerWarning) {
 			b.ins.Explanation += runnerWarning
 		}
-		b.add(run)
 	}
 	s.unordered = unordered(rep.Source)
-	s.described, s.unknown = make([]bool, n+1), make([]bool, n+1)
 	for i := range rep.Commands {
-		s.described[i], s.unknown[i] = b.makesLinks(&rep.Commands[i])
+		s.parts[i].described, s.parts[i].unknown = b.makesLinks(&rep.Commands[i])
 	}
 	for i := range rep.Commands {
 		b.command(s, i)
@@ -114,9 +134,11 @@ func (b *builder) bash() error {
 	return nil
 }
 
-// stays says that the command of a finding about another directory runs where
-// the call does: cd went nowhere.
-func (b *builder) stays(rep *bashcheck.Report, f bashcheck.Finding) bool {
+// stays says that git, in a finding about another directory, uses the approved
+// repository of the session all the same: cd went nowhere, or into a folder from
+// which git finds the same repository, and nothing in the text can put another
+// one there first.
+func (b *builder) stays(rep *bashcheck.Report, f *bashcheck.Finding) bool {
 	for i := range rep.Commands {
 		c := &rep.Commands[i]
 		if c.Span != f.Span && i+1 != f.Command {
@@ -124,12 +146,32 @@ func (b *builder) stays(rep *bashcheck.Report, f bashcheck.Finding) bool {
 		}
 		places := b.places(c.Dir)
 		for _, d := range places {
-			if d != path.Clean(b.call.Dir) {
+			if d != b.dir && !(onlyReads(rep) && b.inOwnRepository(d)) {
 				return false
 			}
 		}
 		if len(places) == 0 {
 			return false
+		}
+	}
+	return true
+}
+
+// onlyReads says that every command of the text is described and does no more
+// than read and list.
+func onlyReads(rep *bashcheck.Report) bool {
+	if len(rep.Loose) > 0 {
+		return false
+	}
+	for i := range rep.Commands {
+		c := &rep.Commands[i]
+		if !c.Described {
+			return false
+		}
+		for j := range c.Effects {
+			if k := c.Effects[j].Kind; k != bashcheck.Read && k != bashcheck.List {
+				return false
+			}
 		}
 	}
 	return true
@@ -191,9 +233,9 @@ func (b *builder) reportReads() {
 	}
 }
 
-func boolField(in map[string]json.RawMessage, field string) bool {
-	v, ok := in[field]
-	return ok && string(v) != "false" && string(v) != "null"
+func boolField(in fields, name string) bool {
+	f, ok := in.get(name)
+	return ok && string(f.raw) != "false" && string(f.raw) != "null"
 }
 
 func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.Start, End: s.End} }
@@ -201,13 +243,53 @@ func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.St
 // unordered says whether the parts of a text may run in another order than
 // they are written in. It errs towards true.
 func unordered(src string) bool {
-	s := strings.NewReplacer("&&", " ", "||", " ", ">&", " ", "&>", " ", "<&", " ", ">|", " ").Replace(src)
-	if strings.ContainsAny(s, "|&") {
-		return true
-	}
-	for _, w := range []string{"for", "while", "until", "select", "function", "coproc", "()", "trap", "repeat", "foreach"} {
-		if strings.Contains(s, w) {
-			return true
+	for i := 0; i < len(src); i++ {
+		rest := src[i:]
+		var next byte
+		if len(rest) > 1 {
+			next = rest[1]
+		}
+		words := ""
+		switch rest[0] {
+		case '&':
+			if next != '&' && next != '>' {
+				return true
+			}
+			i++
+		case '|':
+			if next != '|' {
+				return true
+			}
+			i++
+		case '>', '<':
+			if next == '&' || next == '|' && rest[0] == '>' {
+				i++
+			}
+		case '(':
+			if next == ')' {
+				return true
+			}
+		case 'f':
+			words = "for function foreach"
+		case 'w':
+			words = "while"
+		case 'u':
+			words = "until"
+		case 's':
+			words = "select"
+		case 'c':
+			words = "coproc"
+		case 't':
+			words = "trap"
+		case 'r':
+			words = "repeat"
+		}
+		for words != "" {
+			var w string
+			w, words, _ = strings.Cut(words, " ")
+			if strings.HasPrefix(rest, w) {
+				return true
+			}
 		}
 	}
 	return false
@@ -227,14 +309,21 @@ var starters = map[string]bool{
 	"ssh-agent": true, "dbus-run-session": true, "entr": true, "at": true, "batch": true, "tsp": true, "rlwrap": true, "socat": true, "dumb-init": true, "tini": true,
 }
 
-// run describes a command to the rules.
-func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) permission.Action {
-	out := permission.Command{
-		Closed: c.Described, ExactOnly: c.ExactOnly, Opaque: opaque, Dynamic: c.Dynamic,
-		Edits: c.Edits, Prefix: c.Prefix, Runner: c.Class == bashcheck.Runner, Digest: b.content(c),
-	}
-	if !opaque {
-		out.Allow = appendNew(out.Allow, c.Text)
+// addRun adds an empty action for a Run, to be filled in.
+func (b *builder) addRun() *permission.Action {
+	b.ins.Actions = append(b.ins.Actions, permission.Action{Kind: permission.Run, Origin: permission.Tool})
+	return &b.ins.Actions[len(b.ins.Actions)-1]
+}
+
+// run describes a command to the rules. It keeps the texts for allow rules in
+// room, an empty slice, and returns what is left of that.
+func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, room []string, run *permission.Action) []string {
+	run.Span = span(c.Span)
+	out := &run.Command
+	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
+	out.Edits, out.Prefix, out.Runner, out.Digest = c.Edits, c.Prefix, c.Class == bashcheck.Runner, b.content(c)
+	if !at.opaque {
+		out.Allow = appendNew(room, c.Text)
 		out.Allow = appendNew(out.Allow, withoutInert(c))
 		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) {
 			verbatim := rep.Source[c.Span.Start:c.Span.End]
@@ -242,58 +331,105 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, opaque bool) 
 				out.Allow = appendNew(out.Allow, verbatim)
 			}
 		}
-	}
-	var words []string
-	dynamic := c.Dynamic
-	for _, w := range c.Argv {
-		if w.Static && !w.Glob {
-			words = append(words, w.Text)
-		} else {
-			words = append(words, permission.DynamicWord)
-			dynamic = true
+		n := len(out.Allow)
+		if room = out.Allow[n:]; n == 0 {
+			out.Allow = nil
 		}
+		out.Allow = out.Allow[:n:n]
+	}
+	dynamic := c.Dynamic
+	for i := range c.Argv {
+		dynamic = dynamic || !c.Argv[i].Static || c.Argv[i].Glob
 	}
 	out.Dynamic = dynamic
+	starts := !c.Described && (c.Class == bashcheck.Wrapper || starters[at.program])
+	if !dynamic && !starts && len(c.Plain) == 1 && c.Plain[0] != "" && plainly(c) {
+		// The usual case: the text is spelled one way.
+		out.Deny = c.Plain[:1:1]
+	} else {
+		out.Deny = denied(c, dynamic, starts)
+	}
+	if c.Dir.Known && len(c.Dir.Paths) == 1 {
+		out.Dir = b.at(c.Dir.Paths[0])
+	}
+	return room
+}
+
+// plainly says that joining the words of a command gives its plain form, and
+// that its program has no other spelling.
+func plainly(c *bashcheck.Command) bool {
+	rest := c.Plain[0]
+	for i := range c.Argv {
+		w := c.Argv[i].Text
+		if i == 0 {
+			for j := 0; j < len(w); j++ {
+				if c := w[j]; c == '/' || c >= 'A' && c <= 'Z' || c >= 0x80 {
+					return false
+				}
+			}
+		} else {
+			if rest == "" || rest[0] != ' ' {
+				return false
+			}
+			rest = rest[1:]
+		}
+		if !strings.HasPrefix(rest, w) {
+			return false
+		}
+		rest = rest[len(w):]
+	}
+	return rest == "" && len(c.Argv) > 0 && c.Argv[0].Text != ""
+}
+
+// denied are the texts of a command for deny and ask rules. starts says that
+// any of its words may be a program that it starts.
+func denied(c *bashcheck.Command, dynamic, starts bool) []string {
+	var out []string
 	if !dynamic {
 		for _, p := range c.Plain {
-			out.Deny = appendNew(out.Deny, p)
+			out = appendNew(out, p)
+		}
+	}
+	words := make([]string, len(c.Argv))
+	for i := range c.Argv {
+		if w := &c.Argv[i]; w.Static && !w.Glob {
+			words[i] = w.Text
+		} else {
+			words[i] = permission.DynamicWord
 		}
 	}
 	if len(words) > 0 {
-		out.Deny = appendNew(out.Deny, strings.Join(words, " "))
+		out = appendNew(out, strings.Join(words, " "))
 		if base := path.Base(words[0]); base != words[0] {
 			words[0] = base
-			out.Deny = appendNew(out.Deny, strings.Join(words, " "))
+			out = appendNew(out, strings.Join(words, " "))
 		}
 		// Programs are found without regard to case on some file systems.
 		if lower := strings.ToLower(words[0]); lower != words[0] {
 			words[0] = lower
-			out.Deny = appendNew(out.Deny, strings.Join(words, " "))
+			out = appendNew(out, strings.Join(words, " "))
 		}
 	}
-	if n := program(c); !c.Described && (c.Class == bashcheck.Wrapper || starters[n]) {
+	if starts {
 		// Which word is the program that it starts is not known: each may be.
-		for i := 1; i < len(words) && len(out.Deny) < 64; i++ {
+		for i := 1; i < len(words) && len(out) < 64; i++ {
 			if w := words[i]; strings.HasPrefix(w, "-") {
 				continue
 			}
 			rest := append([]string{path.Base(words[i])}, words[i+1:]...)
-			out.Deny = appendNew(out.Deny, strings.Join(words[i:], " "))
-			out.Deny = appendNew(out.Deny, strings.Join(rest, " "))
+			out = appendNew(out, strings.Join(words[i:], " "))
+			out = appendNew(out, strings.Join(rest, " "))
 		}
 	}
-	if len(out.Deny) == 0 {
-		out.Deny = []string{permission.DynamicWord}
+	if len(out) == 0 {
+		return []string{permission.DynamicWord}
 	}
-	if c.Dir.Known && len(c.Dir.Paths) == 1 {
-		out.Dir = join(b.call.Dir, c.Dir.Paths[0])
-	}
-	return permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: out, Span: span(c.Span)}
+	return out
 }
 
 func redirected(c *bashcheck.Command) bool {
-	for _, e := range c.Effects {
-		if e.ByShell {
+	for i := range c.Effects {
+		if c.Effects[i].ByShell {
 			return true
 		}
 	}
@@ -320,7 +456,8 @@ func closed(c *bashcheck.Command, hasChild bool) bool {
 		// A shell runs what it reads, a runner what the workspace defines.
 		return false
 	}
-	for _, e := range c.Effects {
+	for i := range c.Effects {
+		e := &c.Effects[i]
 		switch e.Kind {
 		case bashcheck.Unknown:
 			return false
@@ -341,14 +478,26 @@ func program(c *bashcheck.Command) string {
 	return path.Base(c.Argv[0].Text)
 }
 
-// places are the directories that a command may run in.
+// at is a directory of the analyzer, put onto the directory of the call.
+func (b *builder) at(d string) string {
+	if d == "." {
+		return b.dir
+	}
+	return join(b.call.Dir, d)
+}
+
+// places are the directories that a command may run in. The answer is shared
+// and must not be changed.
 func (b *builder) places(d bashcheck.Dir) []string {
 	if !d.Known {
 		return nil
 	}
+	if len(d.Paths) == 1 && d.Paths[0] == "." {
+		return b.here
+	}
 	out := make([]string, 0, len(d.Paths))
 	for _, p := range d.Paths {
-		out = append(out, join(b.call.Dir, p))
+		out = append(out, b.at(p))
 	}
 	return out
 }
@@ -476,12 +625,12 @@ func (b *builder) sources(c *bashcheck.Command, e *bashcheck.Effect) (names, dir
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
-	for j := range s.described {
+	for j := range s.parts {
 		if j == i && !s.unordered || j > i && !s.unordered {
 			continue
 		}
-		described = described || s.described[j]
-		unknown = unknown || s.unknown[j] && j != i
+		described = described || s.parts[j].described
+		unknown = unknown || s.parts[j].unknown && j != i
 	}
 	return described, unknown
 }
@@ -851,7 +1000,7 @@ func (b *builder) unsteady(a *permission.Action, described, unknown bool) {
 // effect turns an effect into actions. i is the index of its command, of the
 // number of its Run.
 func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashcheck.Command) {
-	hasChild := c != nil && s.parents[i+1]
+	hasChild := c != nil && s.parts[i].parent
 	a := permission.Action{Of: of, Origin: permission.Operand, Own: e.Own, Span: span(e.Span)}
 	if e.ByShell || c == nil {
 		a.Origin = permission.Shell
@@ -927,7 +1076,7 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 			}
 		}
 	}
-	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 {
+	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 || e.Plain && (!reading || b.t.o.Offline || !plainName(target)) {
 		a.Path = permission.Path{Extent: permission.Anywhere}
 		if a.Kind == permission.Delete && c != nil && belowVariable(c) {
 			a.Path.Under, a.Path.Critical = true, true
@@ -935,7 +1084,10 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 		b.add(a)
 		return
 	}
-	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent)}
+	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent), plain: e.Plain}
+	if e.Listed > 0 && e.Listed <= len(s.rep.Commands) {
+		t.listed = &s.rep.Commands[e.Listed-1]
+	}
 	t.described, t.unknown = s.shaky(i)
 	for _, d := range dirs {
 		if pattern {
@@ -970,6 +1122,8 @@ type target1 struct {
 	op                 scope.Op
 	ext                permission.Extent
 	described, unknown bool
+	listed             *bashcheck.Command // chose the names that are reached
+	plain              bool               // no name may hold a blank or a quote
 }
 
 func effectOp(e *bashcheck.Effect) scope.Op {
@@ -1101,8 +1255,16 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 			return
 		}
 		b.readNames(&a, names)
+	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed) && !b.t.o.Offline:
+		names, ok := tracked(a.Path.Real)
+		odd := func(name string) bool { return !plainName(strings.TrimPrefix(name, a.Path.Real)) }
+		if !ok || t.plain && slices.ContainsFunc(names, odd) {
+			b.readTree(&a, t.filter())
+			return
+		}
+		b.readNames(&a, names)
 	case reading:
-		b.readTree(&a, readerFilter(t.c))
+		b.readTree(&a, t.filter())
 	case program(t.c) == "git":
 		// What a revision holds is known to git alone; it writes below its
 		// work tree and never removes that.
@@ -1124,6 +1286,24 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 func untrackedToo(c *bashcheck.Command) bool {
 	for _, w := range c.Argv {
 		if !w.Static || strings.HasPrefix(w.Text, "--no-i") || strings.HasPrefix(w.Text, "--untracked") {
+			return true
+		}
+	}
+	return false
+}
+
+// listsUntracked says that git ls-files may name other files than those in the
+// index.
+func listsUntracked(c *bashcheck.Command) bool {
+	for _, w := range c.Argv[1:] {
+		switch t := w.Text; {
+		case !w.Static:
+			return true
+		case strings.HasPrefix(t, "--"):
+			if t != "--" && t != "--cached" && t != "--full-name" && t != "--deduplicate" {
+				return true
+			}
+		case strings.HasPrefix(t, "-") && strings.Trim(t, "-cz") != "":
 			return true
 		}
 	}

@@ -230,6 +230,51 @@ func TestForeignRepository(t *testing.T) {
 	require.FileExists(t, filepath.Join(m.dir, "vendor", "owned"), "with nothing in between, git runs the program of the other repository")
 }
 
+// TestOwnRepositoryFromBelow: a folder of the project is no other repository, as
+// long as nothing in the text can make it one.
+func TestOwnRepositoryFromBelow(t *testing.T) {
+	m := newMachine(t, "git init -q .; mkdir src vendor; git init -q vendor; ln -s src link; ln -s / out; git init -q --bare bare", "")
+	for command, want := range map[string]permission.Verdict{
+		"cd src && git status": permission.Allow, "git -C src log --oneline": permission.Allow, "cd link; git diff | head": permission.Allow,
+		"cd src && git log && cd .. && git status": permission.Allow, "(cd src && git status)": permission.Allow,
+		"cd vendor && git status": permission.Ask, "git -C vendor status": permission.Ask, "cd out && git status": permission.Ask, "cd bare && git log": permission.Ask,
+		"cd src; cd ../vendor; git status": permission.Ask, "cd $x && git status": permission.Ask, "cd src && git status > log": permission.Ask,
+		"mkdir -p src/x && cd src && git status": permission.Ask, "cd src && ./x && git status": permission.Ask, "cd .. && git status": permission.Ask,
+	} {
+		d := m.command(t, permission.ModeDefault, command)
+		assert.Equal(t, want, d.Verdict, "%s: %v", command, d.Reasons)
+	}
+}
+
+// TestNamesThroughAPipe: what is named through a pipe is known where it lies,
+// and looked at like a tree: secrets ask, unless the command that names the files
+// leaves them out, and a name that xargs would split makes everything unknown.
+func TestNamesThroughAPipe(t *testing.T) {
+	m := newMachine(t, "git init -q .; mkdir src; echo a > src/a.go; echo k > .env; git add src; mkdir deep; echo k > deep/.env; echo k > deep/k.go", "")
+	for command, want := range map[string]permission.Verdict{
+		"find . -name '*.go' | xargs wc -l": permission.Allow, "find . -name '*.go' -print0 | xargs -0 grep -n a": permission.Allow, "find src | xargs wc -l": permission.Allow,
+		"git ls-files | xargs wc -l": permission.Allow, "git ls-files -z | xargs -0 cat": permission.Allow, "rg -l a | xargs wc -l": permission.Allow,
+		"find . -name '*.go' -exec cat {} +": permission.Allow, "grep -rl a src | xargs cat": permission.Allow,
+		"find . | xargs cat": permission.Ask, "find . -print0 | xargs -0 cat": permission.Ask, "find . -exec cat {} +": permission.Ask, "find . -name '*' | xargs cat": permission.Ask,
+		"find . -name '*.go' -o -type f | xargs cat": permission.Ask, "find . -print0 -name '*.go' | xargs -0 cat": permission.Ask, "find . -exec cat {} + -name '*.go'": permission.Ask,
+		"find . ! -name '*.go' | xargs cat": permission.Ask, "find . -name 'deep' | xargs grep -r k": permission.Ask, "git ls-files -o | xargs cat": permission.Ask,
+		"rg -l --hidden k | xargs cat": permission.Ask, "rg -l -uu k | xargs cat": permission.Ask, "grep -rl k . | xargs cat": permission.Ask, "fd -H | xargs cat": permission.Ask,
+		"find ~/.ssh | xargs cat": permission.Ask, "find . -name '*.go' | xargs rm": permission.Ask, "cat list | xargs cat": permission.Ask,
+		"git ls-files '*' .env -o | xargs cat": permission.Ask,
+	} {
+		d := m.command(t, permission.ModeAcceptEdits, command)
+		assert.Equal(t, want, d.Verdict, "%s: %v", command, d.Reasons)
+	}
+	m.bash(t, `mkdir 'src/my folder'`)
+	d := m.command(t, permission.ModeDefault, "find src -name '*.go' | xargs wc -l")
+	assert.Equal(t, permission.Ask, d.Verdict, "%v", d.Reasons)
+	d = m.command(t, permission.ModeDefault, "find src -name '*.go' -print0 | xargs -0 wc -l")
+	assert.Equal(t, permission.Allow, d.Verdict, "%v", d.Reasons)
+	m.bash(t, `git add .env`)
+	d = m.command(t, permission.ModeDefault, "git ls-files | xargs cat")
+	assert.Equal(t, permission.Ask, d.Verdict, "%v", d.Reasons)
+}
+
 // TestTooManyFiles: a target set over the bound asks.
 func TestTooManyFiles(t *testing.T) {
 	m := newMachine(t, "mkdir big; cd big; mkdir $(seq 105); for i in *; do cd $i; touch $(seq 100); cd ..; done", "")
@@ -297,5 +342,25 @@ func TestEverydayWriters(t *testing.T) {
 	} {
 		d := m.command(t, permission.ModeAcceptEdits, c)
 		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
+	}
+}
+
+// TestRulesOverPrivateFiles: with a strict umask every file is private, and a
+// rule for a directory means its files; one for the whole home directory does
+// not mean what hides there.
+func TestRulesOverPrivateFiles(t *testing.T) {
+	for rule, want := range map[string]permission.Verdict{
+		"Read(~/docs/**)": permission.Allow, "Read(~/docs/*/*)": permission.Allow, "Read(~/**)": permission.Ask, "Read(~/*/*/*)": permission.Ask, "Read(//**)": permission.Ask,
+		"Read(~/**/priv.txt)": permission.Allow, "Read(~/**/p*)": permission.Allow,
+	} {
+		m := newMachine(t, "mkdir -p ../docs/sub; echo x > ../docs/sub/priv.txt; chmod 600 ../docs/sub/priv.txt", `"allow":["`+rule+`"]`)
+		d := m.command(t, permission.ModeDefault, "cat ../docs/sub/priv.txt")
+		assert.Equal(t, want, d.Verdict, "%s: %s", rule, d.Text())
+	}
+	// A link in the project to a secret is the secret.
+	for rule, want := range map[string]permission.Verdict{`"Read(./**)","Read(~/**)"`: permission.Ask, `"Read(./**)","Read(~/.ssh/**)"`: permission.Ask, `"Read(//**)"`: permission.Ask} {
+		m := newMachine(t, "mkdir -p ../.ssh; echo x > ../.ssh/id_rsa; ln -s ../.ssh/id_rsa notes.txt", `"allow":[`+rule+`]`)
+		d := m.command(t, permission.ModeDefault, "cat notes.txt")
+		assert.Equal(t, want, d.Verdict, "%s: %s", rule, d.Text())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -42,7 +43,14 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 	if err != nil {
 		return permission.Inspection{}, err
 	}
-	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules}
+	return t.inspect(ctx, call, in, rules)
+}
+
+// inspect is Inspect behind the decoding of the input.
+func (t *Tools) inspect(ctx context.Context, call permission.Call, in fields, rules permission.Lookout) (permission.Inspection, error) {
+	var err error
+	dir := path.Clean(call.Dir)
+	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules, dir: dir, here: []string{dir}}
 	b.writing, _ = rules.(writeLookout)
 	b.ins.Risk = permission.RiskMedium
 	switch tool := call.Tool; {
@@ -74,9 +82,9 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 		b.say("Searches the web.")
 	case tool == "Agent" || tool == "Task":
 		kind := ""
-		if v, ok := in["subagent_type"]; ok {
-			if json.Unmarshal(v, &kind) != nil {
-				return permission.Inspection{}, errors.New("the input field \"subagent_type\" is not a string")
+		if _, ok := in.get("subagent_type"); ok {
+			if kind, err = text(in, "subagent_type"); err != nil {
+				return permission.Inspection{}, err
 			}
 		}
 		b.use("Agent", kind, true)
@@ -98,8 +106,8 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 	if err != nil {
 		return permission.Inspection{}, err
 	}
-	if b.ins.Params == nil {
-		b.ins.Params = params(in)
+	if !b.told {
+		b.params()
 	}
 	return b.ins, nil
 }
@@ -109,11 +117,19 @@ type builder struct {
 	t     *Tools
 	ctx   context.Context
 	call  permission.Call
-	in    map[string]json.RawMessage
+	in    fields
 	rules permission.Lookout
 	ins   permission.Inspection
+	// dir is the directory of the call, cleaned; here holds it alone.
+	dir  string
+	here []string
+	// told says that the parameters are set.
+	told bool
 	// writing is rules where they also tell of the rules over editing.
 	writing writeLookout
+	// first are the first questions about paths, seen the others.
+	first   [2]answer
+	nfirst  int
 	seen    map[pathKey]resolved
 	looked  int
 	spelled int
@@ -122,6 +138,13 @@ type builder struct {
 func (b *builder) say(s string) { b.ins.Explanation = s }
 
 func (b *builder) add(a permission.Action) { b.ins.Actions = append(b.ins.Actions, a) }
+
+// params sets the parameters of the call: its scalar fields without the named
+// one.
+func (b *builder) params(without ...string) {
+	b.told = true
+	b.ins.Params = params(b.in, without...)
+}
 
 func (b *builder) use(family, name string, free bool) {
 	b.ins.Family = family
@@ -140,7 +163,7 @@ func (b *builder) file(family, field string, kind permission.Kind) error {
 	}
 	p.Extent = permission.Exact
 	b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: p})
-	b.ins.Params = params(b.in, field)
+	b.params(field)
 	b.say(b.judged(kind, &p))
 	return nil
 }
@@ -233,7 +256,7 @@ func (b *builder) search(kind permission.Kind) error {
 			b.add(permission.Action{Kind: kind, Origin: permission.Tool, Path: all})
 		}
 	}
-	b.ins.Params = params(b.in, "path")
+	b.params("path")
 	b.ins.Risk = permission.RiskLow
 	b.say(fmt.Sprintf("Searches in %s.", strconv.Quote(p.Clean)))
 	b.brings(p)
@@ -245,7 +268,7 @@ func (b *builder) search(kind permission.Kind) error {
 func (b *builder) languageServer() error {
 	b.ins.Family = "Read"
 	for _, field := range []string{"filePath", "file_path", "path"} {
-		if _, ok := b.in[field]; ok {
+		if _, ok := b.in.get(field); ok {
 			return b.file("Read", field, permission.Read)
 		}
 	}
@@ -291,7 +314,7 @@ func (b *builder) webFetch() error {
 		return err
 	}
 	b.add(permission.Action{Kind: permission.Connect, Origin: permission.Tool, Host: host, Port: port, PlainGet: true})
-	b.ins.Params = params(b.in, "url")
+	b.params("url")
 	b.say(fmt.Sprintf("Fetches a page from %s.", strconv.Quote(host)))
 	return nil
 }
@@ -301,14 +324,12 @@ func (b *builder) skill() error {
 	if err != nil {
 		return err
 	}
-	if raw, ok := b.in["args"]; ok {
-		var args string
-		if json.Unmarshal(raw, &args) != nil {
-			return errors.New("the input field \"args\" is not a string")
-		}
-		if args != "" {
-			name += " " + args
-		}
+	args, err := optionalText(b.in, "args")
+	if err != nil {
+		return err
+	}
+	if args != "" {
+		name += " " + args
 	}
 	b.use("Skill", name, false)
 	b.say("Loads a skill.")
@@ -327,7 +348,7 @@ func (b *builder) powerShell() error {
 		Deny:   []string{command, permission.DynamicWord + command + permission.DynamicWord},
 		Opaque: true, Dynamic: true,
 	}})
-	b.ins.Params = params(b.in, "command")
+	b.params("command")
 	b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "powershell", Text: "PowerShell is not analyzed."})
 	b.ins.Risk = permission.RiskHigh
 	b.say("Runs a PowerShell command, which is not analyzed.")
@@ -337,7 +358,7 @@ func (b *builder) powerShell() error {
 func (b *builder) mcp() error {
 	b.ins.Family = "mcp"
 	b.ins.Brings = permission.Untrusted
-	b.ins.Params = params(b.in)
+	b.params()
 	if b.t.o.Meta != nil {
 		if v := b.t.o.Meta(b.call.Tool); len(v) > 0 && string(v) != "false" {
 			b.ins.MustAsk = "The tool demands a person's answer on every call."
@@ -346,8 +367,8 @@ func (b *builder) mcp() error {
 			}
 		}
 	}
-	if fields, ok := b.t.o.Fields[b.call.Tool]; ok {
-		return b.mcpFields(fields)
+	if declared, ok := b.t.o.Fields[b.call.Tool]; ok {
+		return b.mcpFields(declared)
 	}
 	all, err := stringsIn(b.in)
 	if err != nil {
@@ -435,21 +456,20 @@ func (b *builder) pathSpellings(s string) []string {
 	return out
 }
 
-func (b *builder) mcpFields(fields map[string]permission.Kind) error {
+func (b *builder) mcpFields(declared map[string]permission.Kind) error {
 	b.ins.Risk = permission.RiskLow
 	worst := b.ins.Risk
 	var said []string
-	for _, field := range slices.Sorted(maps.Keys(fields)) {
-		kind := fields[field]
-		raw, ok := b.in[field]
-		if !ok || string(raw) == "null" {
+	for _, field := range slices.Sorted(maps.Keys(declared)) {
+		kind := declared[field]
+		f, ok := b.in.get(field)
+		if !ok || string(f.raw) == "null" {
 			continue
 		}
 		var list []string
-		var one string
-		if json.Unmarshal(raw, &one) == nil {
-			list = []string{one}
-		} else if json.Unmarshal(raw, &list) != nil {
+		if f.isText {
+			list = []string{f.text}
+		} else if json.Unmarshal(f.raw, &list) != nil {
 			return fmt.Errorf("the input field %q is neither a path nor a list of paths", field)
 		}
 		for _, s := range list {
@@ -473,10 +493,10 @@ func (b *builder) mcpFields(fields map[string]permission.Kind) error {
 		b.ins.Risk = permission.RiskMedium
 	}
 	// What is not declared may still name something that the rules deny.
-	rest := map[string]json.RawMessage{}
-	for name, raw := range b.in {
-		if _, ok := fields[name]; !ok {
-			rest[name] = raw
+	var rest fields
+	for i := range b.in {
+		if _, ok := declared[b.in[i].name]; !ok {
+			rest = append(rest, b.in[i])
 		}
 	}
 	all, err := stringsIn(rest)

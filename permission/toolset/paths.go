@@ -23,6 +23,12 @@ type pathKey struct {
 	op        scope.Op
 }
 
+// answer is a question about a path and what was found.
+type answer struct {
+	pathKey
+	resolved
+}
+
 // path resolves a path that a file tool was given.
 func (b *builder) path(dir, name string, op scope.Op) (permission.Path, error) {
 	if strings.HasPrefix(name, "~") && (len(name) == 1 || name[1] == '/') {
@@ -38,10 +44,21 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 // look resolves a path for an operation, once for each distinct question.
 func (b *builder) look(dir, name string, op scope.Op) resolved {
 	key := pathKey{dir, name, op}
+	for i := range b.nfirst {
+		if b.first[i].pathKey == key {
+			return b.first[i].resolved
+		}
+	}
 	if r, ok := b.seen[key]; ok {
 		return r
 	}
 	out := b.ask(dir, name, op)
+	// Most calls ask few questions.
+	if b.nfirst < len(b.first) {
+		b.first[b.nfirst] = answer{key, out}
+		b.nfirst++
+		return out
+	}
 	if b.seen == nil {
 		b.seen = map[pathKey]resolved{}
 	}
@@ -67,10 +84,14 @@ func (b *builder) ask(dir, name string, op scope.Op) resolved {
 	if p.Zone == permission.Outside && p.Class == permission.Ordinary && op == scope.Read {
 		switch {
 		case b.foreignHome(r.Real):
-			p.Class, p.ClassName = permission.Sensitive, "another user's home directory"
+			p.Class, p.ClassName, p.Secret = permission.Sensitive, "another user's home directory", homeOf(r.Real)
 		case r.Exists && r.Mode.IsRegular() && r.Mode.Perm()&0o004 == 0:
-			p.Class, p.ClassName = permission.Sensitive, "not readable by everybody"
+			// Under the usual umask of some that is every file: a rule for a
+			// directory of the home directory, or of the root, means them too.
+			p.Class, p.ClassName, p.Secret = permission.Sensitive, "not readable by everybody", firstBelow(b.t.home, r.Real)
 		}
+	} else if p.Class == permission.Sensitive {
+		p.Secret = b.secretPart(r.Real, op)
 	}
 	if f := foldAll(r.Clean); f != "" && f != r.Clean {
 		p.Also = append(p.Also, f)
@@ -97,6 +118,30 @@ func (b *builder) foreignHome(p string) bool {
 		return name != "" && name != "Shared" && parent+name != home
 	}
 	return home != "/root" && (p == "/root" || strings.HasPrefix(p, "/root/"))
+}
+
+// secretPart is the highest directory above a path that is Sensitive by itself,
+// or the path.
+func (b *builder) secretPart(p string, op scope.Op) string {
+	for i := 1; i < len(p); i++ {
+		if p[i] == '/' && b.t.o.Files.CheckFrom(".", p[:i], op).Class == scope.Sensitive {
+			return p[:i]
+		}
+	}
+	return p
+}
+
+// firstBelow is the part of a path that ends with its first name below home, or
+// below the root where it lies elsewhere.
+func firstBelow(home, p string) string {
+	at := 1
+	if rest, ok := strings.CutPrefix(p, home+"/"); ok && home != "" {
+		at = len(p) - len(rest)
+	}
+	if i := strings.IndexByte(p[min(at, len(p)):], '/'); i >= 0 {
+		return p[:at+i]
+	}
+	return p
 }
 
 // homeOf is the home directory that a path lies in, as far as the usual

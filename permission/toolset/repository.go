@@ -40,14 +40,20 @@ func repository(dir string) (top string, bare bool) {
 // the repository of the project: the one that the person approved with it.
 // Any other may name programs that git starts (core.fsmonitor, textconv).
 func (b *builder) ownRepository() bool {
+	return b.t.o.Offline || b.inOwnRepository(b.call.Dir)
+}
+
+// inOwnRepository says that git, started in dir, finds the repository of the
+// session's root.
+func (b *builder) inOwnRepository(dir string) bool {
 	if b.t.o.Offline {
-		return true
+		return false
 	}
 	r, ok := b.t.o.Files.(interface{ Root() string })
 	if !ok {
 		return false
 	}
-	real, err := filepath.EvalSymlinks(b.call.Dir)
+	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return false
 	}

@@ -98,8 +98,12 @@ func (b *builder) deniesWriting(name string) (permission.RuleRef, bool) {
 	return b.writing.DeniesWriting(name)
 }
 
+// plainName says that xargs takes a name for one word.
+func plainName(name string) bool { return !strings.ContainsAny(name, " \t\n\v\f\r\"'\\") }
+
 // filter is what a reader over a tree leaves out by itself.
 type filter struct {
+	plain    bool // every name must be plain
 	hidden   bool // leaves out names that begin with a dot
 	follow   bool // follows links that it meets
 	include  []string
@@ -195,14 +199,56 @@ func readerFilter(c *bashcheck.Command) filter {
 	case "rg":
 		f.follow = short("L") || long("--follow")
 		f.hidden = !(short("u") || short(".") || long("--hidden", "--unrestricted", "--no-ignore"))
+	case "fd", "fdfind":
+		f.follow = short("L") || long("--follow")
+		f.hidden = !(short("u") || short("H") || long("--hidden", "--unrestricted", "--no-ignore"))
 	case "ag":
 		f.follow = short("f") || long("--follow")
 	case "cp":
 		f.follow = short("L") || short("H") || long("--deref")
-	case "git", "diff", "wc", "du", "ls", "tree", "find":
+	case "find":
+		f.follow = short("L") || long("-follow")
+		f.include = findNames(c)
+	case "git", "diff", "wc", "du", "ls", "tree":
 		f.follow = short("L") || long("--deref")
 	}
 	return f
+}
+
+// filter is that of the command, and of the one that chose the names for it.
+func (t *target1) filter() filter {
+	f := readerFilter(t.c)
+	if t.listed != nil {
+		by := readerFilter(t.listed)
+		by.follow = by.follow || f.follow
+		f = by
+	}
+	f.plain = t.plain
+	return f
+}
+
+var errNotPlain = errors.New("a name with a blank or a quote")
+
+// findNames is the pattern of a find that chooses by -name alone, joined by
+// nothing but "and"; nil where it may choose more.
+func findNames(c *bashcheck.Command) []string {
+	var names []string
+	for i, w := range c.Argv {
+		switch w.Text {
+		case "-o", "-or", "!", "-not", "(", ")", ",":
+			return nil
+		case "-exec", "-execdir", "-ok", "-okdir", "-print", "-print0", "-delete":
+			return names // a test that follows chooses nothing
+		case "-name":
+			if i+1 < len(c.Argv) && c.Argv[i+1].Static && !strings.ContainsAny(c.Argv[i+1].Text, `[\\`) {
+				names = []string{c.Argv[i+1].Text}
+			}
+		}
+		if !w.Static {
+			return nil
+		}
+	}
+	return names
 }
 
 // readTree looks below a tree that is read for the names that a rule speaks of
@@ -241,6 +287,9 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 		if !d.IsDir() && f.skipFile(base) {
 			return nil
 		}
+		if f.plain && !plainName(base) {
+			return errNotPlain
+		}
 		link := d.Type()&os.ModeSymlink != 0
 		if link && !f.follow {
 			return nil
@@ -270,7 +319,10 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotPlain):
+		a.Path = permission.Path{Extent: permission.Anywhere}
+	case err != nil:
 		a.Path.Class = permission.Unclassified
 		a.Path.ClassName = "not everything below it could be looked at: narrow the search to a directory"
 	}

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os/exec"
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 )
 
 // Level says how strongly a child is confined. A higher one holds more.
@@ -83,6 +81,8 @@ const childMark = "clearance-sandbox-child"
 type Box struct {
 	helper Helper
 	report Report
+	// plain says that bwrap makes all mounts.
+	plain bool
 }
 
 // New finds the strongest level of the machine by starting a child in it, and
@@ -92,11 +92,7 @@ func New(h Helper, o Options) (*Box, error) {
 	if h.exe == "" {
 		return nil, ErrNoHelper
 	}
-	r, err := probe(h, o)
-	if err != nil {
-		return nil, err
-	}
-	return &Box{helper: h, report: r}, nil
+	return probe(h, o)
 }
 
 // Report returns what was reached.
@@ -138,7 +134,7 @@ func (b *Box) Command(ctx context.Context, p Profile, argv ...string) (*Cmd, err
 	if err := supported(b.report, p); err != nil {
 		return nil, err
 	}
-	return &Cmd{box: b, ctx: ctx, profile: p, argv: slices.Clone(argv), limits: p.Limits.inForce()}, nil
+	return &Cmd{box: b, ctx: ctx, profile: p, argv: slices.Clone(argv)}, nil
 }
 
 // Cmd is a command in a sandbox, in the manner of os/exec. It is used once,
@@ -157,16 +153,11 @@ type Cmd struct {
 	ctx     context.Context
 	profile Profile
 	argv    []string
-	limits  Limits
 
-	cmd     *exec.Cmd
-	cancel  context.CancelCauseFunc
-	stop    context.CancelFunc
-	run     context.Context
-	ended   bool
-	cleanup []func() error
-	// gone waits until the last process of the sandbox has ended.
-	gone func()
+	runner *Runner
+	cmd    *exec.Cmd
+	child  *child
+	ended  bool
 }
 
 // Start starts the command and returns when it runs inside the sandbox. If the
@@ -177,31 +168,18 @@ func (c *Cmd) Start() error {
 	if c.cmd != nil || c.ended {
 		return errors.New("sandbox: already started")
 	}
-	run, cancel := context.WithCancelCause(c.ctx)
-	c.cancel, c.stop = cancel, func() {}
-	if c.limits.Time > 0 {
-		run, c.stop = context.WithTimeoutCause(run, c.limits.Time, ErrTime)
+	r := newRunner(c.ctx, c.box, c.profile)
+	cmd := &exec.Cmd{Args: c.argv, Env: c.Env, Dir: c.Dir, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, WaitDelay: grace}
+	if len(c.argv) > 0 {
+		cmd.Path = c.argv[0]
 	}
-	c.run = run
-	err := c.start()
+	ch, err := r.start(cmd)
 	if err != nil {
-		err = errors.Join(err, c.clean())
 		c.ended = true
+		return errors.Join(err, r.close())
 	}
-	return err
-}
-
-func (c *Cmd) clean() error {
-	if c.cancel != nil {
-		c.stop()
-		c.cancel(nil)
-	}
-	var errs []error
-	for _, f := range slices.Backward(c.cleanup) {
-		errs = append(errs, f())
-	}
-	c.cleanup = nil
-	return errors.Join(errs...)
+	c.runner, c.cmd, c.child = r, cmd, ch
+	return nil
 }
 
 // Wait waits until every process of the command has ended and cleans up. The
@@ -214,13 +192,10 @@ func (c *Cmd) Wait() error {
 	}
 	c.ended = true
 	err := c.cmd.Wait()
-	if cause := context.Cause(c.run); cause != nil {
+	if cause := c.child.why(); cause != nil {
 		err = errors.Join(cause, err)
 	}
-	if c.gone != nil {
-		c.gone()
-	}
-	return errors.Join(err, c.clean())
+	return errors.Join(err, c.runner.close())
 }
 
 // Run starts the command and waits for it.
@@ -271,55 +246,4 @@ func (b *buffer) Write(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	b.data = append(b.data, p...)
 	return len(p), nil
-}
-
-// limited counts what is written and ends the command when it is too much. Both
-// outputs share a lock: they may be one writer.
-type limited struct {
-	w     io.Writer
-	mu    *sync.Mutex
-	left  *atomic.Int64
-	abort func()
-}
-
-func (l limited) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := int64(len(p))
-	left := l.left.Add(-n)
-	if left >= 0 {
-		return l.w.Write(p)
-	}
-	l.abort()
-	if keep := n + left; keep > 0 {
-		if k, err := l.w.Write(p[:keep]); err != nil {
-			return k, err
-		}
-	}
-	return 0, ErrOutput
-}
-
-// outputs returns the writers of the command with the limit on both.
-func (c *Cmd) outputs() (stdout, stderr io.Writer) {
-	left := new(atomic.Int64)
-	left.Store(c.limits.Output)
-	if c.limits.Output == 0 {
-		left.Store(math.MaxInt64)
-	}
-	mu := new(sync.Mutex)
-	wrap := func(w io.Writer) io.Writer {
-		if w == nil {
-			return nil
-		}
-		return limited{w, mu, left, func() { c.cancel(ErrOutput) }}
-	}
-	return wrap(c.Stdout), wrap(c.Stderr)
-}
-
-// environment returns the environment of the command.
-func (c *Cmd) environment(tmp string) []string {
-	if c.Env != nil {
-		return slices.Clone(c.Env)
-	}
-	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TMPDIR=" + tmp}
 }

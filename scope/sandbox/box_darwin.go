@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
+	"os/exec"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,17 +15,18 @@ const (
 	sandboxExec = "/usr/bin/sandbox-exec"
 )
 
-func probe(h Helper, o Options) (Report, error) {
+func probe(h Helper, o Options) (*Box, error) {
 	err := errors.New("only Seatbelt is on macOS")
 	if o.Level == None || o.Level == Seatbelt {
 		r := Report{Level: Seatbelt, Program: sandboxExec}
 		if err = unix.Access(sandboxExec, unix.X_OK); err == nil {
-			if err = try(h, r); err == nil {
-				return r, nil
+			b := &Box{helper: h, report: r}
+			if err = try(b); err == nil {
+				return b, nil
 			}
 		}
 	}
-	return Report{}, fmt.Errorf("%w: seatbelt: %w", ErrUnavailable, err)
+	return nil, fmt.Errorf("%w: seatbelt: %w", ErrUnavailable, err)
 }
 
 func supported(Report, Profile) error { return nil }
@@ -39,45 +40,47 @@ func gaps(Report, Profile) []string {
 
 // launch starts the child under sandbox-exec. There is no network of its own:
 // the proxy listens on the loopback of the machine.
-func (c *Cmd) launch() (launch, error) {
-	dir := c.Dir
-	if dir == "" {
-		dir = c.profile.Dir
-	}
-	if !filepath.IsAbs(dir) {
-		return launch{}, fmt.Errorf("%w: the directory %q is not absolute", ErrProfile, dir)
-	}
-	now, err := c.profile.current()
+func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
+	now, err := r.profile.current()
 	if err != nil {
 		return launch{}, err
 	}
-	tmp, err := os.MkdirTemp("", "sandbox-")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tmp, err := r.tempDir()
 	if err != nil {
-		return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
-	}
-	c.cleanup = append(c.cleanup, func() error { return os.RemoveAll(tmp) })
-	if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
-		return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+		return launch{}, err
 	}
 	now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
 	text, err := now.Seatbelt()
 	if err != nil {
 		return launch{}, err
 	}
-	l := launch{path: sandboxExec, args: []string{"-p", text, c.box.helper.exe, childMark}, session: true}
-	l.plan = plan{Argv: c.argv, Env: c.environment(tmp), Dir: dir, Limits: c.limits}
-	if c.profile.Network.Reach == Hosts {
-		ln, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+	l := launch{path: sandboxExec, args: []string{"-p", text, r.box.helper.exe, childMark}, session: true, plan: r.plan(cmd)}
+	l.plan.Env = environment(cmd.Env, tmp)
+	if r.profile.Network.Reach == Hosts {
+		if r.proxyPort == 0 {
+			ln, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+			}
+			stop, err := startProxy(r.profile.Network, ln)
+			if err != nil {
+				return launch{}, err
+			}
+			r.proxyPort = ln.Addr().(*net.TCPAddr).Port
+			r.cleanup = append(r.cleanup, func() error { stop(); return nil })
 		}
-		l.plan.ProxyPort = ln.Addr().(*net.TCPAddr).Port
-		if err := c.proxy(ln); err != nil {
-			return launch{}, err
-		}
+		l.plan.ProxyPort = r.proxyPort
 	}
 	return l, nil
 }
+
+func dup(from, to int) error { return unix.Dup2(from, to) }
+
+const fdDir = "/dev/fd"
+
+func markRange(int) bool { return false }
 
 // confine applies the limits and becomes the command: sandbox-exec has confined
 // this process already.
@@ -95,7 +98,7 @@ func confine(p *plan, c control) error {
 	name, err := look(p)
 	_ = c.say("ok", "")
 	if err == nil {
-		err = unix.Exec(name, p.Argv, p.Env)
+		err = c.become(name, p)
 	}
 	_ = c.say("exec", execError(err))
 	os.Exit(127)

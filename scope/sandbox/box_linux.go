@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -17,7 +18,7 @@ var places = []string{"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap", "/
 // helperPath is where a sandbox finds this program, wherever it lies outside.
 const helperPath = "/run/clearance-sandbox"
 
-func probe(h Helper, o Options) (Report, error) {
+func probe(h Helper, o Options) (*Box, error) {
 	var why []string
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil {
@@ -28,7 +29,7 @@ func probe(h Helper, o Options) (Report, error) {
 		names := places
 		if o.Bubblewrap != "" {
 			if !filepath.IsAbs(o.Bubblewrap) {
-				return Report{}, fmt.Errorf("%w: the path of bwrap must be absolute: %q", ErrUnavailable, o.Bubblewrap)
+				return nil, fmt.Errorf("%w: the path of bwrap must be absolute: %q", ErrUnavailable, o.Bubblewrap)
 			}
 			names = []string{o.Bubblewrap}
 		}
@@ -37,9 +38,14 @@ func probe(h Helper, o Options) (Report, error) {
 			why = append(why, "bubblewrap: no bwrap program is installed")
 		} else {
 			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i]}
-			err := try(h, r)
+			err := try(&Box{helper: h, report: r})
 			if err == nil {
-				return r, nil
+				return &Box{helper: h, report: r}, nil
+			}
+			// Before Linux 5.12, and where the system lets nobody but bwrap
+			// mount: all mounts are made by bwrap.
+			if b := (&Box{helper: h, report: r, plain: true}); try(b) == nil {
+				return b, nil
 			}
 			why = append(why, "bubblewrap: "+err.Error())
 		}
@@ -51,15 +57,18 @@ func probe(h Helper, o Options) (Report, error) {
 			err = fmt.Errorf("the kernel has ABI %d, %d is needed", abi, minABI)
 		} else if _, ok := auditArch(); !ok {
 			err = errors.New("no seccomp filter for this architecture")
-		} else if err = try(h, r); err == nil {
-			return r, nil
+		} else {
+			b := &Box{helper: h, report: r}
+			if err = try(b); err == nil {
+				return b, nil
+			}
 		}
 		why = append(why, "landlock: "+err.Error())
 	}
 	if !want(Bubblewrap) && !want(Landlock) {
 		why = append(why, o.Level.String()+": not on Linux")
 	}
-	return Report{}, fmt.Errorf("%w: %q", ErrUnavailable, why)
+	return nil, fmt.Errorf("%w: %q", ErrUnavailable, why)
 }
 
 // supported refuses a profile that the level cannot enforce.
@@ -95,44 +104,35 @@ func gaps(r Report, p Profile) []string {
 }
 
 // families are the socket families a program may use.
-func (c *Cmd) families() []int {
+func (r *Runner) families() []int {
 	out := []int{}
-	if c.box.report.Level == Bubblewrap || c.profile.Network.Reach == Open {
+	if r.box.report.Level == Bubblewrap || r.profile.Network.Reach == Open {
 		out = append(out, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
 	}
-	if c.profile.Network.UnixSockets {
+	if r.profile.Network.UnixSockets {
 		out = append(out, unix.AF_UNIX)
 	}
 	return out
 }
 
-func (c *Cmd) launch() (launch, error) {
-	dir := c.Dir
-	if dir == "" {
-		dir = c.profile.Dir
-	}
-	if !filepath.IsAbs(dir) {
-		return launch{}, fmt.Errorf("%w: the directory %q is not absolute", ErrProfile, dir)
-	}
-	now, err := c.profile.current()
+func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
+	now, err := r.profile.current()
 	if err != nil {
 		return launch{}, err
 	}
-	l := launch{plan: plan{Argv: c.argv, Dir: dir, Limits: c.limits}}
+	l := launch{plan: r.plan(cmd)}
 	if os.Getuid() == 0 {
 		l.plan.Limits.Processes = 0
 	}
 	if _, ok := auditArch(); ok {
-		l.plan.Families = c.families()
+		l.plan.Families = r.families()
 	}
-	if c.box.report.Level == Landlock {
-		tmp, err := os.MkdirTemp("", "sandbox-")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.box.report.Level == Landlock {
+		tmp, err := r.tempDir()
 		if err != nil {
-			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
-		}
-		c.cleanup = append(c.cleanup, func() error { return os.RemoveAll(tmp) })
-		if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
-			return launch{}, fmt.Errorf("%w: %w", ErrSetup, err)
+			return launch{}, err
 		}
 		now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
 		if now, err = now.clean(); err != nil {
@@ -140,20 +140,34 @@ func (c *Cmd) launch() (launch, error) {
 		}
 		l.path, l.args = "/proc/self/exe", []string{childMark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Landlock, l.plan.ABI, l.plan.Closed = now.Entries, c.box.report.ABI, c.profile.Network.Reach == Off
-		l.plan.Env = c.environment(tmp)
+		l.plan.Landlock, l.plan.ABI, l.plan.Closed = now.Entries, r.box.report.ABI, r.profile.Network.Reach == Off
+		l.plan.Env = environment(cmd.Env, tmp)
 		return l, nil
 	}
-	entries, err := c.cover(now.Entries)
-	if err != nil {
-		return launch{}, err
-	}
-	now.Entries = entries
-	l.path = c.box.report.Program
-	l.args = append([]string{"--sync-fd", fmt.Sprint(syncFD)}, now.bubblewrap([]string{"--ro-bind", c.box.helper.exe, helperPath})...)
-	l.args = append(l.args, "--", helperPath, childMark)
+	l.path = r.box.report.Program
 	l.sync = true
-	l.plan.Proxy = c.profile.Network.Reach == Hosts
-	l.plan.Env = c.environment("/tmp")
+	l.plan.Proxy = r.profile.Network.Reach == Hosts
+	l.plan.Env = environment(cmd.Env, "/tmp")
+	args, helper := []string{"--sync-fd", fmt.Sprint(syncFD)}, []string{"--ro-bind", r.box.helper.exe, helperPath}
+	if r.box.plain {
+		if now.Entries, err = r.cover(now.Entries); err != nil {
+			return launch{}, err
+		}
+		args = append(args, now.bubblewrap(nil, helper)...)
+	} else {
+		wide, _ := now.split()
+		args = append(args, wide.bubblewrap(maskCaps, helper)...)
+		// It goes on while bwrap starts.
+		l.late = func(p *plan) (err error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if now.Entries, err = r.cover(now.Entries); err == nil {
+				p.Masked = true
+				_, p.Masks = now.split()
+			}
+			return err
+		}
+	}
+	l.args = append(args, "--", helperPath, childMark)
 	return l, nil
 }

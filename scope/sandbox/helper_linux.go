@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"runtime"
@@ -18,37 +19,53 @@ import (
 
 const rlimitNproc = unix.RLIMIT_NPROC
 
-// confine restricts and runs the command. All restrictions are those of one
-// thread, which the command is started from and which ends then: were the
-// parent of a Landlock domain in it, the command could send it signals.
-func confine(p *plan, c control) error {
-	if !p.Stay {
-		runtime.LockOSThread()
-		if err := restrict(p); err != nil {
-			return err
-		}
-		if len(p.Argv) == 0 {
-			_ = c.say("ok", "")
-			os.Exit(0)
-		}
-		if err := os.Chdir(p.Dir); err != nil {
-			return err
-		}
-		name, err := look(p)
-		if err == nil {
-			if err := c.say("ok", ""); err != nil {
-				return err
-			}
-			err = unix.Exec(name, p.Argv, p.Env)
-		} else {
-			_ = c.say("ok", "")
-		}
-		_ = c.say("exec", execError(err))
-		os.Exit(127)
-	}
+func dup(from, to int) error { return unix.Dup3(from, to, 0) }
 
-	// Keep the first thread, which cannot end, out of the domain.
+const fdDir = "/proc/self/fd"
+
+// markRange is one call from Linux 5.11 on.
+func markRange(first int) bool {
+	return unix.CloseRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil
+}
+
+// confine restricts and runs the command.
+func confine(p *plan, c control) error {
+	if p.Stay {
+		return confineBelow(p, c)
+	}
 	runtime.LockOSThread()
+	if p.Masked {
+		if err := applyMasks(p.Masks); err != nil {
+			return err
+		}
+	}
+	if err := restrict(p); err != nil {
+		return err
+	}
+	if p.Path == "" {
+		_ = c.say("ok", "")
+		os.Exit(0)
+	}
+	if err := os.Chdir(p.Dir); err != nil {
+		return err
+	}
+	name, err := look(p)
+	if err := c.say("ok", ""); err != nil {
+		return err
+	}
+	if err == nil {
+		err = c.become(name, p)
+	}
+	_ = c.say("exec", execError(err))
+	os.Exit(127)
+	return nil
+}
+
+// confineBelow runs the command as a child and ends all that it leaves behind.
+// Only the thread that the command is started from is restricted, and it ends
+// then: what is in the same Landlock domain as the command can get signals from
+// it.
+func confineBelow(p *plan, c control) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
@@ -58,23 +75,36 @@ func confine(p *plan, c control) error {
 		exec bool
 	}
 	ready := make(chan started)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this function
+	go onThread(func() {
 		if err := restrict(p); err != nil {
 			ready <- started{err: err}
 			return
 		}
-		if len(p.Argv) == 0 {
+		// Now, not when it runs: from then on it may end this process.
+		if err := c.say("ok", ""); err != nil {
+			ready <- started{err: err}
+			return
+		}
+		if p.Path == "" {
 			ready <- started{}
 			return
 		}
 		name, err := look(p)
 		var proc *os.Process
 		if err == nil {
-			proc, err = os.StartProcess(name, p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+			files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+			for i := range p.Extra {
+				files = append(files, os.NewFile(uintptr(p.First+i), "extra"))
+			}
+			proc, err = os.StartProcess(name, p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: files})
+			// The command has its own copies; were these open, nobody would
+			// see it close them.
+			for _, f := range files {
+				f.Close()
+			}
 		}
 		ready <- started{proc, err, true}
-	}()
+	})
 	s := <-ready
 	if s.err != nil {
 		if s.exec {
@@ -83,20 +113,19 @@ func confine(p *plan, c control) error {
 		}
 		return s.err
 	}
-	_ = c.say("ok", "")
 	if s.proc == nil {
 		os.Exit(0)
 	}
-	// The command has its own copies; were these open, nobody would see it
-	// close them.
-	os.Stdin.Close()
-	os.Stdout.Close()
-	os.Stderr.Close()
+	_ = c.say("run", "")
+	exit := func(code int) {
+		endAll()
+		_ = c.say("end", "")
+		os.Exit(code)
+	}
 	// The parent closes the channel, or ends: then everything ends.
 	go func() {
 		_, _ = io.Copy(io.Discard, c.f)
-		endAll()
-		os.Exit(137)
+		exit(137)
 	}()
 	for {
 		var ws unix.WaitStatus
@@ -114,9 +143,27 @@ func confine(p *plan, c control) error {
 		if ws.Signaled() {
 			code = 128 + int(ws.Signal())
 		}
-		endAll()
-		os.Exit(code)
+		exit(code)
 	}
+}
+
+// onThread runs f on a thread that ends with it, and that is not the first one:
+// that one stands for the process when a signal is sent, so it must never be in
+// the domain of the command.
+func onThread(f func()) {
+	runtime.LockOSThread() // never unlocked, so the thread ends
+	if unix.Gettid() == unix.Getpid() {
+		// It stays taken until another thread has run f.
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			onThread(f)
+		}()
+		<-done
+		runtime.UnlockOSThread()
+		return
+	}
+	f()
 }
 
 // endAll kills every descendant of this process. As their reaper it gets

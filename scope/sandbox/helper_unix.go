@@ -12,6 +12,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +30,8 @@ const maxPlan = 64 << 20
 
 // plan is what a helper is told.
 type plan struct {
+	// Path is the program, "" for the empty command.
+	Path   string
 	Argv   []string
 	Env    []string
 	Dir    string
@@ -44,9 +48,35 @@ type plan struct {
 	Proxy bool
 	// ProxyPort is the port of a proxy that runs already.
 	ProxyPort int
+	// First is the first of the Extra descriptors that the command finds from
+	// 3 on.
+	First, Extra int
+	// Masked says that the helper makes the Masks and then drops its
+	// capabilities.
+	Masked bool
+	Masks  []mask
 	// Stay keeps the helper as the parent of the command, to end all of its
 	// descendants.
 	Stay bool
+}
+
+// maskKind is what a mask does with a path.
+type maskKind uint8
+
+const (
+	// maskPin keeps a directory from being moved.
+	maskPin maskKind = iota + 1
+	// maskRead makes it and what lies below it read-only.
+	maskRead
+	// maskFile and maskDir put nothing in its place.
+	maskFile
+	maskDir
+)
+
+// mask is one mount of the helper.
+type mask struct {
+	Path string
+	Kind maskKind
 }
 
 // Enter must be the first thing that main does. In a child that a [Box]
@@ -57,7 +87,7 @@ type plan struct {
 // and init functions run there too.
 func Enter() Helper {
 	if len(os.Args) == 2 && os.Args[1] == childMark {
-		err := child()
+		err := helperMain()
 		// The control channel told it to the parent, or nobody is there.
 		fmt.Fprintln(os.Stderr, "sandbox child:", err)
 		os.Exit(125)
@@ -86,20 +116,22 @@ func (c control) sendListener(l *net.TCPListener, port int) error {
 	return unix.Sendmsg(int(c.f.Fd()), fmt.Appendf(nil, "listen %d\n", port), unix.UnixRights(int(f.Fd())), nil, 0)
 }
 
-// child is the life of a helper process.
-func child() (err error) {
+// helperMain is the life of a helper process.
+func helperMain() (err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(controlFD, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return errors.New("this process was not started by a sandbox")
 	}
-	unix.CloseOnExec(controlFD)
-	unix.CloseOnExec(syncFD)
 	c := control{os.NewFile(controlFD, "control")}
 	defer func() {
 		if err != nil {
 			_ = c.say("error", err.Error())
 		}
 	}()
+	// Nothing of what the host itself inherited gets to the command.
+	if err := closeOnExecFrom(controlFD); err != nil {
+		return fmt.Errorf("closing what was inherited: %w", err)
+	}
 	var size [4]byte
 	if _, err := io.ReadFull(c.f, size[:]); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
@@ -154,7 +186,7 @@ func proxyEnv(env []string, port int) []string {
 // look finds the program in the PATH of its own environment. Entries that are
 // not absolute are left out: they would mean the workspace.
 func look(p *plan) (string, error) {
-	name := p.Argv[0]
+	name := p.Path
 	if strings.ContainsRune(name, '/') {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(p.Dir, name)
@@ -213,6 +245,43 @@ func setLimits(l Limits) error {
 		}
 	}
 	return nil
+}
+
+// closeOnExecFrom marks the open descriptors from first on.
+func closeOnExecFrom(first int) error {
+	if markRange(first) {
+		return nil
+	}
+	list, err := os.ReadDir(fdDir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
+// become executes the command. It returns only with an error.
+func (c *control) become(name string, p *plan) error {
+	if p.Extra > 0 {
+		// The descriptors of the command begin where the control channel is.
+		high, err := unix.FcntlInt(controlFD, unix.F_DUPFD_CLOEXEC, p.First+p.Extra)
+		if err != nil {
+			return err
+		}
+		// The old one must not be closed when it is collected.
+		defer runtime.KeepAlive(c.f)
+		c.f = os.NewFile(uintptr(high), "control")
+		for i := range p.Extra {
+			if err := dup(p.First+i, 3+i); err != nil {
+				return err
+			}
+		}
+	}
+	return unix.Exec(name, p.Argv, p.Env)
 }
 
 // execError is what an error of starting the program travels as.

@@ -28,12 +28,18 @@ func isPlaceholder(path string) bool {
 	return err == nil && isPlaceholderInfo(fi)
 }
 
+// lockedRoot is a root with a shared lock, which says that a command still needs
+// its placeholders.
+type lockedRoot struct {
+	*os.Root
+	// first is a placeholder in it, "" for none.
+	first string
+}
+
 // cover makes the placeholders for what is missing and arranges that they are
-// taken away. A shared lock on each root says that a command still needs them.
-func (c *Cmd) cover(entries []Entry) ([]Entry, error) {
+// taken away. r.mu is held.
+func (r *Runner) cover(entries []Entry) ([]Entry, error) {
 	out := make([]Entry, 0, len(entries))
-	roots := map[string]*os.Root{}
-	first := map[string]string{}
 	for _, e := range entries {
 		if !e.Missing && (e.Dir || e.Access != Read || !isPlaceholder(e.Path)) {
 			out = append(out, e)
@@ -43,22 +49,21 @@ func (c *Cmd) cover(entries []Entry) ([]Entry, error) {
 		if n == nil || n.Access != Write {
 			continue
 		}
-		root := roots[n.Path]
+		root := r.roots[n.Path]
 		if root == nil {
 			var err error
-			if root, err = c.lock(n.Path, entries); err != nil {
+			if root, err = r.lock(n.Path); err != nil {
 				return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 			}
-			roots[n.Path] = root
 		}
 		rel, err := filepath.Rel(n.Path, e.Path)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 		}
-		err = makePlaceholder(root, rel, first[n.Path])
+		err = makePlaceholder(root.Root, rel, root.first)
 		switch {
-		case err == nil && first[n.Path] == "":
-			first[n.Path] = rel
+		case err == nil && root.first == "":
+			root.first = rel
 		case errors.Is(err, fs.ErrExist):
 			fi, err := root.Lstat(rel)
 			if err != nil || fi.Mode()&fs.ModeSymlink != 0 {
@@ -78,8 +83,8 @@ func (c *Cmd) cover(entries []Entry) ([]Entry, error) {
 }
 
 // lock opens a root, says that a command needs its placeholders, and arranges
-// that the last command takes them away.
-func (c *Cmd) lock(path string, entries []Entry) (*os.Root, error) {
+// that the last runner takes them away.
+func (r *Runner) lock(path string) (*lockedRoot, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, err
@@ -89,14 +94,14 @@ func (c *Cmd) lock(path string, entries []Entry) (*os.Root, error) {
 		root.Close()
 		return nil, err
 	}
-	c.cleanup = append(c.cleanup, func() error {
+	r.cleanup = append(r.cleanup, func() error {
 		defer root.Close()
 		defer dir.Close()
 		if unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 			return nil // another command needs them, and will do this
 		}
 		var errs []error
-		for _, e := range entries {
+		for _, e := range r.profile.Entries {
 			if e.Dir || e.Access != Read || !within(e.Path, path) {
 				continue
 			}
@@ -111,10 +116,18 @@ func (c *Cmd) lock(path string, entries []Entry) (*os.Root, error) {
 		return errors.Join(errs...)
 	})
 	for {
-		if err = unix.Flock(int(dir.Fd()), unix.LOCK_SH); err != unix.EINTR {
-			return root, err
+		if err = unix.Flock(int(dir.Fd()), unix.LOCK_SH); err == nil {
+			break
+		} else if err != unix.EINTR {
+			return nil, err
 		}
 	}
+	l := &lockedRoot{Root: root}
+	if r.roots == nil {
+		r.roots = map[string]*lockedRoot{}
+	}
+	r.roots[path] = l
+	return l, nil
 }
 
 // makePlaceholder makes one, as a hard link of the one made before where there

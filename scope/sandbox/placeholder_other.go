@@ -2,5 +2,10 @@
 
 package sandbox
 
-// isPlaceholder: only bubblewrap needs placeholders.
-func isPlaceholder(string) bool { return false }
+import "io/fs"
+
+// Only bubblewrap needs placeholders.
+func isPlaceholder(string) bool          { return false }
+func isPlaceholderInfo(fs.FileInfo) bool { return false }
+
+type lockedRoot struct{}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,95 +39,208 @@ type launch struct {
 	session bool
 	// sync says that descriptor 4 is open as long as a process lives.
 	sync bool
+	// late is what can be done while the child starts, nil for nothing.
+	late func(*plan) error
 }
 
-// start starts the child and waits until it runs the command.
-func (c *Cmd) start() (err error) {
-	l, err := c.launch()
+// child is a command that runs.
+type child struct {
+	cmd     *exec.Cmd
+	control *net.UnixConn
+	// alive is at its end when every process has ended; nil where the helper
+	// sees to that, who has ended when control is at its end.
+	alive *os.File
+	stay  bool
+	proxy func()
+	quiet []func() bool
+
+	mu    sync.Mutex
+	cause error
+}
+
+// why returns what ended the command before its time, nil for nothing.
+func (c *child) why() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// abort ends every process of the command. The first cause counts.
+func (c *child) abort(cause error) {
+	c.mu.Lock()
+	if c.cause == nil {
+		c.cause = cause
+	}
+	c.mu.Unlock()
+	if c.stay {
+		// The helper ends all descendants, then itself.
+		_ = c.control.CloseWrite()
+		return
+	}
+	if c.cmd.Process.Signal(syscall.Signal(0)) == nil {
+		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+	}
+	_ = c.cmd.Process.Kill()
+}
+
+// over tells whether every process has ended, without waiting.
+func (c *child) over() bool {
+	var end interface {
+		SyscallConn() (syscall.RawConn, error)
+	} = c.control
+	if c.alive != nil {
+		end = c.alive
+	}
+	raw, err := end.SyscallConn()
 	if err != nil {
-		return err
+		return true
+	}
+	over := true
+	if err := raw.Control(func(fd uintptr) {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(p, 0)
+		over = err == nil && n > 0
+	}); err != nil {
+		return true
+	}
+	return over
+}
+
+// finish waits until every process has ended, for a time, and lets go of what
+// the command held.
+func (c *child) finish() {
+	for _, q := range c.quiet {
+		q()
+	}
+	deadline := time.Now().Add(grace)
+	if c.alive != nil {
+		_ = c.alive.SetReadDeadline(deadline)
+		_, _ = c.alive.Read(make([]byte, 1))
+		c.alive.Close()
+	}
+	if c.stay {
+		_ = c.control.SetReadDeadline(deadline)
+		text, _ := io.ReadAll(io.LimitReader(c.control, 100))
+		if !bytes.Contains(text, []byte("end")) {
+			// The helper itself was killed.
+			_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+	c.control.Close()
+	if c.proxy != nil {
+		c.proxy()
+	}
+}
+
+// acceptAttr refuses attributes that a sandbox sets by itself or that lead out
+// of it.
+func acceptAttr(a *syscall.SysProcAttr) error {
+	if a == nil {
+		return nil
+	}
+	rest := *a
+	rest.Setpgid, rest.Setsid = false, false
+	if !reflect.DeepEqual(rest, syscall.SysProcAttr{}) {
+		return fmt.Errorf("%w: of SysProcAttr only Setpgid and Setsid may be set", ErrCommand)
+	}
+	return nil
+}
+
+// begin starts the child and waits until it runs the command.
+func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
+	l, err := r.launch(cmd)
+	if err != nil {
+		return nil, err
 	}
 	ours, theirs, err := channel()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSetup, err)
+		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	defer theirs.Close()
-	c.cleanup = append(c.cleanup, ours.Close)
-	cmd := exec.CommandContext(c.run, l.path, l.args...)
-	cmd.Env = []string{} // the command gets its own from the plan
+	c = &child{cmd: cmd, control: ours, stay: l.plan.Stay}
+
+	given := *cmd
+	restore := func() {
+		cmd.Path, cmd.Args, cmd.Env, cmd.Dir = given.Path, given.Args, given.Env, given.Dir
+		cmd.ExtraFiles, cmd.SysProcAttr = given.ExtraFiles, given.SysProcAttr
+	}
+	defer restore()
+	cmd.Path, cmd.Args = l.path, append([]string{l.path}, l.args...)
+	// The command gets its own environment from the plan. The helper lives for
+	// milliseconds and collects no garbage.
+	cmd.Env = []string{}
 	cmd.Dir = "/"
-	cmd.Stdin = c.Stdin
-	cmd.Stdout, cmd.Stderr = c.outputs()
+	bound(cmd, r.limits, func() { c.abort(ErrOutput) })
 	// Until the command runs, what is written is about the set-up.
-	early := &earlyWriter{to: cmd.Stderr}
-	if !l.plan.Stay {
-		cmd.Stderr = early
-		if same(c.Stdout, c.Stderr) {
-			// One writer for both would become one descriptor for both.
-			cmd.Stdout = &earlyWriter{to: cmd.Stdout, open: true}
+	early := newEarlyWriter(cmd.Stderr)
+	if !l.plan.Stay && !isFile(cmd.Stderr) {
+		if same(cmd.Stdout, cmd.Stderr) {
+			cmd.Stdout = early
 		}
+		cmd.Stderr = early
 	}
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.WaitDelay = grace
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !l.session, Setsid: l.session}
-	if l.session {
-		// Should the helper itself have been killed.
-		c.gone = func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	if cmd.Cancel != nil {
+		cmd.Cancel = func() error {
+			c.abort(nil)
+			return nil
+		}
 	}
+	var w *os.File
 	if l.sync {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrSetup, err)
+		if c.alive, w, err = os.Pipe(); err != nil {
+			ours.Close()
+			return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 		}
 		defer w.Close()
 		cmd.ExtraFiles = append(cmd.ExtraFiles, w)
-		c.gone = func() {
-			_ = r.SetReadDeadline(time.Now().Add(grace))
-			_, _ = r.Read(make([]byte, 1))
-		}
-		c.cleanup = append(c.cleanup, r.Close)
 	}
-	cmd.Cancel = func() error {
-		if l.plan.Stay {
-			// The helper ends all descendants, then itself.
-			return ours.CloseWrite()
-		}
-		return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%w: %w", ErrSetup, err)
-	}
-	theirs.Close()
-	for _, f := range cmd.ExtraFiles[1:] {
-		f.Close()
-	}
-	fail := func(err error) error {
-		c.cancel(err)
+	l.plan.First, l.plan.Extra = 3+len(cmd.ExtraFiles), len(given.ExtraFiles)
+	cmd.ExtraFiles = append(cmd.ExtraFiles, given.ExtraFiles...)
+	fail := func(err error) (*child, error) {
+		c.abort(nil)
+		early.pass(false)
 		waited := cmd.Wait()
+		c.finish()
 		if text := early.text(); text != "" {
 			err = fmt.Errorf("%w: %s", err, text)
 		} else if waited != nil && errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: %w", err, waited)
 		}
-		if cause := context.Cause(c.ctx); cause != nil {
+		if cause := context.Cause(r.ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
-		return err
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		ours.Close()
+		if c.alive != nil {
+			c.alive.Close()
+		}
+		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
+	}
+	theirs.Close()
+	if w != nil {
+		w.Close()
+	}
+	c.quiet = append(c.quiet, context.AfterFunc(r.ctx, func() { c.abort(context.Cause(r.ctx)) }))
+	if r.limits.Time > 0 {
+		c.quiet = append(c.quiet, time.AfterFunc(r.limits.Time, func() { c.abort(ErrTime) }).Stop)
+	}
+	if l.late != nil {
+		if err := l.late(&l.plan); err != nil {
+			return fail(err)
+		}
 	}
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))
 	}
-	if err := c.handshake(ours, &l.plan); err != nil {
+	if err := c.handshake(r.profile.Network, given.Path); err != nil {
 		return fail(err)
 	}
-	early.pass()
-	c.cmd = cmd
-	return nil
-}
-
-func same(a, b io.Writer) (eq bool) {
-	defer func() { _ = recover() }() // writers that cannot be compared
-	return a != nil && a == b
+	early.pass(true)
+	return c, nil
 }
 
 // channel returns a connected pair of sockets.
@@ -166,21 +280,23 @@ func sendPlan(conn *net.UnixConn, p *plan) error {
 	return err
 }
 
-// handshake reads what the child says: lines "listen PORT" with a descriptor,
-// "ok", "error TEXT", "exec ERRNO TEXT".
-func (c *Cmd) handshake(conn *net.UnixConn, p *plan) error {
+// handshake reads what the child says, a line each: "listen PORT" with a
+// descriptor, "ok" when it is confined, then "run" from a helper that stays, or
+// the end of the channel, which closes when the command is executed. "error
+// TEXT" and "exec ERRNO TEXT" say that there is no command. A child that ends
+// after "ok" was confined: how it ended is for Wait to tell.
+func (c *child) handshake(n Network, name string) error {
 	var text []byte
 	ok := false
 	for {
 		buf, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
-		n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
+		k, oobn, _, _, err := c.control.ReadMsgUnix(buf, oob)
 		if oobn > 0 {
-			if err := c.serveProxy(oob[:oobn]); err != nil {
+			if err := c.serveProxy(n, oob[:oobn]); err != nil {
 				return fmt.Errorf("%w: %w", ErrSetup, err)
 			}
 		}
-		n = max(n, 0)
-		text = append(text, buf[:n]...)
+		text = append(text, buf[:max(k, 0)]...)
 		for {
 			line, rest, found := bytes.Cut(text, []byte("\n"))
 			if !found {
@@ -191,13 +307,16 @@ func (c *Cmd) handshake(conn *net.UnixConn, p *plan) error {
 			switch kind {
 			case "listen":
 			case "ok":
-				if ok = true; p.Stay {
+				ok = true
+			case "run":
+				if ok {
 					return nil
 				}
+				return fmt.Errorf("%w: the command runs, but is not confined", ErrSetup)
 			case "exec":
 				number, msg, _ := strings.Cut(what, " ")
 				if errno, _ := strconv.Atoi(number); errno != 0 {
-					return &fs.PathError{Op: "exec", Path: c.name(), Err: syscall.Errno(errno)}
+					return &fs.PathError{Op: "exec", Path: name, Err: syscall.Errno(errno)}
 				}
 				return errors.New("sandbox: " + msg)
 			default:
@@ -207,7 +326,7 @@ func (c *Cmd) handshake(conn *net.UnixConn, p *plan) error {
 		if len(text) > 1<<16 {
 			return fmt.Errorf("%w: the child says too much", ErrSetup)
 		}
-		if err != nil || n == 0 {
+		if err != nil || k <= 0 {
 			if ok {
 				return nil
 			}
@@ -216,16 +335,9 @@ func (c *Cmd) handshake(conn *net.UnixConn, p *plan) error {
 	}
 }
 
-func (c *Cmd) name() string {
-	if len(c.argv) == 0 {
-		return ""
-	}
-	return c.argv[0]
-}
-
 // serveProxy starts the proxy on the listener that the child made in its own
 // network.
-func (c *Cmd) serveProxy(oob []byte) error {
+func (c *child) serveProxy(n Network, oob []byte) error {
 	msgs, err := unix.ParseSocketControlMessage(oob)
 	if err != nil || len(msgs) != 1 {
 		return errors.New("no listener came")
@@ -241,60 +353,75 @@ func (c *Cmd) serveProxy(oob []byte) error {
 	if err != nil {
 		return err
 	}
-	return c.proxy(l)
+	c.proxy, err = startProxy(n, l)
+	return err
 }
 
-func (c *Cmd) proxy(l net.Listener) error {
-	p, err := newProxy(c.profile.Network)
+// startProxy serves the named hosts until stop is called.
+func startProxy(n Network, l net.Listener) (stop func(), err error) {
+	p, err := newProxy(n)
 	if err != nil {
 		l.Close()
-		return err
+		return nil, err
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		p.serve(l)
 	}()
-	c.cleanup = append(c.cleanup, func() error {
+	return func() {
 		p.close(l)
 		<-done
-		return nil
-	})
-	return nil
+	}, nil
 }
 
 // earlyWriter holds back what is written before the command runs: it is the
 // set-up that speaks then.
 type earlyWriter struct {
-	mu   sync.Mutex
-	to   io.Writer
-	held []byte
-	open bool
+	to      io.Writer
+	mu      sync.Mutex
+	decided *sync.Cond
+	held    []byte
+	open    bool // hold nothing more
+	drop    bool
+}
+
+// maxEarly bounds what is held; who writes more waits.
+const maxEarly = 1 << 16
+
+func newEarlyWriter(to io.Writer) *earlyWriter {
+	w := &earlyWriter{to: to}
+	w.decided = sync.NewCond(&w.mu)
+	return w
 }
 
 func (w *earlyWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.open {
-		if w.to == nil {
-			return len(p), nil
-		}
-		return w.to.Write(p)
+	for !w.open && len(w.held) >= maxEarly {
+		w.decided.Wait()
 	}
-	if len(w.held) < 1<<16 {
+	switch {
+	case !w.open:
 		w.held = append(w.held, p...)
+	case w.to != nil && !w.drop:
+		return w.to.Write(p)
 	}
 	return len(p), nil
 }
 
-func (w *earlyWriter) pass() {
+// pass ends the holding back. What was held is passed on if the command runs.
+func (w *earlyWriter) pass(runs bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.open = true
-	if len(w.held) > 0 && w.to != nil {
-		_, _ = w.to.Write(w.held)
+	w.open, w.drop = true, !runs
+	if runs {
+		if len(w.held) > 0 && w.to != nil {
+			_, _ = w.to.Write(w.held)
+		}
+		w.held = nil
 	}
-	w.held = nil
+	w.decided.Broadcast()
 }
 
 func (w *earlyWriter) text() string {
@@ -304,14 +431,41 @@ func (w *earlyWriter) text() string {
 	return strings.TrimSpace(string(line))
 }
 
-// try starts the empty command in a report's level: it sets everything up and
-// ends.
-func try(h Helper, r Report) error {
+// try starts the empty command in a box: it sets everything up, with something
+// hidden, and ends.
+func try(b *Box) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	p := Profile{Entries: []Entry{{Path: "/", Access: Read, Dir: true}}, Dir: "/"}
-	c := &Cmd{box: &Box{helper: h, report: r}, ctx: ctx, profile: p, limits: Limits{}.inForce()}
-	return c.Run()
+	p := Profile{Entries: []Entry{{Path: "/", Access: Read, Dir: true}, {Path: "/etc", Access: Hidden, Dir: true}}, Dir: "/"}
+	return (&Cmd{box: b, ctx: ctx, profile: p}).Run()
+}
+
+// plan returns what the helper is told of a command.
+func (r *Runner) plan(cmd *exec.Cmd) plan {
+	p := plan{Path: cmd.Path, Argv: cmd.Args, Dir: cmd.Dir, Limits: r.limits}
+	if len(p.Argv) == 0 && p.Path != "" {
+		p.Argv = []string{p.Path}
+	}
+	if p.Dir == "" {
+		p.Dir = r.profile.Dir
+	}
+	return p
+}
+
+// tempDir returns the temporary directory of all commands. r.mu is held.
+func (r *Runner) tempDir() (string, error) {
+	if r.tmp != "" {
+		return r.tmp, nil
+	}
+	tmp, err := os.MkdirTemp("", "sandbox-")
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrSetup, err)
+	}
+	r.cleanup = append(r.cleanup, func() error { return os.RemoveAll(tmp) })
+	if r.tmp, err = filepath.EvalSymlinks(tmp); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrSetup, err)
+	}
+	return r.tmp, nil
 }
 
 // current returns the entries as they are now: what has gone since the profile

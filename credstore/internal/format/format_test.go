@@ -3,6 +3,8 @@ package format
 import (
 	"bytes"
 	"crypto/fips140"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"os"
@@ -101,6 +103,17 @@ func TestKnownAnswer(t *testing.T) {
 	refresh, err := OpenRefresh(dek, "a", body.Entries["a"])
 	require.NoError(t, err)
 	assert.Equal(t, "refresh", string(refresh))
+}
+
+// TestDerive compares with crypto/hkdf, and with RFC 5869 test case 3, which has no salt.
+func TestDerive(t *testing.T) {
+	assert.Equal(t, bytesOf(t, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"), derive(bytes.Repeat([]byte{0x0b}, 22), nil, ""))
+	for n := range 200 {
+		secret, salt, info := Random(32), Random(16+n%80), string(Random(n))
+		want, err := hkdf.Key(sha256.New, secret, salt, info, KeySize)
+		require.NoError(t, err)
+		assert.Equal(t, want, derive(secret, salt, info))
+	}
 }
 
 // TestFIPSOnly runs the other tests where Go refuses every algorithm that is not approved.

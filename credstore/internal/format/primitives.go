@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/fips140"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
@@ -32,13 +31,28 @@ func Random(n int) []byte {
 // Hash is SHA-256.
 func Hash(data []byte) [32]byte { return sha256.Sum256(data) }
 
-// derive is HKDF-SHA256 (RFC 5869). Its inputs are fixed in size, so it cannot fail.
+// derive is HKDF-SHA256 (RFC 5869) with one block of output. crypto/hkdf leaves secret in the buffer of a hash that the
+// collector may not take back for long; here that buffer is overwritten.
 func derive(secret, salt []byte, info string) []byte {
-	key, err := hkdf.Key(sha256.New, secret, salt, info, KeySize)
-	if err != nil {
-		panic("credstore: hkdf: " + err.Error())
+	if len(salt) == 0 {
+		salt = make([]byte, sha256.Size)
 	}
-	return key
+	extracted := macOnce(salt, secret)
+	defer clear(extracted)
+	return macOnce(extracted, append([]byte(info), 1))
+}
+
+// macOnce is HMAC-SHA256 that leaves no copy of data behind, neither on the heap nor, as far as Go lets anybody say so, on
+// the stack: the same calls with other bytes end in the same places.
+func macOnce(key, data []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(data)
+	out := h.Sum(nil)
+	h.Reset()
+	h.Write(make([]byte, sha256.BlockSize-1)) // one less than a block, or it would not go through the buffer
+	var none [sha256.Size]byte
+	h.Sum(none[:0])
+	return out
 }
 
 // aead is AES-256-GCM with a random nonce in front of the ciphertext (NIST SP 800-38D §8.2.2).
@@ -83,7 +97,20 @@ func argon2id(passphrase, salt []byte, t, m uint32, p uint8) []byte {
 }
 
 func pbkdf2SHA256(passphrase, salt []byte, iterations int) ([]byte, error) {
-	return pbkdf2.Key(sha256.New, string(passphrase), salt, iterations, KeySize)
+	return pbkdf2Bytes(passphrase, salt, iterations, KeySize)
+}
+
+func pbkdf2Bytes(passphrase, salt []byte, iterations, n int) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, string(passphrase), salt, iterations, n)
+}
+
+// decrypter returns the decryption of single AES blocks, for key unwrapping.
+func decrypter(key []byte) (func(dst, src []byte), error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return block.Decrypt, nil
 }
 
 // fipsMode reports whether Go runs with the FIPS 140-3 module on; argon2id is not an approved algorithm.

@@ -1,0 +1,226 @@
+package checkedrun
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/clearance-go/clearance/bashcheck"
+)
+
+// run is the state of one run.
+type run struct {
+	rep    bashcheck.Report
+	o      Options
+	level  Level
+	start  func(*exec.Cmd) error
+	env    []string // what the interpreter starts with
+	noHome bool
+	at     map[int]*approved
+	procs  map[int][]syntax.ProcOperator // process substitutions by command
+	whole  bool                          // $(<file) brings files in whole
+
+	ctx            context.Context
+	cancel         context.CancelFunc
+	mark           string
+	temp           string // the private folder of the fifos; "" where there is none
+	stdout, stderr *os.File
+	outputs        []*output
+
+	mu       sync.Mutex
+	stopped  error
+	written  int64 // bytes of output
+	captured int64 // bytes of command substitutions
+	assigned int64 // bytes of variables made of variables
+	first    int   // the first process that was started
+}
+
+// approved is a command of the report that the shell itself runs, with all
+// that it runs in turn.
+type approved struct {
+	*bashcheck.Command
+	// byEffects says that all of it is described, so that it was judged by its
+	// effects; otherwise it was approved by its words.
+	byEffects bool
+	effects   []*bashcheck.Effect
+}
+
+// index finds the commands of the report by where they stand.
+func (r *run) index() error {
+	r.at = map[int]*approved{}
+	of := make([]*approved, len(r.rep.Commands)+1)
+	for i := range r.rep.Commands {
+		c := &r.rep.Commands[i]
+		a := &approved{Command: c, byEffects: c.Described}
+		if c.Parent > 0 && c.Parent <= i {
+			a = of[c.Parent]
+			a.byEffects = a.byEffects && c.Described
+		} else {
+			if _, twice := r.at[c.Span.Start]; twice {
+				return fmt.Errorf("%w: two commands stand at byte %d", ErrUnsupported, c.Span.Start)
+			}
+			r.at[c.Span.Start] = a
+			if len(c.Argv) > 0 {
+				// Behind its assignments.
+				r.at[c.Argv[0].Span.Start] = a
+			}
+		}
+		of[i+1] = a
+		for j := range c.Effects {
+			// Redirections of the command itself are checked when they happen.
+			if e := &c.Effects[j]; c.Parent > 0 || !e.ByShell {
+				a.effects = append(a.effects, e)
+			}
+		}
+	}
+	return nil
+}
+
+// begin makes the outputs and starts the clock. end gives back what was held,
+// ends what is left and returns why the run ended.
+func (r *run) begin(ctx context.Context) (end func(int, error) (int, error), err error) {
+	if r.mark, err = newMark(r.level); err != nil {
+		return nil, err
+	}
+	r.ctx, r.cancel = context.WithTimeout(ctx, r.o.Limits.Time)
+	fail := func(err error) (func(int, error) (int, error), error) {
+		r.cancel()
+		for _, o := range r.outputs {
+			_ = o.in.Close()
+			<-o.done
+		}
+		return nil, err
+	}
+	if r.stdout, err = r.output(r.o.Stdout); err != nil {
+		return fail(err)
+	}
+	if r.o.Stdout != nil && same(r.o.Stdout, r.o.Stderr) {
+		r.stderr = r.stdout
+	} else if r.stderr, err = r.output(r.o.Stderr); err != nil {
+		return fail(err)
+	}
+	return func(status int, err error) (int, error) {
+		ended := r.ctx.Err()
+		r.cancel()
+		r.release()
+		if r.startedAny() {
+			sweep(r.mark, r.first)
+		}
+		r.mu.Lock()
+		whole := r.stopped == nil && ended == nil && err == nil
+		r.mu.Unlock()
+		for _, o := range r.outputs {
+			o.finish(whole)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		switch {
+		case r.stopped != nil:
+			return 0, r.stopped
+		case ended != nil:
+			return 0, ended
+		case err != nil:
+			return 0, err
+		}
+		return status, nil
+	}, nil
+}
+
+// stop ends the run; the first reason is the one that counts.
+func (r *run) stop(err error) error {
+	r.mu.Lock()
+	if r.stopped == nil {
+		r.stopped = err
+	}
+	err = r.stopped
+	r.mu.Unlock()
+	r.cancel()
+	return err
+}
+
+func (r *run) startedAny() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.first != 0
+}
+
+// same says whether two writers are one; those that cannot be compared are
+// not.
+func same(a, b any) (yes bool) {
+	defer func() { _ = recover() }()
+	return a == b
+}
+
+// environment is what the interpreter starts with. It asks it once for the
+// folder in which it makes fifos, which is a private one, and the text must not
+// see that.
+type environment struct {
+	list expand.Environ
+	temp string
+}
+
+func (e *environment) Get(name string) expand.Variable {
+	if name == "TMPDIR" && e.temp != "" {
+		return expand.Variable{Set: true, Kind: expand.String, Str: e.temp}
+	}
+	return e.list.Get(name)
+}
+
+func (e *environment) Each(f func(string, expand.Variable) bool) { e.list.Each(f) }
+
+// noFolder is no folder: the interpreter opens what lies in its folder for
+// fifos without asking, so nothing may.
+const noFolder = "/dev/null/none"
+
+// fifos makes the folder for the fifos of process substitutions, where there
+// are any.
+func (r *run) fifos(file *syntax.File) (string, error) {
+	any := false
+	syntax.Walk(file, func(n syntax.Node) bool {
+		_, is := n.(*syntax.ProcSubst)
+		any = any || is
+		return !any
+	})
+	if !any {
+		return noFolder, nil
+	}
+	dir, err := os.MkdirTemp("", "checkedrun-")
+	if err != nil {
+		return "", err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", err
+	}
+	r.temp = dir
+	return dir, nil
+}
+
+// fifo says whether a word is the path of a process substitution. The name of
+// the folder is not known to the text.
+func (r *run) fifo(word string) bool {
+	return r.temp != "" && strings.HasPrefix(word, r.temp+"/") && !strings.Contains(word[len(r.temp)+1:], "/")
+}
+
+// release lets go of process substitutions that nobody opened, and removes
+// their folder.
+func (r *run) release() {
+	if r.temp == "" {
+		return
+	}
+	list, _ := os.ReadDir(r.temp)
+	for _, f := range list {
+		releaseFifo(filepath.Join(r.temp, f.Name()))
+	}
+	_ = os.RemoveAll(r.temp)
+}
+
+// killDelay is how long what cannot be ended may hold an output open.
+const killDelay = 100 * time.Millisecond

@@ -1,0 +1,131 @@
+package bashcheck
+
+import "sync"
+
+// room is the memory of a walk. It is pooled: while a text is walked, all that
+// is found stands here, and pack copies it into a Report of exactly its size.
+// What a walk hands out stays valid until release, even where a part of the
+// room was full and another took its place.
+type room struct {
+	commands    []Command
+	effects     []Effect
+	words       []Word // of commands
+	plain       []string
+	argv        []word // of commands, while they are judged
+	flows       []flow
+	assumptions []Assumption
+}
+
+// The parts of a room as it is made. A part that grew beyond mostRoom times
+// that is not kept.
+const (
+	roomCommands = 8
+	roomEffects  = 24
+	roomWords    = 48
+	mostRoom     = 16
+)
+
+var walkers = sync.Pool{New: func() any {
+	return &walker{room: room{
+		commands: make([]Command, 0, roomCommands), effects: make([]Effect, 0, roomEffects),
+		words: make([]Word, 0, roomWords), plain: make([]string, 0, 2*roomCommands), argv: make([]word, 0, roomWords),
+		flows: make([]flow, 0, roomCommands), assumptions: make([]Assumption, 0, 8),
+	}}
+}}
+
+// newWalker returns a walker with an empty report of src.
+func newWalker(a *Analyzer, src string) *walker {
+	w := walkers.Get().(*walker)
+	w.a, w.table = a, builtin()
+	w.rep.Source, w.rep.Analyzer = src, a.identity()
+	w.rep.Commands, w.rep.Assumptions, w.flows = w.room.commands, w.room.assumptions, w.room.flows
+	w.st.dir = Dir{Known: true, Paths: startPaths}
+	return w
+}
+
+// pack returns the report in memory of its own.
+func (w *walker) pack() Report {
+	r := w.rep
+	effects, words, plain := 0, 0, 0
+	for i := range r.Commands {
+		c := &r.Commands[i]
+		effects, words, plain = effects+len(c.Effects), words+len(c.Argv), plain+len(c.Plain)
+	}
+	var (
+		allCommands = append(make([]Command, 0, len(r.Commands)), r.Commands...)
+		allEffects  = make([]Effect, 0, effects)
+		allWords    = make([]Word, 0, words)
+		allPlain    = make([]string, 0, plain)
+	)
+	for i := range allCommands {
+		c := &allCommands[i]
+		c.Effects, allEffects = moved(c.Effects, allEffects)
+		c.Argv, allWords = moved(c.Argv, allWords)
+		c.Plain, allPlain = moved(c.Plain, allPlain)
+	}
+	r.Commands = allCommands
+	r.Assumptions = append(make([]Assumption, 0, len(r.Assumptions)), r.Assumptions...)
+	return r
+}
+
+// moved appends list to all and returns it as it stands there.
+func moved[T any](list, all []T) ([]T, []T) {
+	if list == nil {
+		return nil, all
+	}
+	at := len(all)
+	all = append(all, list...)
+	return all[at:len(all):len(all)], all
+}
+
+// release clears the walker and gives it back. Nothing of it may be used after.
+func (w *walker) release() {
+	w.room.commands, w.room.assumptions, w.room.flows = w.rep.Commands, w.rep.Assumptions, w.flows
+	m := &w.room
+	if cap(m.commands) > mostRoom*roomCommands || cap(m.effects) > mostRoom*roomEffects || cap(m.words) > mostRoom*roomWords ||
+		cap(m.argv) > mostRoom*roomWords || cap(m.flows) > mostRoom*roomCommands || cap(m.plain) > mostRoom*roomCommands {
+		return
+	}
+	*w = walker{room: room{
+		commands: emptied(m.commands), effects: emptied(m.effects), words: emptied(m.words), plain: emptied(m.plain),
+		argv: emptied(m.argv), flows: emptied(m.flows), assumptions: emptied(m.assumptions),
+	}}
+	walkers.Put(w)
+}
+
+// emptied is the list without its items: a pool must not keep texts alive.
+func emptied[T any](list []T) []T {
+	clear(list)
+	return list[:0]
+}
+
+// take returns an empty slice with room for n items.
+func take[T any](from *[]T, n int) []T {
+	at := len(*from)
+	if n > cap(*from)-at {
+		// What was handed out lives on with those who have it.
+		*from = make([]T, 0, max(n, cap(*from)))
+		at = 0
+	}
+	*from = (*from)[:at+n]
+	return (*from)[at : at : at+n]
+}
+
+// openEffects returns an empty slice of effects that grows in the room as long
+// as nothing else is put there.
+func (m *room) openEffects() []Effect {
+	if cap(m.effects)-len(m.effects) < 8 {
+		m.effects = make([]Effect, 0, cap(m.effects))
+	}
+	return m.effects[len(m.effects):]
+}
+
+// closeEffects keeps what openEffects returned and was appended to.
+func (m *room) closeEffects(list []Effect) []Effect {
+	n, at := len(list), len(m.effects)
+	if n > 0 && n <= cap(m.effects)-at && &list[0] == &m.effects[:at+1][at] {
+		m.effects = m.effects[:at+n]
+		return list[:n:n]
+	}
+	return list
+}

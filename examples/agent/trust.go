@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/clearance-go/clearance/permission"
+)
+
+// trustWorkspace shows what the repository's settings would loosen, and puts
+// that in force if the person trusts it.
+func (h *host) trustWorkspace(ctx context.Context) (string, error) {
+	l := h.rules.Loosening()
+	if l.Digest == "" || l.Trusted {
+		return "nothing to trust", nil
+	}
+	yes, err := h.person.confirm(ctx, "Trust this workspace?", "Trusting it would put in force:\n  "+strings.Join(l.Entries, "\n  "), "")
+	if err != nil {
+		return "", err
+	}
+	if !yes {
+		return "", errors.New("not trusted: the repository's settings may only tighten")
+	}
+	if err := h.trust.ApproveWorkspace(ctx, h.w.project, l.Digest); err != nil {
+		return "", err
+	}
+	if err := h.rules.Reload(ctx); err != nil {
+		return "", err
+	}
+	eval, err := permission.New(permission.Config{Policy: h.rules.Policy(), Inspector: h.tools})
+	if err != nil {
+		return "", err
+	}
+	h.gate.Swap(eval)
+	return "trusted", nil
+}

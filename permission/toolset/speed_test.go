@@ -1,0 +1,183 @@
+package toolset
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/clearance-go/clearance/bashcheck"
+	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope"
+)
+
+// plainCommands are those that the budget is about.
+var plainCommands = []string{"ls -la", "git status && git diff | head"}
+
+// fixed answers for every path as a guard would for an ordinary file of the
+// project, without looking: what resolving costs is measured on its own.
+type fixed struct{ answers map[string]scope.Resolution }
+
+func (f fixed) Check(name string, op scope.Op) scope.Resolution { return f.answers[name] }
+
+func (f fixed) CheckFrom(dir, name string, op scope.Op) scope.Resolution {
+	r, ok := f.answers[name]
+	if !ok {
+		panic("no answer for " + name)
+	}
+	return r
+}
+
+func (fixed) Root() string { return "/home/u/proj" }
+
+func newFixed(names ...string) fixed {
+	f := fixed{map[string]scope.Resolution{}}
+	for _, n := range names {
+		p := path.Join("/home/u/proj", n)
+		f.answers[n] = scope.Resolution{Path: n, Clean: p, Real: p, Zone: scope.Inside, Class: scope.Ordinary, Root: "/home/u/proj", Rel: n}
+	}
+	return f
+}
+
+// decoded is an inspector that stands behind the decoding of the input.
+type decoded struct {
+	t  *Tools
+	in fields
+}
+
+func (d decoded) Inspect(ctx context.Context, call permission.Call, rules permission.Lookout) (permission.Inspection, error) {
+	return d.t.inspect(ctx, call, d.in, rules)
+}
+
+// speedRules are n rules for commands, half of which deny.
+func speedRules(tb testing.TB, n int) *permission.Policy {
+	var allow, deny []string
+	for i := range n / 2 {
+		allow = append(allow, fmt.Sprintf("Bash(tool%d run *)", i))
+		deny = append(deny, fmt.Sprintf("Bash(evil%d *)", i))
+	}
+	data, err := json.Marshal(map[string]any{"permissions": map[string]any{"allow": allow, "deny": deny}})
+	require.NoError(tb, err)
+	policy, err := permission.ParsePolicy("/home/u", permission.Source{Layer: permission.LayerUser, Name: "s", Base: "/home/u/proj", Data: data})
+	require.NoError(tb, err)
+	return policy
+}
+
+// speedCase is one command, ready to be inspected and decided.
+type speedCase struct {
+	command string
+	tools   *Tools
+	eval    *permission.Evaluator
+	state   permission.State
+	call    permission.Call
+}
+
+func newSpeedCase(tb testing.TB, command string, rules int) speedCase {
+	tools, err := NewWith(Options{
+		Files: newFixed(".", ".git", "a.txt", "b.txt", "b.txt/a.txt"), Offline: true, Home: "/home/u",
+		Analyzer: bashcheck.New(bashcheck.Options{Home: "/home/u"}), Assume: bashcheck.SafeEnvAssumptions(),
+	})
+	require.NoError(tb, err)
+	input, err := json.Marshal(map[string]string{"command": command})
+	require.NoError(tb, err)
+	in, err := readInput(input)
+	require.NoError(tb, err)
+	eval, err := permission.New(permission.Config{Policy: speedRules(tb, rules), Inspector: decoded{tools, in}})
+	require.NoError(tb, err)
+	return speedCase{
+		command: command, tools: tools, eval: eval, state: permission.State{Mode: permission.ModeAcceptEdits, Dir: "/home/u/proj"},
+		call: permission.Call{Tool: "Bash", Input: input, Dir: "/home/u/proj"},
+	}
+}
+
+func (c *speedCase) decide(tb testing.TB) {
+	ins, err := c.eval.Inspect(context.Background(), c.state, c.call)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if d := c.eval.Decide(c.state, c.call, ins); d.Verdict != permission.Allow {
+		tb.Fatal(d.Text())
+	}
+}
+
+var speedParsers = sync.Pool{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }}
+
+// parseAlone is the floor: a parser that is used again, as the analyzer does.
+func parseAlone(tb testing.TB, command string) {
+	p := speedParsers.Get().(*syntax.Parser)
+	if _, err := p.Parse(strings.NewReader(command), ""); err != nil {
+		tb.Fatal(err)
+	}
+	speedParsers.Put(p)
+}
+
+// interleave runs f in step with the floor, so that a busy machine slows both,
+// and reports how many times the floor it takes.
+func interleave(b *testing.B, floor, f func()) {
+	const batch = 32
+	var own, floors time.Duration
+	n := 0
+	for b.Loop() {
+		start := time.Now()
+		for range batch {
+			floor()
+		}
+		middle := time.Now()
+		for range batch {
+			f()
+		}
+		own += time.Since(middle)
+		floors += middle.Sub(start)
+		n += batch
+	}
+	b.ReportMetric(float64(own.Nanoseconds())/float64(n), "ns/op")
+	b.ReportMetric(testing.AllocsPerRun(100, f), "allocs")
+	b.ReportMetric(float64(own)/float64(floors), "×parse")
+}
+
+// BenchmarkInspectAndDecide measures the inspection of a decoded command under
+// a path resolver that answers at once, and the decision on it, beside the
+// parse alone. What the same call spends elsewhere stands in the same run:
+// analyzing, decoding the input, resolving the directory as a guard does
+// without a disk.
+func BenchmarkInspectAndDecide(b *testing.B) {
+	for _, command := range append(plainCommands, "cp a.txt b.txt") {
+		floor := func() { parseAlone(b, command) }
+		c := newSpeedCase(b, command, 0)
+		lexical, err := scope.NewLexical("/home/u/proj", scope.Options{Home: "/home/u"}, nil)
+		require.NoError(b, err)
+		for _, part := range []struct {
+			name string
+			f    func()
+		}{
+			{"parse", floor},
+			{"analyze", func() { c.tools.o.Analyzer.Analyze(command) }},
+			{"explain and risk", func() {
+				rep := c.tools.o.Analyzer.Analyze(command)
+				rep.Explain()
+				rep.Risk()
+			}},
+			{"decode", func() {
+				if _, err := readInput(c.call.Input); err != nil {
+					b.Fatal(err)
+				}
+			}},
+			{"resolve", func() { lexical.CheckFrom("/home/u/proj", ".", scope.List) }},
+		} {
+			b.Run(part.name+"/"+command, func(b *testing.B) { interleave(b, floor, part.f) })
+		}
+		for _, n := range []int{100, 1000, 10_000} {
+			b.Run(fmt.Sprintf("%d rules/%s", n, command), func(b *testing.B) {
+				c := newSpeedCase(b, command, n)
+				interleave(b, floor, func() { c.decide(b) })
+			})
+		}
+	}
+}
