@@ -373,7 +373,9 @@ func (f *Fetcher) get(ctx context.Context, transport *http.Transport, u *url.URL
 	}
 	kind := ""
 	if types := resp.Header.Values("Content-Type"); len(types) == 1 {
-		kind, _, _ = mime.ParseMediaType(types[0])
+		if kind, _, err = mime.ParseMediaType(types[0]); err != nil {
+			kind = ""
+		}
 	}
 	read, ok := kinds[kind]
 	if !ok {
