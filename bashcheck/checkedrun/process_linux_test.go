@@ -164,11 +164,13 @@ func TestMemory(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "huge"), nil, 0o644))
 	require.NoError(t, os.Truncate(filepath.Join(dir, "huge"), 1<<30))
 	for _, text := range []string{
-		"x=aaaaaaaaaa; while true; do x=$x$x; done", "x=aaaaaaaaaa; while [ 1 ]; do x+=$x; done", "x=aaaaaaaaaa; for i in {1..99}; do y=$x$x; x=\"$y$y\"; done", "x=aaaaaaaaaa; while true; do x=${x//aaaaaaaaaa/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}; done",
-		"x=$(yes)", "x=$(while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done)", "x=$(< huge)", "x=$(cat /dev/zero)", "a=(1 2); while true; do a=(\"${a[@]}\" \"${a[@]}\"); done",
+		"x=aaaaaaaaaa; while true; do x=$x$x; done", "x=aaaaaaaaaa; while [ 1 ]; do x+=$x; done", "x=aaaaaaaaaa; for i in {1..99}; do y=$x$x; x=\"$y$y\"; done", "x=aaaaaaaaaa; while true; do x=${x//aaaaaaaaaa/" + strings.Repeat("a", 100) + "}; done",
+		"x=$(yes)", "x=$(while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done)", "x=$(< huge)", "x=$(cat /dev/zero)", "a=(1 " + strings.Repeat("a", 2000) + "); while true; do a=(\"${a[@]}\" \"${a[@]}\"); done",
 	} {
+		begin := time.Now()
 		_, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 30 * time.Second })
 		require.ErrorIs(t, err, checkedrun.ErrMemory, text)
+		t.Logf("%.40q after %s", text, time.Since(begin).Round(time.Millisecond))
 	}
 	// What is kept small runs.
 	out, _, err = play(t, dir, "s=; for f in *.txt; do s=\"$s $f\"; done; n=$(wc -l < a.txt); s+=\" $n\"; false; echo $?$s; x=$n; echo $?; y=$(false)$x; echo $?", nil)
