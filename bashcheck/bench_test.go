@@ -92,10 +92,10 @@ func timesParse(src string) float64 {
 	}
 	floor := func() { _, _ = parse(src, false) }
 	whole := func() { Analyze(src) }
-	n := max(1, int(time.Millisecond/max(1, clock(3, whole)/3)))
-	quotients := make([]float64, 31)
+	// Long enough for each to collect its own garbage.
+	n := max(1, int(10*time.Millisecond/max(1, clock(3, whole)/3)))
+	quotients := make([]float64, 11)
 	for i := range quotients {
-		// Several times one after the other: each brings its own garbage.
 		quotients[i] = float64(clock(n, whole)) / float64(max(1, clock(n, floor)))
 	}
 	slices.Sort(quotients)
