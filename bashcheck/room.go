@@ -22,7 +22,7 @@ const (
 	roomCommands = 8
 	roomEffects  = 24
 	roomWords    = 48
-	mostRoom     = 16
+	mostRoom     = 32
 )
 
 var walkers = sync.Pool{New: func() any {
@@ -104,7 +104,7 @@ func take[T any](from *[]T, n int) []T {
 	at := len(*from)
 	if n > cap(*from)-at {
 		// What was handed out lives on with those who have it.
-		*from = make([]T, 0, max(n, cap(*from)))
+		*from = make([]T, 0, max(n, 2*cap(*from)))
 		at = 0
 	}
 	*from = (*from)[:at+n]
@@ -115,7 +115,7 @@ func take[T any](from *[]T, n int) []T {
 // as nothing else is put there.
 func (m *room) openEffects() []Effect {
 	if cap(m.effects)-len(m.effects) < 8 {
-		m.effects = make([]Effect, 0, cap(m.effects))
+		m.effects = make([]Effect, 0, 2*cap(m.effects))
 	}
 	return m.effects[len(m.effects):]
 }
