@@ -156,15 +156,19 @@ func (u *Screen) Ask(ctx context.Context, q Question) (Answer, error) {
 		u.mu.Unlock()
 		u.redraw()
 	}()
-	u.Say("  ? " + q.Title + ": " + q.Explanation)
+	tell := func(answer string) {
+		u.Say("  ? " + strings.TrimSpace(q.Title+" "+q.Explanation))
+		u.Say("    answer: " + answer)
+	}
 	select {
 	case <-ctx.Done():
-		u.Say("    answer: none")
+		tell("none")
 		return Answer{}, ctx.Err()
 	case <-u.done:
+		tell("none")
 		return Answer{}, ErrNobody
 	case got := <-a.answer:
-		u.Say("    answer: " + answerName(q, got))
+		tell(answerName(q, got))
 		return got, nil
 	}
 }

@@ -140,6 +140,10 @@ func wrap(spans []span, cols, indent int) [][]span {
 			n = blank + 1
 		}
 		n = max(n, min(1, len(cells)))
+		rest := cells[n:]
+		if len(rest) > 1 && rest[0].text == " " && !rest[0].hot && rest[1].text != " " {
+			rest = rest[1:] // the end of the row stands for the blank
+		}
 		for _, c := range cells[:n] {
 			if k := len(row); k > 0 && row[k-1].hot == c.hot {
 				row[k-1].text += c.text
@@ -147,7 +151,7 @@ func wrap(spans []span, cols, indent int) [][]span {
 				row = append(row, span{c.text, c.hot})
 			}
 		}
-		cells = cells[n:]
+		cells = rest
 		rows = append(rows, row)
 	}
 	return rows
