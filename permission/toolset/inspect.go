@@ -128,7 +128,7 @@ type builder struct {
 	// writing is rules where they also tell of the rules over editing.
 	writing writeLookout
 	// first are the first questions about paths, seen the others.
-	first   [2]answer
+	first   [4]answer
 	nfirst  int
 	seen    map[pathKey]resolved
 	looked  int

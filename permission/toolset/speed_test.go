@@ -195,6 +195,7 @@ func TestInspectAndDecideAllocations(t *testing.T) {
 			rep := c.tools.o.Analyzer.Analyze(command)
 			rep.Explain()
 			rep.Risk()
+			rep.Digest()
 		})
 		t.Logf("%s: %v allocations, of which %v are the analyzer's", command, all, said)
 		require.LessOrEqual(t, all-said, 10.0, command)
