@@ -51,6 +51,8 @@ func (p Profile) bubblewrap(caps, extra []string) []string {
 		args = append(args, "--tmpfs", "/")
 	}
 	args = append(args, "--dev", "/dev", "--proc", "/proc")
+	// Without it root could set what the kernel runs when a program crashes.
+	args = append(args, "--ro-bind-try", "/proc/sys", "/proc/sys")
 	for _, d := range private {
 		args = append(args, "--tmpfs", d)
 	}

@@ -15,8 +15,10 @@ import (
 // third of a millisecond each. So it makes the few that open something, and the
 // helper, which runs inside, makes those that only take away. For that bwrap
 // leaves it the capability to mount, which it drops before it becomes the
-// command. It works in a mount namespace of its own, in which all that came from
-// outside is locked.
+// command. The mounts belong into the namespace of bwrap itself: the first
+// process of the sandbox stays there, and /proc/1/root leads to what it sees.
+// Where bwrap needs a user namespace more (for /dev of any user but root) the
+// helper may not mount there, and bwrap makes all mounts.
 
 // maskCaps are what the helper needs: to mount, to drop capabilities for good,
 // and to reach what bwrap would reach.
@@ -65,12 +67,9 @@ func (p Profile) split() (wide Profile, masks []mask) {
 	return wide, masks
 }
 
-// applyMasks makes the mounts in a mount namespace of the calling thread, which
-// must be locked, and drops every capability.
+// applyMasks makes the mounts and drops every capability of the calling thread,
+// which must be locked.
 func applyMasks(masks []mask) error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("mount namespace: %w", err)
-	}
 	m := masker{null: -1, empty: -1}
 	for _, k := range masks {
 		if err := m.apply(k); err != nil {

@@ -55,6 +55,9 @@ func eachBox(t *testing.T, run func(t *testing.T, b *Box)) {
 	for l, b := range boxes(t) {
 		t.Run(l.String(), func(t *testing.T) { run(t, b) })
 		if l == Bubblewrap {
+			if os.Getuid() != 0 {
+				continue // bwrap makes all mounts already
+			}
 			require.False(t, b.plain, "the helper makes the masks here")
 			plain := *b
 			plain.plain = true
@@ -164,6 +167,8 @@ func TestWritesThatMustFail(t *testing.T) {
 		"unmount":                `umount "$P/.git/config" 2>/dev/null; umount -l "$P/.git" 2>/dev/null; echo evil > "$P/.git/config"`,
 		"unmount in a namespace": `unshare -Urm sh -c 'umount "$P/.git/config"; umount -l "$P/.git"; mount -o remount,rw "$P/.git"; mount -o remount,rw,bind "$P/.git"; echo evil > "$P/.git/config"'`,
 		"remount":                `mount -o remount,rw,bind "$P/.git"; mount -o remount,rw /; echo evil > "$P/.git/config"`,
+		"config by process 1":    `for i in 1 self; do echo evil > "/proc/$i/root$P/.git/config"; done`,
+		"missing by process 1":   `for i in 1 self; do echo evil > "/proc/$i/root$P/.mcp.json"; done`,
 		"truncate":               `(: > "$O/f")`,
 		"delete":                 `rm -f "$O/f"`,
 		"proc root":              `echo x > "/proc/self/root$O/f"; echo x > "/proc/1/root$O/f"`,
@@ -187,6 +192,22 @@ func TestWritesThatMustFail(t *testing.T) {
 	})
 }
 
+// Root could have the kernel run a program outside. The value stays what it is.
+func TestKernelSettings(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may write them")
+	}
+	script := `read v < /proc/sys/vm/swappiness; echo "$v" > /proc/sys/vm/swappiness`
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		out, err := confined(t, b, p, p.profile(t, ProfileOptions{Unguarded: []string{"."}}), script)
+		require.Error(t, err, out)
+		if out, err := free(t, p, script); err != nil {
+			t.Skipf("with the guard off they cannot be written here either: %s", out)
+		}
+	})
+}
+
 func TestReadsThatMustFail(t *testing.T) {
 	eachBox(t, func(t *testing.T, b *Box) {
 		for name, script := range map[string]string{
@@ -194,6 +215,7 @@ func TestReadsThatMustFail(t *testing.T) {
 			"key":               `cat "$H/.ssh/id_rsa"`,
 			"through a link":    `ln -s "$H/.ssh/id_rsa" "$P/src/k"; cat "$P/src/k"`,
 			"copy":              `cp "$H/.ssh/id_rsa" /tmp/k$$; cat /tmp/k$$; rm -f /tmp/k$$`,
+			"by process 1":      `cat "/proc/1/root$P/.env"; cat "/proc/self/root$P/.env"`,
 			"hard link":         `ln "$P/.env" "$P/src/e"; cat "$P/src/e"`,
 			"rename":            `mv "$P/.env" "$P/src/e"; cat "$P/src/e"`,
 			"environ of parent": `cat /proc/$PPID/environ /proc/[0-9]*/environ | tr '\0' '\n' | grep MARK_OF_THE_TEST`,
