@@ -782,7 +782,6 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			j.effects[i].Own = true
 		}
 	}
-	return
 }
 
 // cluster says whether the word is nothing but described flags of one letter

@@ -61,6 +61,7 @@ type Runner struct {
 	// roots hold the locks on the roots that placeholders lie in.
 	roots map[string]*lockedRoot
 	// proxyPort is the port of the proxy of all commands, where there is one.
+	//lint:ignore U1000 used on macOS
 	proxyPort int
 	// ended are the limits that have ended commands.
 	ended []error

@@ -119,7 +119,9 @@ func (f reader) Answer(ctx context.Context, question, text string) (string, erro
 // its own.
 func TestRedirectNeedsADecision(t *testing.T) {
 	s, dir := session(t, `{"allow":["WebFetch(domain:example.com)"]}`)
-	w := newWeb(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/in", 302) })
+	w := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://evil.example/in", http.StatusFound)
+	})
 	tool := &Tool{Session: s, Fetcher: w.Fetcher, Reader: says("x")}
 	_, err := tool.Run(t.Context(), allow(t, s, dir, "https://example.com/"))
 	var redirect *RedirectError
@@ -146,7 +148,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	a, err = run(says(strings.Repeat("\u202e\xff\x00", 1<<20)))
 	require.NoError(t, err)
 	require.Less(t, len(a.String()), 10*MaxAnswer)
-	for _, r := range []rune(a.String()) {
+	for _, r := range a.String() {
 		require.True(t, r == '\n' || r >= ' ' && r < 0x7f, "%q", r)
 	}
 	_, err = run(says(" \n "))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v3"
+	"github.com/gdamore/tcell/v3/color"
 )
 
 const (
@@ -98,9 +99,9 @@ func newScreen(s tcell.Screen, out io.Writer, interrupt func()) (*Screen, error)
 	d := tcell.StyleDefault
 	u.styles = [...]tcell.Style{
 		normal: d, strong: d.Bold(true), faint: d.Dim(true),
-		added: d.Foreground(tcell.ColorGreen), removed: d.Foreground(tcell.ColorRed), hunk: d.Foreground(tcell.ColorTeal),
-		riskLow: d.Foreground(tcell.ColorGreen), riskMedium: d.Foreground(tcell.ColorOlive).Bold(true), riskHigh: d.Foreground(tcell.ColorRed).Bold(true),
-		keys: d.Reverse(true).Bold(true), frame: d.Foreground(tcell.ColorTeal),
+		added: d.Foreground(color.Green), removed: d.Foreground(color.Red), hunk: d.Foreground(color.Teal),
+		riskLow: d.Foreground(color.Green), riskMedium: d.Foreground(color.Olive).Bold(true), riskHigh: d.Foreground(color.Red).Bold(true),
+		keys: d.Reverse(true).Bold(true), frame: d.Foreground(color.Teal),
 	}
 	go u.loop()
 	return u, nil
