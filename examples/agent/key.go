@@ -26,13 +26,13 @@ func openKeys(ctx context.Context) (*credstore.Store, error) {
 	}
 	store, err := credstore.Open(ctx, filepath.Join(conf, "clearance", "secrets"), credstore.Options{ReadOnly: true})
 	if err != nil {
-		return nil, fmt.Errorf("the store with the API key cannot be opened (make one with examples/secrets: init, then set %s): %w", anthropic.KeyName, err)
+		return nil, fmt.Errorf("the store with the API key cannot be opened (make one with examples/secrets: init, then set %s api.anthropic.com): %w", anthropic.KeyName, err)
 	}
 	// Reading it once tells the redactor what must not be shown.
 	if _, err := store.Get(ctx, anthropic.KeyName); err != nil {
 		_ = store.Close()
 		if errors.Is(err, credstore.ErrNotFound) {
-			err = fmt.Errorf("no %s in the store (set it with examples/secrets): %w", anthropic.KeyName, err)
+			err = fmt.Errorf("no %s in the store (set it with examples/secrets: set NAME HOST): %w", anthropic.KeyName, err)
 		}
 		return nil, err
 	}

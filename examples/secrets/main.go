@@ -1,7 +1,7 @@
 // Program secrets keeps credentials encrypted on the command line.
 //
 //	secrets init                     make the store and say what protects it (no terminal, no desktop needed)
-//	secrets set NAME                 store the value from standard input (no echo on a terminal)
+//	secrets set NAME [HOST…]         store the value from standard input (no echo on a terminal); only these hosts may get it
 //	secrets get NAME                 print the value
 //	secrets list                     print the names
 //	secrets delete NAME              remove an entry
@@ -101,7 +101,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 	case "init":
 		return none(true, p.status)
 	case "set":
-		return one(p.set)
+		if len(rest) == 0 {
+			return errors.New("secrets set takes a name, and the hosts that may get the value")
+		}
+		return p.with(false, func(s *credstore.Store) error { return p.set(s, rest[0], rest[1:]) })
 	case "get":
 		return one(p.get)
 	case "delete":
@@ -188,7 +191,8 @@ func (p *program) audit(s *credstore.Store) error {
 	return nil
 }
 
-func (p *program) set(s *credstore.Store, name string) error {
+// set stores a value. Hosts, where there are any, replace those of the entry.
+func (p *program) set(s *credstore.Store, name string, hosts []string) error {
 	value, err := p.value(name)
 	if err != nil {
 		return err
@@ -199,6 +203,9 @@ func (p *program) set(s *credstore.Store, name string) error {
 	meta, err := metaOf(p.ctx, s, name)
 	if err != nil {
 		return err
+	}
+	if len(hosts) > 0 {
+		meta.Hosts = hosts
 	}
 	return s.Set(p.ctx, name, secret, meta)
 }

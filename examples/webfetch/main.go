@@ -292,7 +292,7 @@ func (p *program) answer(ctx context.Context, target, question string) error {
 		tool := &webread.Tool{Session: p.session, Reader: p.reader, Fetcher: p.fetcher}
 		a, err := tool.Run(ctx, grant)
 		if errors.Is(err, webread.ErrNotRecorded) {
-			return fmt.Errorf("%w; for a live one store its key: secrets set %s", err, anthropic.KeyName)
+			return fmt.Errorf("%w; for a live one store its key: secrets set %s api.anthropic.com", err, anthropic.KeyName)
 		}
 		if errors.Is(err, credstore.ErrHost) {
 			return fmt.Errorf("%w; the entry %s must list the host api.anthropic.com", err, anthropic.KeyName)
