@@ -471,11 +471,31 @@ func useVectors() map[string]func(*testing.T) {
 	}
 }
 
+// TestRedactorFlood: a run of beginnings of tokens, each of which an expression looks at, is cut off by a bound.
+func TestRedactorFlood(t *testing.T) {
+	r := secretStore(t, canary).Redactor()
+	flood := strings.Repeat("xoxb-", 1_000)
+	text := "before " + flood + " after\n" + strings.Repeat("xoxb-", 4) + "\n"
+	whole := r.String(text)
+	assert.True(t, strings.HasPrefix(whole, "before "), whole[:20])
+	assert.Contains(t, whole, "[redacted]")
+	assert.True(t, strings.HasSuffix(whole, " after\n"+strings.Repeat("xoxb-", 4)+"\n"), "what follows the run, and short runs, stay as they are")
+	assert.LessOrEqual(t, strings.Count(whole, "xoxb-"), 16+4, "after so many the rest of the run is replaced unseen")
+	var out strings.Builder
+	w := r.Writer(&out)
+	for i := range len(text) {
+		_, err := io.WriteString(w, text[i:i+1])
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	assert.Equal(t, whole, out.String(), "byte by byte it is the same")
+}
+
 // TestRedactorHostile: text made to be slow takes time in proportion to its length.
 func TestRedactorHostile(t *testing.T) {
 	r := secretStore(t, canary).Redactor()
 	for name, unit := range map[string]string{"open keys": "-----BEGIN RSA PRIVATE KEY", "keys": "-----BEGIN RSA PRIVATE KEY-----\n", "tokens": "eyJhbGciaaaaaa ", "bearer": "Bearer aaaaaaaaaaaaaaaa",
-		"urls": "https://aaaaaaaaaa:", "variables": "A_TOKEN=a1\n", "blanks": " \n", "almost": canary[:len(canary)-1]} {
+		"urls": "https://aaaaaaaaaa:", "variables": "A_TOKEN=a1\n", "blanks": " \n", "vendors": "xoxb-", "almost": canary[:len(canary)-1]} {
 		small, large := strings.Repeat(unit, 2_000), strings.Repeat(unit, 40_000)
 		r.String(small)
 		start := time.Now()
