@@ -30,6 +30,8 @@ type options struct {
 	// ui makes the interface; script answers what it does not ask a person.
 	ui  func(script func(ui.Question) (string, bool)) (ui.UI, error)
 	out io.Writer
+	// report is a file for the decisions as an HTML page; "" writes none.
+	report string
 }
 
 // agent wires the packages, runs the model's steps in a workspace below scratch
@@ -115,6 +117,11 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	ok = printTable(o.out, h.rows)
 	verified, whole := log.verified()
 	fmt.Fprintf(o.out, "\n%s\n%s\n", verified, share)
+	if o.report != "" {
+		if e := h.writeReport(o.report, verified, whole, ok, share); e != nil {
+			return false, errors.Join(err, fmt.Errorf("the report was not written: %w", e))
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return false, errors.New("the run was ended")

@@ -184,10 +184,14 @@ func (h *host) call(ctx context.Context, a *actor, s *step, n string, task *ui.T
 	}
 	out = h.redact.String(cut(out))
 	ended := "ended well"
+	if err != nil && errors.Is(context.Cause(ctx), ui.ErrCancelled) {
+		err = ui.ErrCancelled
+		r.why = err.Error()
+	}
 	if err != nil {
 		// The call ran; that it failed is a result like any other.
 		ended = h.redact.String(err.Error())
-		out = strings.TrimRight(out, "\n") + "\n(" + ended + ")"
+		out = strings.TrimLeft(strings.TrimRight(out, "\n")+"\n("+ended+")", "\n")
 	}
 	if err := a.session.Outcome(ctx, grant, ended, 0); err != nil {
 		return "", err

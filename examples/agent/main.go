@@ -8,8 +8,9 @@
 //	agent -answers y,n,a      answers instead of a person; what is left is refused
 //	agent -live -prompt TEXT  a model behind the Anthropic Messages API, with the
 //	                          key anthropic/api-key of the store of examples/secrets
+//	agent -report FILE.html   the decisions as a page of its own as well
 //
-// It writes only below a scratch folder, which it removes. The exit status is 0
+// It writes only below a scratch folder, which it removes, and the report. The exit status is 0
 // when every line ended as the transcript expects, 1 otherwise.
 package main
 
@@ -60,6 +61,7 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 	prompt := flags.String("prompt", "Make the tests of this package pass.", "what the live model is asked to do")
 	modelName := flags.String("model", anthropic.DefaultModel, "the live model")
 	url := flags.String("url", anthropic.DefaultURL, "where the API listens")
+	report := flags.String("report", "", "write the decisions as an HTML page to this file")
 	keep := flags.Bool("keep", false, "keep the scratch folder")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		return 1
@@ -80,7 +82,7 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 	} else {
 		fmt.Fprintln(out, "Scratch folder:", scratch)
 	}
-	o := options{scratch: scratch, out: out}
+	o := options{scratch: scratch, out: out, report: *report}
 	if *isLive {
 		if o.keys, err = openKeys(ctx); err != nil {
 			return fail(err)

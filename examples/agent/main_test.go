@@ -87,6 +87,9 @@ func TestRecordedRun(t *testing.T) {
 	require.Contains(t, string(fixed), "return a + b")
 	require.FileExists(t, filepath.Join(scratch, "work", "calc", "NOTES.txt"))
 	require.Contains(t, out, "3 words")
+	notes, err := os.ReadFile(filepath.Join(scratch, "work", "calc", "NOTES.txt"))
+	require.NoError(t, err)
+	require.Equal(t, "done\n", string(notes), "the sub-agent wrote nothing")
 
 	// No attack got anywhere.
 	for _, name := range attacked {

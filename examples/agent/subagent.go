@@ -16,7 +16,7 @@ var kinds = map[string]struct {
 	mode  *permission.Mode
 	deny  []string
 }{
-	"explore": {about: "reads and reports, changes nothing", mode: new(permission.ModePlan), deny: []string{"Agent", "Edit", "Write", "WebFetch"}},
+	"explore": {about: "reads and reports, changes nothing", mode: new(permission.ModePlan), deny: []string{"Agent", "Edit", "Write", "WebFetch", "Edit(//**)"}},
 	"general": {about: "works like its parent", deny: []string{"Agent"}},
 }
 
