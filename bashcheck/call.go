@@ -119,6 +119,13 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
 	w.fill(&c, argv)
+	var loose []word // what the grammar takes for no assignment
+	for i, a := range x.Args {
+		if a.Name == nil {
+			loose = append(loose, argv[i+1])
+		}
+	}
+	w.declared(argv[0].Span, loose)
 	c.Effects = append(effects, w.redirects(redirs)...)
 	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
 	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
@@ -609,12 +616,38 @@ func (w *walker) rebinding(name word, argv []word) {
 				w.block(CodeArithmetic, name.Span, "unset evaluates a subscript, in which a shell may run code")
 			}
 		}
+	case "export", "readonly", "declare", "typeset", "local":
+		w.declared(name.Span, argv[1:])
 	case "eval", ".", "source":
 		sev := Suspicious
 		if name.Text != "eval" && len(argv) > 1 && argv[1].Static && !argv[1].Glob {
 			sev = Notice // a file that the text names
 		}
 		w.find(CodeIndirectExecution, sev, name.Text == "eval", name.Span, "%s runs text as a program of this shell", name.Text)
+	}
+}
+
+// declared looks at what the grammar does not take for assignments after
+// declare and its like. Quoted, the builtin reads NAME[SUBSCRIPT]=VALUE out of
+// it, and the shell runs code in a subscript. With -i or -n it runs code in what
+// the variable gets, then and later.
+func (w *walker) declared(at Span, args []word) {
+	for _, a := range args {
+		text := a.Text
+		if !a.Static {
+			text = a.guessed().prefix
+		}
+		if a.Static && len(text) > 1 && (text[0] == '-' || text[0] == '+') {
+			if strings.Trim(text[1:], "aAgprxfFtlu-") != "" {
+				w.block(CodeArithmetic, at, "this flag of a declaration makes the shell evaluate what variables get, in which it may run code")
+				return
+			}
+			continue
+		}
+		if name, _, assigns := strings.Cut(text, "="); strings.Contains(name, "[") || !a.Static && !assigns {
+			w.block(CodeArithmetic, at, "a declaration evaluates a subscript, in which a shell may run code")
+			return
+		}
 	}
 }
 
