@@ -20,7 +20,7 @@ func TestDeclarationsRunCode(t *testing.T) {
 		t.Skip("bash is missing: that it runs these cannot be shown")
 	}
 	for _, src := range []string{
-		`"typeset" 'a[$(touch hit)]='`, `declare 'a[$(touch hit)]=1'`, `command declare 'a[$(touch hit)]=1'`, `builtin typeset 'a[$(touch hit)]'`,
+		`"typeset" 'a[$(touch hit)]='`, `declare 'a[$(touch hit)]=1'`, `command declare 'a[$(touch hit)]=1'`, `builtin typeset 'a[$(touch hit)]=1'`,
 		`declare -i x='a[$(touch hit)]'`, `declare -i x; x='a[$(touch hit)]'`, `declare -n r='a[$(touch hit)]'; : "$r"`, `x='a[$(touch hit)]=1'; declare "$x"`,
 	} {
 		dir := t.TempDir()
