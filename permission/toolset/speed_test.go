@@ -188,6 +188,9 @@ func BenchmarkInspectAndDecide(b *testing.B) {
 // TestInspectAndDecideAllocations bounds what a decision on a plain command
 // allocates: as a whole, and beside what the analyzer says of it.
 func TestInspectAndDecideAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget: allocations are counted without it")
+	}
 	for _, command := range plainCommands {
 		c := newSpeedCase(t, command, 1000)
 		all := testing.AllocsPerRun(100, func() { c.decide(t) })

@@ -181,6 +181,9 @@ func TestInvisibleCharacters(t *testing.T) {
 
 // TestHostilePages: bounded time, no panic.
 func TestHostilePages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("pages made to be slow are bounded in time in the ordinary run; the race detector makes them ten times slower")
+	}
 	const size = 1 << 20
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for name, text := range map[string]string{
