@@ -644,7 +644,7 @@ func (w *walker) declared(at Span, args []word) {
 			}
 			continue
 		}
-		if name, _, assigns := strings.Cut(text, "="); strings.Contains(name, "[") || !a.Static && !assigns {
+		if name, _, assigns := strings.Cut(text, "="); strings.ContainsAny(name, "[{") || !a.Static && !assigns { // braces become several words
 			w.block(CodeArithmetic, at, "a declaration evaluates a subscript, in which a shell may run code")
 			return
 		}

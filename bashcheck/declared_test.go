@@ -21,7 +21,7 @@ func TestDeclarationsRunCode(t *testing.T) {
 	}
 	for _, src := range []string{
 		`"typeset" 'a[$(touch hit)]='`, `declare 'a[$(touch hit)]=1'`, `command declare 'a[$(touch hit)]=1'`, `builtin typeset 'a[$(touch hit)]=1'`,
-		`declare -i x='a[$(touch hit)]'`, `declare -i x; x='a[$(touch hit)]'`, `declare -n r='a[$(touch hit)]'; : "$r"`, `x='a[$(touch hit)]=1'; declare "$x"`,
+		`declare -i x='a[$(touch hit)]'`, `declare -i x; x='a[$(touch hit)]'`, `declare -n r='a[$(touch hit)]'; : "$r"`, `declare {-i,x='a[$(touch hit)]'}`, `x='a[$(touch hit)]=1'; declare "$x"`,
 	} {
 		dir := t.TempDir()
 		c := exec.Command(bash, "--norc", "-c", src)
