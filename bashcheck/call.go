@@ -28,6 +28,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
 		return here
 	}
+	if argv[0].Static && argv[0].Text == "read" {
+		separators(assigns, x.Assigns)
+	}
 	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
@@ -53,6 +56,17 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
 	return out
+}
+
+// separators marks IFS=, before read as inert: read is a regular builtin, so the
+// variable has its old value again afterwards (POSIX 2.9.1), and it only says
+// where the line is cut, into variables whose values are not known anyway.
+func separators(assigns []Assignment, source []*syntax.Assign) {
+	for i, a := range source {
+		if len(assigns) == len(source) && assigns[i].Name == "IFS" && assigns[i].Value.Static && !assigns[i].Value.Glob && !a.Append && a.Index == nil && a.Array == nil {
+			assigns[i].Inert = true
+		}
+	}
 }
 
 // inputText is the text of a here-string that the source spells.
