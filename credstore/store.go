@@ -853,7 +853,10 @@ func (s *Store) values(ctx context.Context, seen any) (any, map[string]Secret, e
 	var out map[string]Secret
 	var at *snapshot
 	err := s.peek(ctx, func(snap *snapshot) error {
-		at, out = snap, make(map[string]Secret, len(snap.body.Entries))
+		if at = snap; seen == snap {
+			return nil // it has these values already
+		}
+		out = make(map[string]Secret, len(snap.body.Entries))
 		for name, e := range snap.body.Entries {
 			value, err := s.open(snap.body, s.dek, name)
 			if err != nil {
