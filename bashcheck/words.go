@@ -1076,9 +1076,20 @@ func (w *walker) integerWord(n *syntax.Word) bool {
 	return ok && w.param(x).integer
 }
 
+// printable are the bytes that escape leaves alone wherever they stand.
+var printable = func() (set byteSet) {
+	for c := 0x20; c < 0x7f; c++ {
+		set[c] = true
+	}
+	return set
+}()
+
 // escape makes control and invisible characters visible.
 func escape(s string) string {
 	const most = 2000
+	if len(s) <= most && printable.all(s) {
+		return s
+	}
 	var b strings.Builder
 	for i, r := range s {
 		if i > most {
