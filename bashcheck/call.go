@@ -749,7 +749,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		return
 	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
-	j.ok = ok
+	j.ok = ok && !(p.argFiles && slices.ContainsFunc(args, word.mayNameArguments))
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
 		name := operands[0]
@@ -865,6 +865,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	setMode := func(s *flagSpec) {
+		if s.first && len(operands) > 0 {
+			ok = false // an operand to the program, which does what it does without the flag
+		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
 		if s.mode != "" {
 			switch {
@@ -962,8 +965,14 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			}
 			continue
 		}
-		if p.number && t[0] == '-' && isInteger(t) {
-			continue
+		if p.number && t[0] == '-' {
+			if s := p.flags["-NUM"]; s != nil && isInteger(t) {
+				setMode(s)
+				continue
+			}
+			if n := len(t) - 1; n > 1 && p.flags["-NUM"+t[n:]] != nil && isInteger(t[:n]) {
+				continue
+			}
 		}
 		if strings.HasPrefix(t, "--") || t[0] == '+' {
 			ok = false
@@ -1194,7 +1203,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
 	case vLocalFile:
-		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
+		return o.isLocalFile() &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vAwkFile:
 		if o.Static && !o.Glob && awkAssignment(o.Text) {
@@ -1206,6 +1215,24 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
+	case vPrintf:
+		return w.printfFormat(o, j)
+	case vDD:
+		return w.ddOperand(o, j)
+	case vZipFile:
+		// unzip looks for NAME.zip where there is no NAME, and takes patterns (unzip(1)).
+		if !o.Static || o.Glob || o.Text == "-" || strings.ContainsAny(o.Text, "*?[") {
+			return false
+		}
+		read := valueSpec{kind: vPath, effect: Read, extent: Exact}
+		if path.Ext(o.Text) == "" {
+			for _, ext := range []string{".zip", ".ZIP"} {
+				named := o
+				named.Text += ext
+				w.usePath(read, named, j)
+			}
+		}
+		return w.usePath(read, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""

@@ -76,6 +76,8 @@ var straceExceptions = []straceException{
 	{"fgrep", "exec", "grep", "a script that starts grep"},
 	{"gunzip", "exec", "gzip", "a script that starts gzip"},
 	{"zcat", "exec", "gzip", "a script that starts gzip"},
+	{"tar", "exec", "sh", "tar starts what unpacks an archive through sh, with a fixed text"},
+	{"tar", "exec", "gzip", "tar starts gzip for an archive that gzip packed"},
 	{"c89", "exec", "gcc", "a script that starts gcc"},
 	{"c99", "exec", "gcc", "a script that starts gcc"},
 	{"apt-cache", "exec", "dpkg", "apt asks dpkg for its architectures"},
