@@ -57,6 +57,9 @@ const (
 	vAwkFile    // a file that awk reads, or NAME=VALUE
 	vInet       // sockets that lsof lists
 	vUsedFile   // a file or port whose users fuser lists
+	vGitKey     // the name of a git setting
+	vGitSort    // what references are sorted by, without checking signatures
+	vKubeOutput // an output format of kubectl that no file holds
 )
 
 type valueSpec struct {
@@ -89,6 +92,7 @@ type fixedEffect struct {
 	// instead: only where no operand or flag names a path
 	instead bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
+	least   int // how many operands there must be
 }
 
 const allOperands = -1
@@ -150,7 +154,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet, "usedfile": vUsedFile,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet, "usedfile": vUsedFile, "gitkey": vGitKey, "gitsort": vGitSort, "kubeoutput": vKubeOutput,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -369,14 +373,22 @@ func (l *loader) line(raw string, line int) error {
 			l.form.operands = append(l.form.operands, o)
 		}
 	case "effect", "default":
+		least := 0
+		if n := len(args); n > 3 && args[n-2] == "from" {
+			var err error
+			if least, err = strconv.Atoi(args[n-1]); err != nil || least < 1 {
+				return fail(col(n-1), "from needs a number of operands")
+			}
+			args = args[:n-2]
+		}
 		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "%s needs a kind, a target and perhaps own", key)
+			return fail(cols[0], "%s needs a kind, a target and perhaps own, from N", key)
 		}
 		k, e, ok := parseEffectWord(args[0])
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default"}
+		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least}
 		switch {
 		case fe.target == "?":
 			fe.target, fe.extent = "", Anywhere
