@@ -204,7 +204,11 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+
+	subIndent int // of the line of the current sub-command
 }
+
+func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 func loadPrograms(file, text string, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
@@ -463,8 +467,8 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) != 1 || l.cur.forms[args[0]] != nil {
 			return fail(cols[0], "form needs one new name")
 		}
-		if args[0] == "bare" && l.cur.parent != nil {
-			return fail(col(0), "form bare is about the program without a sub-command: it stands before the first sub")
+		if l.cur.parent != nil && indentation(raw) <= l.subIndent {
+			return fail(cols[0], "a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub")
 		}
 		f := &form{name: args[0], prefix: -1}
 		l.cur.forms[args[0]] = f
@@ -487,7 +491,7 @@ func (l *loader) line(raw string, line int) error {
 			l.top.subs[n] = p
 		}
 		p.names = names
-		l.cur, l.form = p, &p.form
+		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)
