@@ -28,6 +28,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
 		return here
 	}
+	if argv[0].Static && argv[0].Text == "read" {
+		separators(assigns, x.Assigns)
+	}
 	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
@@ -53,6 +56,17 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
 	return out
+}
+
+// separators marks IFS=, before read as inert: read is a regular builtin, so the
+// variable has its old value again afterwards (POSIX 2.9.1), and it only says
+// where the line is cut, into variables whose values are not known anyway.
+func separators(assigns []Assignment, source []*syntax.Assign) {
+	for i, a := range source {
+		if len(assigns) == len(source) && assigns[i].Name == "IFS" && assigns[i].Value.Static && !assigns[i].Value.Glob && !a.Append && a.Index == nil && a.Array == nil {
+			assigns[i].Inert = true
+		}
+	}
 }
 
 // inputText is the text of a here-string that the source spells.
@@ -1151,8 +1165,18 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		w.gitObject(o, j)
 		return true
 	case vFormat:
-		// %G placeholders run the program that verifies signatures.
-		return o.Static && !strings.Contains(o.Text, "%G") && !strings.Contains(o.Text, "%(signature")
+		return o.Static && !checksSignature(o.Text)
+	case vGitKey:
+		// Of the words that git config takes instead of the name of a setting
+		// (edit, from 2.46) none has a dot.
+		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
+	case vGitSort:
+		return o.Static && !strings.Contains(o.Text, "signature")
+	case vKubeOutput:
+		// go-template-file, jsonpath-file, custom-columns-file and templatefile
+		// print what is in a file.
+		name, _, _ := strings.Cut(o.Text, "=")
+		return o.Static && !strings.Contains(name, "file")
 	case vRevision:
 		switch o.Text {
 		case "expire", "delete", "drop", "write":
@@ -1288,6 +1312,22 @@ func (w *walker) gitObject(o word, j *judged) {
 	}
 }
 
+// checksSignature says that a git format starts the program that verifies
+// signatures: %G? and its like, which a sign may precede (%+G?, git-log(1)), and
+// the field signature of references.
+func checksSignature(format string) bool {
+	for rest := format; ; {
+		_, after, found := strings.Cut(rest, "%")
+		if !found {
+			return strings.Contains(format, "%(signature") || strings.Contains(format, "%(*signature")
+		}
+		if strings.HasPrefix(strings.TrimLeft(after, "+- "), "G") {
+			return true
+		}
+		rest = after
+	}
+}
+
 func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
@@ -1397,7 +1437,7 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	for i := range f.effects {
 		fe := &f.effects[i]
 		switch {
-		case fe.instead && named:
+		case fe.instead && named || len(operands) < fe.least:
 		case fe.operand == 0:
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:

@@ -60,6 +60,9 @@ const (
 	vPrintf     // a format of printf that assigns no variable
 	vDD         // an operand of dd, NAME=VALUE
 	vZipFile    // an archive that unzip reads: one file, whose name it may lengthen
+	vGitKey     // the name of a git setting
+	vGitSort    // what references are sorted by, without checking signatures
+	vKubeOutput // an output format of kubectl that no file holds
 )
 
 type valueSpec struct {
@@ -93,6 +96,7 @@ type fixedEffect struct {
 	// instead: only where no operand or flag names a path
 	instead bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
+	least   int // how many operands there must be
 }
 
 const allOperands = -1
@@ -156,7 +160,11 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet, "usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "zipfile": vZipFile,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
+	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
+	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"kubeoutput": vKubeOutput,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -196,7 +204,11 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+
+	subIndent int // of the line of the current sub-command
 }
+
+func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 func loadPrograms(file, text string, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
@@ -376,14 +388,22 @@ func (l *loader) line(raw string, line int) error {
 			l.form.operands = append(l.form.operands, o)
 		}
 	case "effect", "default":
+		least := 0
+		if n := len(args); n > 3 && args[n-2] == "from" {
+			var err error
+			if least, err = strconv.Atoi(args[n-1]); err != nil || least < 1 {
+				return fail(col(n-1), "from needs a number of operands")
+			}
+			args = args[:n-2]
+		}
 		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "%s needs a kind, a target and perhaps own", key)
+			return fail(cols[0], "%s needs a kind, a target and perhaps own, from N", key)
 		}
 		k, e, ok := parseEffectWord(args[0])
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default"}
+		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least}
 		switch {
 		case fe.target == "?":
 			fe.target, fe.extent = "", Anywhere
@@ -447,8 +467,8 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) != 1 || l.cur.forms[args[0]] != nil {
 			return fail(cols[0], "form needs one new name")
 		}
-		if args[0] == "bare" && l.cur.parent != nil {
-			return fail(col(0), "form bare is about the program without a sub-command: it stands before the first sub")
+		if l.cur.parent != nil && indentation(raw) <= l.subIndent {
+			return fail(cols[0], "a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub")
 		}
 		f := &form{name: args[0], prefix: -1}
 		l.cur.forms[args[0]] = f
@@ -471,7 +491,7 @@ func (l *loader) line(raw string, line int) error {
 			l.top.subs[n] = p
 		}
 		p.names = names
-		l.cur, l.form = p, &p.form
+		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)
