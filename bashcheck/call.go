@@ -365,7 +365,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
 	}
 	for _, a := range c.Assignments {
-		if !a.Inert {
+		if !a.Inert && (a.Name != "IFS" || name.Text != "read") { // IFS= read: how this one line is split
 			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
