@@ -249,6 +249,7 @@ type judged struct {
 	assigns   []Assignment
 	assume    []Assumption
 	globBelow bool   // a pattern may become a flag that makes it act on trees
+	mixed     bool   // a flag was given that chooses no form
 	replace   string // what xargs replaces in the inner command
 	argv      []word
 	names     bool // it prints nothing but names of what its effects reach
@@ -784,6 +785,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	if f.kind != 0 {
 		j.class = f.kind
 	}
+	if f.alone && j.mixed || base.responses && slices.ContainsFunc(args, word.mayBeResponse) {
+		j.ok = false
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
 	j.assume = append(j.assume, p.assume...)
@@ -852,6 +856,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 	}
 	setMode := func(s *flagSpec) {
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
+		j.mixed = j.mixed || s.mode == ""
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -949,6 +954,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			continue
 		}
 		if p.number && t[0] == '-' && isInteger(t) {
+			j.mixed = true
 			continue
 		}
 		if strings.HasPrefix(t, "--") || t[0] == '+' {

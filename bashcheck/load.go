@@ -114,7 +114,8 @@ type form struct {
 	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
 	edits     bool
-	prefix    int // -1: not said
+	alone     bool // no flag may stand beside those that choose the form
+	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
 }
@@ -132,6 +133,7 @@ type program struct {
 	short        []*flagSpec
 	manyLetters  bool  // a flag begins with one dash and has more than one letter
 	number       bool  // -NUM is a flag
+	responses    bool  // @FILE anywhere stands for the words in the file
 	bare         *form // without operands
 	withOperands *form
 	examples     []example
@@ -424,6 +426,13 @@ func (l *loader) line(raw string, line int) error {
 		l.form.posix = true
 	case "words":
 		l.form.words = true
+	case "alone":
+		if l.form == &l.cur.form {
+			return fail(cols[0], "alone belongs to a form that flags choose")
+		}
+		l.form.alone = true
+	case "responses":
+		l.top.responses = true
 	case "exact":
 		l.form.exact = true
 	case "edits":

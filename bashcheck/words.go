@@ -42,6 +42,15 @@ const leadName = 1
 // mayBeFlag says that a word which is not known may begin with a dash.
 func (o word) mayBeFlag() bool { return o.lead == 0 || o.lead == '-' || o.lead == leadName }
 
+// mayBeResponse says that the word may begin with @, which for some programs
+// names a file whose words stand in its place.
+func (o word) mayBeResponse() bool {
+	if o.Static && !o.Glob {
+		return strings.HasPrefix(o.Text, "@")
+	}
+	return o.lead == '@' || o.mayBeFlag()
+}
+
 // ctx says where a part stands.
 type ctx uint8
 
