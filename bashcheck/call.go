@@ -263,6 +263,7 @@ type judged struct {
 	assigns   []Assignment
 	assume    []Assumption
 	globBelow bool   // a pattern may become a flag that makes it act on trees
+	mixed     bool   // a flag was given that chooses no form
 	replace   string // what xargs replaces in the inner command
 	argv      []word
 	names     bool // it prints nothing but names of what its effects reach
@@ -365,7 +366,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
 	}
 	for _, a := range c.Assignments {
-		if !a.Inert && (a.Name != "IFS" || name.Text != "read") { // IFS= read: how this one line is split
+		if !a.Inert {
 			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
@@ -798,6 +799,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	if f.kind != 0 {
 		j.class = f.kind
 	}
+	if f.alone && j.mixed {
+		j.ok = false
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
 	j.assume = append(j.assume, p.assume...)
@@ -869,6 +873,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			ok = false // an operand to the program, which does what it does without the flag
 		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
+		j.mixed = j.mixed || s.mode == ""
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -971,6 +976,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				continue
 			}
 			if n := len(t) - 1; n > 1 && p.flags["-NUM"+t[n:]] != nil && isInteger(t[:n]) {
+				j.mixed = true
 				continue
 			}
 		}
