@@ -391,7 +391,7 @@ func newMatcher(known map[string]bool, rows []*vendorPattern) *matcher {
 			}
 			start(prefix)
 			for c := range 256 { // the byte after a short prefix
-				if wordByte(byte(c)) || row.ID == "url-password" && tokenByte(byte(c)) {
+				if wordByte(byte(c)) || row.ID == urlPassword && row.goesOn(byte(c)) {
 					key := le32([]byte{prefix[0], prefix[1], prefix[2], byte(c)})
 					m.vendors[key] = append(m.vendors[key], vendorPrefix{row, prefix})
 				}

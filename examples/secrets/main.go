@@ -15,7 +15,7 @@
 //	                                 show (or with -write store) what other programs keep in the clear
 //	secrets export [-format json|dotenv] [-age RECIPIENT | -plain] [NAME…]
 //	secrets git-credential get|store|erase
-//	secrets docker-credential get|store|erase|list
+//	secrets docker-credential get|store|erase|list|version
 //	                                 speak as a helper of git (gitcredentials(7)) and docker
 //
 // The store lies in $XDG_CONFIG_HOME/clearance/secrets, its key and anchor in $XDG_STATE_HOME/clearance/credstore. The flag
@@ -225,10 +225,22 @@ func metaOf(ctx context.Context, s *credstore.Store, name string) (credstore.Met
 // value reads a value: a line without echo from a terminal, else everything, without one line end.
 func (p *program) value(name string) ([]byte, error) {
 	if f, ok := p.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintf(p.err, "value of %s (not shown): ", name)
-		value, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(p.err)
-		return value, err
+		// Raw before the question, so that no key is shown that comes right after it; and a line may be longer than the 4,095
+		// bytes that a terminal collects (termios(3)).
+		state, err := term.MakeRaw(int(f.Fd()))
+		if err != nil {
+			return nil, err
+		}
+		defer term.Restore(int(f.Fd()), state)
+		screen := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{f, p.err}, "")
+		value, err := screen.ReadPassword("value of " + name + " (not shown): ")
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("no value was typed")
+		}
+		return []byte(value), err
 	}
 	value, err := io.ReadAll(io.LimitReader(p.in, credstore.MaxValue+2))
 	return bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r")), err
@@ -559,10 +571,17 @@ func (p *program) docker(s *credstore.Store, operation string) error {
 		all := map[string]string{}
 		for _, e := range entries {
 			if rest, ok := strings.CutPrefix(e.Name, "docker/"); ok {
+				if rest == "index.docker.io/v1" {
+					rest = "https://index.docker.io/v1/" // Docker Hub; docker knows every other registry by its host
+				}
 				all[rest] = e.Meta.Label
 			}
 		}
 		return json.NewEncoder(p.out).Encode(all)
+	}
+	if operation == "version" {
+		fmt.Fprintln(p.out, "secrets (github.com/clearance-go/clearance)")
+		return nil
 	}
 	return fail("unknown operation")
 }
