@@ -61,7 +61,30 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: secrets init|set|get|list|delete|rotate|status|audit|backup|run|import|export|git-credential|docker-credential (see go doc)")
+var errUsage = errors.New("usage: secrets init|set|get|list|delete|rotate|status|audit|backup|run|import|export|git-credential|docker-credential; secrets help says more")
+
+const help = `secrets keeps credentials encrypted on the command line.
+
+  init                     make the store and say what protects it
+  set NAME [HOST...]       store the value from standard input; only these hosts may get it
+  get NAME                 print the value
+  list                     print the names
+  delete NAME              remove an entry
+  rotate                   encrypt everything under new keys
+  status                   where it lies, what protects it, and what does not
+  audit                    check the audit log
+  backup FILE              copy the sealed store
+  run [-env VAR=NAME] -- CMD ARG...
+                           run a program with secrets in its environment, its output redacted
+  import [-format F] [-write] [FILE]
+                           show (or with -write store) what other programs keep in the clear
+  export [-format json|dotenv] (-age RECIPIENT | -plain) [NAME...]
+  git-credential get|store|erase
+  docker-credential get|store|erase|list|version
+                           speak as a helper of git and docker
+
+Flags, before the command:
+`
 
 // program is one run.
 type program struct {
@@ -78,6 +101,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 	flags.SetOutput(stderr)
 	flags.BoolVar(&p.keyring, "keyring", false, "try the keyring of the desktop before the automatic key file")
 	flags.BoolVar(&p.recover, "recover", false, "put the previous generation in place of a damaged store")
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), help)
+		flags.PrintDefaults()
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -98,6 +125,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 		return p.with(create, f)
 	}
 	switch command {
+	case "help":
+		flags.SetOutput(out)
+		flags.Usage()
+		return nil
 	case "init":
 		return none(true, p.status)
 	case "set":
@@ -174,7 +205,7 @@ func (p *program) status(s *credstore.Store) error {
 	fmt.Fprintf(p.out, "protection:  %s\n", st.Explanation)
 	fmt.Fprintf(p.out, "rollback:    %s\n", st.Rollback)
 	for _, slot := range st.Slots {
-		fmt.Fprintf(p.out, "slot:        %s %s %s\n", slot.ID, slot.Type, slot.Label)
+		fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf("slot:        %s %s %s", slot.ID, slot.Type, slot.Label), " "))
 	}
 	for _, warning := range st.Warnings {
 		fmt.Fprintf(p.out, "warning:     %s\n", warning)
