@@ -76,7 +76,7 @@ func TestReport(t *testing.T) {
 	require.Empty(t, bad)
 	for _, want := range []string{
 		"<script>alert(1)</script>", "onerror=alert(1)", "{{.Audit}}", `\u{202E}gnp.exe`, `\u{1B}[2J`, "The audit log verifies", "not expected",
-		"The run did not end as its transcript expects.", "- b }", "+ b }", "allow: ", "yes, once", "[redacted]",
+		"The run did not end as its transcript expects.", "- b }", "+ b }", "allow: ", "yes, once", "[redacted]", "Ran in: ",
 	} {
 		require.Contains(t, text, want)
 	}
