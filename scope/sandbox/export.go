@@ -28,13 +28,12 @@ func (p Profile) Bubblewrap() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.bubblewrap(nil, nil), nil
+	return c.bubblewrap(nil), nil
 }
 
-// bubblewrap writes the arguments. caps give back capabilities, extra are
-// inserted before the entries. bwrap applies them in order, so parents come
+// bubblewrap writes the arguments. extra are inserted before the entries. bwrap applies them in order, so parents come
 // before what lies in them.
-func (p Profile) bubblewrap(caps, extra []string) []string {
+func (p Profile) bubblewrap(extra []string) []string {
 	args := []string{"--unshare-all"}
 	if p.Network.Reach == Open {
 		args = append(args, "--share-net")
@@ -42,7 +41,6 @@ func (p Profile) bubblewrap(caps, extra []string) []string {
 	// Root keeps its capabilities in bwrap unless told otherwise, and could
 	// unmount what protects the files.
 	args = append(args, "--cap-drop", "ALL")
-	args = append(args, caps...)
 	args = append(args, "--die-with-parent", "--new-session")
 	top := nearest(p.Entries, "/")
 	if top != nil && top.Access != Hidden {
