@@ -15,6 +15,9 @@ var private = []string{"/run", "/tmp", "/var/tmp"}
 // system are paths below them that programs need on some systems.
 var system = []string{"/run/current-system", "/run/opengl-driver"}
 
+// machine are the parts of /proc that change the machine, not a process.
+var machine = []string{"/proc/sys", "/proc/acpi", "/proc/bus", "/proc/dynamic_debug", "/proc/fs", "/proc/irq", "/proc/mtrr", "/proc/pressure", "/proc/scsi", "/proc/sysrq-trigger"}
+
 // Bubblewrap returns the arguments for bwrap(1), without the program: what
 // follows is "--" and the command. They hold the file system and, for any reach
 // but Open, the network; limits, the proxy for named hosts and the seccomp
@@ -50,7 +53,9 @@ func (p Profile) bubblewrap(extra []string) []string {
 	}
 	args = append(args, "--dev", "/dev", "--proc", "/proc")
 	// Without it root could set what the kernel runs when a program crashes.
-	args = append(args, "--ro-bind-try", "/proc/sys", "/proc/sys")
+	for _, d := range machine {
+		args = append(args, "--ro-bind-try", d, d)
+	}
 	for _, d := range private {
 		args = append(args, "--tmpfs", d)
 	}
