@@ -31,6 +31,12 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}
+	for i, a := range x.Assigns {
+		// IFS=, read: how this one line is split.
+		if len(assigns) == len(x.Assigns) && assigns[i].Name == "IFS" && x.Args[0].Lit() == "read" && !a.Append && a.Array == nil && a.Index == nil && assigns[i].Value.Static && !assigns[i].Value.Glob {
+			assigns[i].Inert = true
+		}
+	}
 	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
@@ -365,7 +371,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
 	}
 	for _, a := range c.Assignments {
-		if !a.Inert && (a.Name != "IFS" || name.Text != "read") { // IFS= read: how this one line is split
+		if !a.Inert {
 			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
@@ -992,7 +998,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
 				ok = w.useValue(s.value, v, j) && ok
@@ -1207,7 +1213,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return false
 	case vPSLetters:
-		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+		return o.Static && strings.Trim(strings.TrimSuffix(o.Text, "o"), "auxfwlj") == "" // o: the columns follow
 	case vPSFormat:
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
@@ -1221,7 +1227,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vInet:
-		return o.Static && !o.Glob && socketFilter(o.Text)
+		like := o.guessed().like // :$port
+		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
+	case vSSFilter:
+		return o.Static && !o.Glob && ssFilter(o.Text)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
@@ -1332,6 +1341,9 @@ func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
 		return false
+	}
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		return hex != "" && strings.Trim(hex, "0123456789abcdefABCDEF") == ""
 	}
 	digits := 0
 	for digits < len(s) && (s[digits] >= '0' && s[digits] <= '9' || s[digits] == '.' || s[digits] == ',') {
