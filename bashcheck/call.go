@@ -269,6 +269,7 @@ type judged struct {
 	assigns   []Assignment
 	assume    []Assumption
 	globBelow bool   // a pattern may become a flag that makes it act on trees
+	mixed     bool   // a flag was given that chooses no form
 	replace   string // what xargs replaces in the inner command
 	argv      []word
 	names     bool // it prints nothing but names of what its effects reach
@@ -804,6 +805,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	if f.kind != 0 {
 		j.class = f.kind
 	}
+	if f.alone && j.mixed {
+		j.ok = false
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
 	j.assume = append(j.assume, p.assume...)
@@ -875,6 +879,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			ok = false // an operand to the program, which does what it does without the flag
 		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
+		j.mixed = j.mixed || s.mode == ""
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -977,6 +982,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				continue
 			}
 			if n := len(t) - 1; n > 1 && p.flags["-NUM"+t[n:]] != nil && isInteger(t[:n]) {
+				j.mixed = true
 				continue
 			}
 		}

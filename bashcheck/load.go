@@ -123,7 +123,8 @@ type form struct {
 	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
 	edits     bool
-	prefix    int // -1: not said
+	alone     bool // no flag may stand beside those that choose the form
+	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
 }
@@ -454,6 +455,11 @@ func (l *loader) line(raw string, line int) error {
 		l.form.posix = true
 	case "words":
 		l.form.words = true
+	case "alone":
+		if l.form == &l.cur.form {
+			return fail(cols[0], "alone belongs to a form that flags choose")
+		}
+		l.form.alone = true
 	case "exact":
 		l.form.exact = true
 	case "edits":

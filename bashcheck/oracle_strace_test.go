@@ -53,6 +53,18 @@ var straceExceptions = []straceException{
 	{"go", "created", "/home/u/.cache", "the build cache, in which Go keeps what it read under the digest of it"},
 	{"go", "exec", "/usr/local/go/bin/go", "the go command starts itself to count and to ask for settings"},
 	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"go", "exec", "/usr/local/go/pkg/tool/**", "go list asks the tools of its own toolchain for their versions"},
+	{"go", "exec", "/usr/lib/go-*/pkg/tool/**", "go list asks the tools of its own toolchain for their versions"},
+	{"go", "exec", "gcc", "go env and go list ask the C compiler which flags it knows, in a folder of their own"},
+	{"go", "exec", "g++", "go env and go list ask the C compiler which flags it knows, in a folder of their own"},
+	{"go", "exec", "/usr/lib/gcc/**", "the C compiler is made of programs that start one another"},
+	{"go", "exec", "as", "the C compiler is made of programs that start one another"},
+	{"go", "exec", "ld", "the C compiler is made of programs that start one another"},
+	{"go", "*", "/tmp/go-build*/**", "go env and go list try the C compiler there"},
+	{"go", "*", "/tmp/cc*", "the C compiler keeps what it makes between its parts in files that are gone at the end"},
+	{"dpkg", "exec", "dpkg-query", "dpkg starts dpkg-query for questions, with the words after --"},
+	{"pg_config", "exec", "ls", "in Debian a script that looks for the newest version"},
+	{"pg_config", "exec", "tail", "in Debian a script that looks for the newest version"},
 	{"jar", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
 	{"java", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
 	{"javac", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
@@ -723,7 +735,7 @@ func TestOracleSafeEnvNpm(t *testing.T) {
 	require.NoError(t, err)
 	harm, _ := straceHarm(r, res)
 	assert.Empty(t, harm)
-	req.Env = without(req.Env, "npm_config_update_notifier", "npm_config_logs_max")
+	req.Env = without(req.Env, "npm_config_update_notifier", "npm_config_logs_max", "npm_config_logs_dir")
 	res, err = box.Run(req)
 	require.NoError(t, err)
 	harm, _ = straceHarm(r, res)
