@@ -31,12 +31,6 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}
-	for i, a := range x.Assigns {
-		// IFS=, read: how this one line is split.
-		if len(assigns) == len(x.Assigns) && assigns[i].Name == "IFS" && x.Args[0].Lit() == "read" && !a.Append && a.Array == nil && a.Index == nil && assigns[i].Value.Static && !assigns[i].Value.Glob {
-			assigns[i].Inert = true
-		}
-	}
 	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
