@@ -998,7 +998,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
 				ok = w.useValue(s.value, v, j) && ok
@@ -1213,7 +1213,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return false
 	case vPSLetters:
-		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+		return o.Static && strings.Trim(strings.TrimSuffix(o.Text, "o"), "auxfwlj") == "" // o: the columns follow
 	case vPSFormat:
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
@@ -1227,7 +1227,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vInet:
-		return o.Static && !o.Glob && socketFilter(o.Text)
+		like := o.guessed().like // :$port
+		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
+	case vSSFilter:
+		return o.Static && !o.Glob && ssFilter(o.Text)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
@@ -1338,6 +1341,9 @@ func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
 		return false
+	}
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		return hex != "" && strings.Trim(hex, "0123456789abcdefABCDEF") == ""
 	}
 	digits := 0
 	for digits < len(s) && (s[digits] >= '0' && s[digits] <= '9' || s[digits] == '.' || s[digits] == ',') {

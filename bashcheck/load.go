@@ -59,6 +59,7 @@ const (
 	vUsedFile   // a file or port whose users fuser lists
 	vPrintf     // a format of printf that assigns no variable
 	vDD         // an operand of dd, NAME=VALUE
+	vSSFilter   // a filter of ss without names
 	vZipFile    // an archive that unzip reads: one file, whose name it may lengthen
 	vGitKey     // the name of a git setting
 	vGitSort    // what references are sorted by, without checking signatures
@@ -164,7 +165,7 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput,
 }
 

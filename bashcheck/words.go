@@ -445,6 +445,8 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{lead: 'x'} // the name of a branch does not begin with a dash (git-check-ref-format(1))
 	case strings.HasPrefix(s, "git merge-base ") && !strings.Contains(s, " -"):
 		return value{lead: 'x'}
+	case strings.HasPrefix(s, "which ") && strings.Trim(s[6:], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._") == "":
+		return value{lead: '/'} // nothing, or where it lies below a folder of PATH
 	}
 	return value{}
 }
