@@ -1,461 +1,656 @@
 package bashcheck
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 )
 
 // Explain says in one or two plain sentences what the text does: every simple
 // command with what it works on, and then whether it only reads or what makes
 // it more. Control and invisible characters are escaped.
-func (r Report) Explain() string {
-	var b strings.Builder
+func (r Report) Explain() string { return r.explain() }
+
+func (r *Report) explain() string {
+	var t teller
+	t.out, t.names, t.list = t.outRoom[:0], t.namesRoom[:0], t.listRoom[:0]
 	if !r.Parsed && len(r.Commands) == 0 {
-		b.WriteString("The text was not understood, so nothing is known about what it does")
+		t.say("The text was not understood, so nothing is known about what it does")
 	} else {
-		b.WriteString(r.what())
+		t.report(r)
 	}
-	if !strings.HasSuffix(b.String(), ".") {
-		b.WriteByte('.')
+	if t.out[len(t.out)-1] != '.' {
+		t.say(".")
 	}
-	var more []string
-	add := func(s string) {
-		s = strings.TrimSuffix(s, ".")
-		for _, m := range more {
-			if m == s {
-				return
-			}
-		}
-		more = append(more, s)
-	}
-	if r.ReadOnly() {
-		add("It only reads")
+	if r.readOnly() {
+		t.add("It only reads")
 	} else if s := r.unsaid(); s != "" {
-		add(s)
+		t.add(s)
 	}
 	n := 0
-	for _, f := range r.Findings {
-		if f.Severity >= Suspicious && !f.Blocks && n < 3 {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Severity >= Suspicious && !f.Blocks && n < 3 {
 			n++
-			add(f.Text)
+			t.add(f.Text)
 		}
 	}
-	if len(more) > 0 {
-		b.WriteByte(' ')
-		b.WriteString(sentence(strings.Join(more, "; ")))
+	if t.nmore > 0 {
+		t.say(" ")
+		at := len(t.out)
+		for i, s := range t.more[:t.nmore] {
+			if i > 0 {
+				t.say("; ")
+			}
+			t.say(s)
+		}
+		t.upper(at)
+		if len(t.out) == at {
+			t.say("A finding stands.")
+		} else if t.out[len(t.out)-1] != '.' {
+			t.say(".")
+		}
 	}
-	return b.String()
+	return string(t.out)
 }
 
 // unsaid is why the text is not read-only, where the first sentence does not
 // tell.
-func (r Report) unsaid() string {
-	for _, f := range r.Findings {
-		if f.Blocks || f.Code == CodeNestedSubstitution {
+func (r *Report) unsaid() string {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.unproven() {
 			return "It is not proven to only read: " + f.Text
 		}
 	}
-	for _, c := range r.Commands {
-		if !c.Described {
+	for i := range r.Commands {
+		if !r.Commands[i].Described {
 			return "It may do anything"
 		}
 	}
-	for _, e := range r.Loose {
-		if e.Kind == Unknown {
+	for i := range r.Loose {
+		if r.Loose[i].Kind == Unknown {
 			return strings.TrimSuffix(r.notReadOnly(), ".")
 		}
 	}
-	for _, c := range r.Commands {
-		for _, e := range c.Effects {
-			if e.Own && e.Kind != Connect && e.Target != "" && e.harm() != "" {
-				return e.harm()
-			}
-			if (e.Kind == Read || e.Kind == Environment && e.Target == "") && e.harm() != "" {
+	for i := range r.Commands {
+		for j := range r.Commands[i].Effects {
+			e := &r.Commands[i].Effects[j]
+			if (e.Own && e.Kind != Connect && e.Target != "" || e.Kind == Read || e.Kind == Environment && e.Target == "") && !e.harmless() {
 				return e.harm()
 			}
 		}
 	}
-	for _, e := range r.Loose {
-		if e.Kind == Read && e.harm() != "" {
+	for i := range r.Loose {
+		if e := &r.Loose[i]; e.Kind == Read && !e.harmless() {
 			return e.harm()
 		}
 	}
 	return ""
 }
 
-// what is one sentence over all commands and over what the shell does by itself.
-func (r Report) what() string {
-	children := make([][]int, len(r.Commands)+1)
-	for i, c := range r.Commands {
-		if c.Parent >= 0 && c.Parent <= i {
-			children[c.Parent] = append(children[c.Parent], i)
-		}
+// teller writes an explanation. Everything goes into one buffer; what is said
+// first and then put another way is cut off and written again.
+type teller struct {
+	out   []byte
+	more  [4]string // what follows the first sentence
+	nmore int
+
+	// What is known of the effects that are told of: their names, one after
+	// the other, and what they belong to.
+	names []byte
+	list  []touched
+	count [nTouches]int32
+	touches
+
+	outRoom   [512]byte
+	namesRoom [192]byte
+	listRoom  [12]touched
+}
+
+// touch is what happens to a target.
+type touch uint8
+
+const (
+	tList touch = iota
+	tRead
+	tWrite
+	tRemove
+	tChange
+	tRun
+	tConnect
+	tEnv
+	tInput  // of the shell: a redirection
+	tOutput // likewise
+	tGet    // a plain GET
+	nTouches
+)
+
+// touched is one target of a command.
+type touched struct {
+	what     touch
+	from, to int32 // of names
+}
+
+// touches are what needs no target.
+type touches struct{ process, ownConnect bool }
+
+func (t *teller) say(s string) { t.out = append(t.out, s...) }
+
+// add adds a sentence, once, without its full stop.
+func (t *teller) add(s string) {
+	s = strings.TrimSuffix(s, ".")
+	if !slices.Contains(t.more[:t.nmore], s) {
+		t.more[t.nmore] = s
+		t.nmore++
 	}
-	var parts []string
-	var tell func(i int) string
-	tell = func(i int) string {
-		s := phrase(&r.Commands[i], len(children[i+1]) > 0)
-		for k, c := range children[i+1] {
-			sep := ", then "
-			if k == 0 {
-				sep = ": "
-			}
-			s += sep + tell(c)
-		}
-		return s
+}
+
+// upper makes the first letter at a place a capital one.
+func (t *teller) upper(at int) {
+	if at < len(t.out) && t.out[at] >= 'a' && t.out[at] <= 'z' {
+		t.out[at] -= 'a' - 'A'
 	}
-	for _, i := range children[0] {
-		s := tell(i)
-		if n := len(parts); n > 0 && parts[n-1] == s {
+}
+
+// report is one sentence over all commands and over what the shell does by
+// itself.
+func (t *teller) report(r *Report) {
+	at := len(t.out)
+	told, last := 0, at
+	nested := false
+	for i := range r.Commands {
+		nested = nested || r.Commands[i].Parent != 0
+	}
+	for i := range r.Commands {
+		if r.Commands[i].Parent != 0 {
 			continue
 		}
-		parts = append(parts, s)
-	}
-	var loose []Effect
-	for _, e := range r.Loose {
-		if e.Kind != Unknown {
-			loose = append(loose, e)
+		before := len(t.out)
+		if told > 0 {
+			t.say(", then ")
 		}
+		start := len(t.out)
+		t.command(r, i, nested)
+		if told > 0 && bytes.Equal(t.out[start:], t.out[last:before]) {
+			t.out = t.out[:before]
+			continue
+		}
+		told, last = told+1, start
 	}
-	if s := shellPhrase(loose); s != "" {
-		parts = append(parts, s)
+	before := len(t.out)
+	if told > 0 {
+		t.say(", then ")
 	}
-	if len(parts) == 0 {
-		return "Runs no program"
+	if t.shell(r.Loose) {
+		told++
+	} else {
+		t.out = t.out[:before]
 	}
-	return upper(strings.Join(parts, ", then "))
+	if told == 0 {
+		t.say("Runs no program")
+	}
+	t.upper(at)
 }
 
-// touched are the targets of a command, by what happens to them.
-type touched struct {
-	list, read, write, remove, change, run, connect, env []string
-	process, privilege, unknown                          bool
-	input, output                                        []string // redirections
-	get                                                  []string // plain GETs
-	ownConnect                                           bool
+// command says what a command does and then what it runs. nested says that some
+// command of the report is run by another one.
+func (t *teller) command(r *Report, i int, nested bool) {
+	parent := false
+	for k := i + 1; nested && k < len(r.Commands) && !parent; k++ {
+		parent = r.Commands[k].Parent == i+1
+	}
+	t.phrase(&r.Commands[i], parent)
+	if !parent {
+		return
+	}
+	sep := ": "
+	for k := i + 1; k < len(r.Commands); k++ {
+		if r.Commands[k].Parent == i+1 {
+			t.say(sep)
+			t.command(r, k, nested)
+			sep = ", then "
+		}
+	}
 }
 
-func touch(effects []Effect) touched {
-	var t touched
-	add := func(list *[]string, s string) {
-		for _, x := range *list {
-			if x == s {
-				return
-			}
-		}
-		*list = append(*list, s)
-	}
-	exact := map[string]bool{}
-	for _, e := range effects {
-		if e.Extent == Exact && e.Kind == Write {
-			exact[e.Target] = true
-		}
-	}
-	for _, e := range effects {
+// touch notes the targets of effects. What is not known at all is told
+// elsewhere.
+func (t *teller) touch(effects []Effect) {
+	t.names, t.list, t.count, t.touches = t.names[:0], t.list[:0], [nTouches]int32{}, touches{}
+	for i := range effects {
+		e := &effects[i]
 		if e.Own {
 			t.ownConnect = t.ownConnect || e.Kind == Connect
 			continue
 		}
-		name := place(e)
 		switch e.Kind {
 		case List:
-			add(&t.list, name)
+			t.target(tList, e)
 		case Read:
 			if e.ByShell {
-				add(&t.input, name)
+				t.target(tInput, e)
 			} else {
-				add(&t.read, name)
+				t.target(tRead, e)
 			}
 		case Write:
 			switch {
 			case e.ByShell:
-				add(&t.output, name)
-			case e.Extent == Within && exact[e.Target]:
+				t.target(tOutput, e)
+			case e.Extent == Within && writesExactly(effects, i):
 			default:
-				add(&t.write, name)
+				t.target(tWrite, e)
 			}
 		case Delete:
-			add(&t.remove, name)
+			t.target(tRemove, e)
 		case Change:
-			add(&t.change, name)
+			t.target(tChange, e)
 		case Execute:
-			add(&t.run, name)
+			t.target(tRun, e)
 		case Connect:
 			if e.PlainGet {
-				add(&t.get, escape(e.URL))
+				t.target(tGet, e)
 			} else {
-				add(&t.connect, name)
+				t.target(tConnect, e)
 			}
 		case Environment:
-			add(&t.env, name)
+			t.target(tEnv, e)
 		case Process:
 			t.process = true
-		case Privilege:
-			t.privilege = true
-		default:
-			t.unknown = true
 		}
 	}
-	return t
 }
 
+// writesExactly says that the target of effect i is also written itself, which
+// mostly stands right before it.
+func writesExactly(effects []Effect, i int) bool {
+	is := func(e *Effect) bool { return e.Kind == Write && e.Extent == Exact && e.Target == effects[i].Target }
+	for k := i - 1; k >= 0; k-- {
+		if is(&effects[k]) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(effects[i+1:], func(e Effect) bool { return is(&e) })
+}
+
+// target notes a target, once for each thing that happens to it.
+func (t *teller) target(what touch, e *Effect) {
+	from := len(t.names)
+	if what == tGet {
+		t.names = append(t.names, escape(e.URL)...)
+	} else {
+		t.names = appendPlace(t.names, e)
+	}
+	name := t.names[from:]
+	if t.count[what] > 0 {
+		for i := range t.list {
+			if o := &t.list[i]; o.what == what && bytes.Equal(t.names[o.from:o.to], name) {
+				t.names = t.names[:from]
+				return
+			}
+		}
+	}
+	t.list = append(t.list, touched{what, int32(from), int32(len(t.names))})
+	t.count[what]++
+}
+
+func (t *teller) any(what touch) bool { return t.count[what] > 0 }
+
+// drop forgets targets that were told.
+func (t *teller) drop(what ...touch) {
+	for _, w := range what {
+		t.count[w] = 0
+	}
+}
+
+// first is the first target to which something happens.
+func (t *teller) first(what touch) []byte {
+	for i := range t.list {
+		if o := &t.list[i]; o.what == what {
+			return t.names[o.from:o.to]
+		}
+	}
+	return nil
+}
+
+// all says the targets to which one of these things happens: a, b and c.
+func (t *teller) all(what ...touch) { t.and(false, what...) }
+
+func (t *teller) and(trimTree bool, what ...touch) {
+	left := int32(0)
+	for _, w := range what {
+		left += t.count[w]
+	}
+	n := left
+	for _, w := range what {
+		if t.count[w] == 0 {
+			continue
+		}
+		for i := range t.list {
+			o := &t.list[i]
+			if o.what != w {
+				continue
+			}
+			switch {
+			case left == n:
+			case left == 1:
+				t.say(" and ")
+			default:
+				t.say(", ")
+			}
+			left--
+			name := t.names[o.from:o.to]
+			if trimTree {
+				name = bytes.TrimSuffix(bytes.TrimSuffix(name, []byte(belowIt)), []byte(belowThem))
+			}
+			t.out = append(t.out, name...)
+		}
+	}
+}
+
+const (
+	belowIt   = " and everything below it"
+	belowThem = " and everything below them"
+)
+
 // place names a target as a person would.
-func place(e Effect) string {
-	s := escape(e.Target)
-	switch {
-	case e.Target == "" || e.Extent == Anywhere:
+func place(e *Effect) string { return string(appendPlace(nil, e)) }
+
+func appendPlace(b []byte, e *Effect) []byte {
+	if e.Target == "" || e.Extent == Anywhere {
 		switch e.Kind {
 		case Connect:
-			return "a host that the text does not name"
+			return append(b, "a host that the text does not name"...)
 		case Execute:
-			return "other programs"
+			return append(b, "other programs"...)
 		case Environment:
-			return "the environment"
+			return append(b, "the environment"...)
 		}
-		return "files that the text does not name"
-	case e.Target == ".":
-		s = "the current folder"
-	case strings.ContainsAny(e.Target, " ;|&`'\"()") || s != e.Target:
-		s = "“" + s + "”"
+		return append(b, "files that the text does not name"...)
+	}
+	switch {
+	case e.Extent == Within && e.Kind == Delete:
+		b = append(b, "what it finds below "...)
+	case e.Extent == Within && e.Kind == Write:
+		b = append(b, "files in "...)
+	}
+	switch s := escape(e.Target); {
+	case s == ".":
+		b = append(b, "the current folder"...)
+	case !bareName.all(s) || s != e.Target:
+		b = append(append(append(b, "“"...), s...), "”"...)
+	default:
+		b = append(b, s...)
 	}
 	switch e.Kind {
 	case Delete, Change, Write:
 		switch {
 		case e.Extent == Tree:
-			s += " and everything below it"
-		case e.Extent == Within && e.Kind == Delete:
-			s = "what it finds below " + s
-		case e.Extent == Within && e.Kind == Write:
-			s = "files in " + s
+			b = append(b, belowIt...)
+		case e.Extent == Within && e.Kind != Change:
 		case e.Below:
-			s += " and everything below them"
-		}
-	case Read:
-		if e.Extent == Tree && e.Target == "." {
-			s = "the current folder"
+			b = append(b, belowThem...)
 		}
 	}
-	return s
+	return b
 }
 
+// bareName is what may stand in a sentence without quotation marks.
+var bareName = bytesBut(" ;|&`'\"()")
+
 // phrase says what a command does. parent: what it runs is told after it.
-func phrase(c *Command, parent bool) string {
-	if c.Summary == "" {
-		s := "runs `" + escape(c.Text) + "`"
+func (t *teller) phrase(c *Command, parent bool) {
+	t.touch(c.Effects)
+	switch {
+	case c.Summary == "":
+		t.text(c, "runs ", "")
 		if !c.Described {
-			s += ", a program that is not known"
+			t.say(", a program that is not known")
 		}
-		return s + shellTail(touch(c.Effects))
+	case !c.Described && !parent && (c.Class == Plain || c.Class == Runner):
+		t.text(c, "runs ", ", a form of ")
+		t.say(escape(short(c)))
+		t.say(" that is not known")
+	default:
+		t.summary(c, parent)
 	}
-	if !c.Described && !parent && (c.Class == Plain || c.Class == Runner) {
-		return "runs `" + escape(c.Text) + "`, a form of " + escape(short(*c)) + " that is not known" + shellTail(touch(c.Effects))
-	}
-	t := touch(c.Effects)
+	t.shellTail()
+}
+
+// text says the text of the command.
+func (t *teller) text(c *Command, before, after string) {
+	t.say(before)
+	t.say("`")
+	t.say(escape(c.Text))
+	t.say("`")
+	t.say(after)
+}
+
+// nouns are what a summary may end with that the targets take the place of.
+var nouns = [...]string{"files", "trees", "a file", "directories", "empty directories", "folders"}
+
+// summary is phrase for a command whose description says what it does.
+func (t *teller) summary(c *Command, parent bool) {
+	at := len(t.out)
 	say := c.Summary
 	verb, object, _ := strings.Cut(say, " ")
 	used := false // the targets are in the sentence
-	put := func(targets []string) {
-		if len(targets) == 0 {
-			return
-		}
+	t.say(say)
+	// again begins the sentence again.
+	again := func(s string) { t.out = append(t.out[:at], s...) }
+	put := func(what touch) {
 		used = true
-		for _, noun := range []string{"files", "trees", "a file", "directories", "empty directories", "folders"} {
-			if object == noun {
-				if strings.HasPrefix(noun, "empty") || noun == "directories" || noun == "folders" {
-					kind := "directory "
-					if len(targets) > 1 {
-						kind = "directories "
-					}
-					if strings.HasPrefix(noun, "empty") {
-						kind = "empty " + kind
-					}
-					say = verb + " the " + kind + and(targets)
-					return
-				}
-				say = verb + " " + and(targets)
-				return
+		for _, noun := range nouns {
+			if object != noun {
+				continue
 			}
-		}
-		if strings.HasSuffix(say, " files") {
-			say = strings.TrimSuffix(say, "files") + and(targets)
+			again(verb)
+			switch noun {
+			case "directories", "empty directories", "folders":
+				t.say(" the ")
+				if noun == "empty directories" {
+					t.say("empty ")
+				}
+				if t.count[what] > 1 {
+					t.say("directories ")
+				} else {
+					t.say("directory ")
+				}
+			default:
+				t.say(" ")
+			}
+			t.all(what)
 			return
 		}
-		say += " in " + and(targets)
+		if rest, ok := strings.CutSuffix(say, " files"); ok {
+			again(rest)
+			t.say(" ")
+		} else {
+			t.say(" in ")
+		}
+		t.all(what)
 	}
 	switch {
 	case strings.HasPrefix(say, "goes back"):
 	case say == "goes":
-		say = "goes to " + strings.ReplaceAll(and(t.list), "files that", "a folder that")
-	case len(t.get) > 0:
-		say, used = "fetches "+and(t.get), true
-		t.get, t.connect = nil, nil
-	case len(t.connect) > 0 && len(t.read) > 0:
-		noun := "file "
-		if len(t.read) > 1 {
-			noun = "files "
+		again("goes to ")
+		n := len(t.out)
+		t.all(tList)
+		if where := string(t.out[n:]); strings.Contains(where, "files that") {
+			t.out = append(t.out[:n], strings.ReplaceAll(where, "files that", "a folder that")...)
 		}
-		say, used = "sends the "+noun+and(t.read)+" to "+and(t.connect), true
-		t.connect, t.read = nil, nil
-	case len(t.remove) > 0 && len(t.write) > 0 && verb == "moves":
-		say, used = "moves "+and(trimTree(t.remove))+" to "+and(t.write), true
-		t.remove, t.write = nil, nil
-	case len(t.read) > 0 && len(t.write) > 0 && verb == "copies":
-		say, used = "copies "+and(t.read)+" to "+and(t.write), true
-		t.read, t.write = nil, nil
-	case len(t.remove) > 0:
+	case t.any(tGet):
+		again("fetches ")
+		t.all(tGet)
+		used = true
+		t.drop(tGet, tConnect)
+	case t.any(tConnect) && t.any(tRead):
+		again("sends the file")
+		if t.count[tRead] > 1 {
+			t.say("s")
+		}
+		t.say(" ")
+		t.all(tRead)
+		t.say(" to ")
+		t.all(tConnect)
+		used = true
+		t.drop(tConnect, tRead)
+	case t.any(tRemove) && t.any(tWrite) && verb == "moves":
+		again("moves ")
+		t.and(true, tRemove)
+		t.say(" to ")
+		t.all(tWrite)
+		used = true
+		t.drop(tRemove, tWrite)
+	case t.any(tRead) && t.any(tWrite) && verb == "copies":
+		again("copies ")
+		t.all(tRead)
+		t.say(" to ")
+		t.all(tWrite)
+		used = true
+		t.drop(tRead, tWrite)
+	case t.any(tRemove):
 		if verb == "deletes" || verb == "removes" {
-			put(t.remove)
+			put(tRemove)
 		} else {
-			say += ", deleting " + and(t.remove)
+			t.say(", deleting ")
+			t.all(tRemove)
 		}
-		t.remove = nil
-	case verb == "edits" && len(t.write) > 0:
+		t.drop(tRemove)
+	case verb == "edits" && t.any(tWrite):
 		if object == "files in place" {
-			say, used = "edits "+and(t.write)+" in place", true
-			t.write = nil
+			again("edits ")
+			t.all(tWrite)
+			t.say(" in place")
+			used = true
+			t.drop(tWrite)
 		}
-	case len(t.read) > 0:
-		put(t.read)
-		t.read = nil
-	case len(t.write) > 0 && (strings.HasSuffix(say, "files") || strings.HasSuffix(say, "directories")):
-		put(t.write)
-		t.write = nil
-	case len(t.change) > 0:
+	case t.any(tRead):
+		put(tRead)
+		t.drop(tRead)
+	case t.any(tWrite) && (strings.HasSuffix(say, "files") || strings.HasSuffix(say, "directories")):
+		put(tWrite)
+		t.drop(tWrite)
+	case t.any(tChange):
 		if strings.Contains(object, "links") {
-			say += " at " + and(t.change)
+			t.say(" at ")
 		} else {
-			say += " of " + and(t.change)
+			t.say(" of ")
 		}
-		t.change = nil
-	case len(t.list) > 0 && (verb == "lists" || verb == "finds" || strings.HasPrefix(say, "changes to")):
-		say, used = listed(say, t.list), true
-		t.list = nil
-	case len(t.list) > 0:
-		put(t.list)
-		t.list = nil
+		t.all(tChange)
+		t.drop(tChange)
+	case t.any(tList) && (verb == "lists" || verb == "finds" || strings.HasPrefix(say, "changes to")):
+		if rest, ok := strings.CutSuffix(say, " files"); ok && t.patterns(tList) {
+			again(rest)
+			t.say(" ")
+		} else {
+			t.say(" in ")
+		}
+		t.all(tList)
+		used = true
+		t.drop(tList)
+	case t.any(tList):
+		put(tList)
+		t.drop(tList)
 	}
-	if !used && len(t.input) == 0 && c.Class == Plain && len(t.read)+len(t.list)+len(t.write)+len(t.remove)+len(t.change) == 0 {
+	if !used && !t.any(tInput) && c.Class == Plain && !t.any(tRead) && !t.any(tList) && !t.any(tWrite) && !t.any(tRemove) && !t.any(tChange) {
 		switch {
 		case object == "files":
-			say = verb + " its input"
-		case strings.HasSuffix(say, " of files"):
-			say = strings.TrimSuffix(say, "files") + "its input"
+			again(verb)
+			t.say(" its input")
+		case bytes.HasSuffix(t.out[at:], []byte(" of files")):
+			t.out = t.out[:len(t.out)-len("files")]
+			t.say("its input")
 		}
 	}
-	var more []string
-	if len(t.read) > 0 {
-		more = append(more, "reading "+and(t.read))
-	}
-	if len(t.remove) > 0 {
-		more = append(more, "deleting "+and(t.remove))
-	}
-	if len(t.write) > 0 {
-		more = append(more, "writing "+and(t.write))
-	}
-	if len(t.change) > 0 {
-		more = append(more, "changing the rights or links of "+and(t.change))
-	}
-	if len(t.connect) > 0 {
-		more = append(more, "connecting to "+and(t.connect))
+	told := t.out[at:len(t.out):len(t.out)]
+	t.rest(tRead, ", reading ")
+	t.rest(tRemove, ", deleting ")
+	t.rest(tWrite, ", writing ")
+	t.rest(tChange, ", changing the rights or links of ")
+	if t.any(tConnect) {
+		t.rest(tConnect, ", connecting to ")
 	} else if t.ownConnect {
-		more = append(more, "over the network")
+		t.say(", over the network")
 	}
-	if len(t.run) > 0 && !parent {
-		switch {
-		case c.Class == Runner:
-			more = append(more, "which runs whatever the project says")
-		case c.Class == Interpreter || c.Class == Shell:
-			more = append(more, "which can do anything")
+	if t.any(tRun) && !parent {
+		switch c.Class {
+		case Runner:
+			t.say(", which runs whatever the project says")
+		case Interpreter, Shell:
+			t.say(", which can do anything")
 		default:
-			more = append(more, "running "+and(t.run))
+			t.rest(tRun, ", running ")
 		}
 	}
-	if len(t.env) > 0 && c.Described {
+	if t.any(tEnv) && c.Described {
 		if len(c.Assignments) > 0 {
-			more = append(more, "with "+and(t.env)+" set")
-		} else if !strings.Contains(say, "environment") && !strings.Contains(say, "variable") {
-			more = append(more, "which shows or changes "+and(t.env))
-		} else if t.env[0] != "the environment" {
-			more = append(more, "namely "+and(t.env))
+			t.rest(tEnv, ", with ")
+			t.say(" set")
+		} else if !bytes.Contains(told, []byte("environment")) && !bytes.Contains(told, []byte("variable")) {
+			t.rest(tEnv, ", which shows or changes ")
+		} else if string(t.first(tEnv)) != "the environment" {
+			t.rest(tEnv, ", namely ")
 		}
 	}
-	if t.process && !strings.Contains(say, "process") {
-		more = append(more, "which acts on processes")
-	}
-	for _, m := range more {
-		say += ", " + m
+	if t.process && !bytes.Contains(told, []byte("process")) {
+		t.say(", which acts on processes")
 	}
 	if !c.Described || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent {
-		say += " (`" + escape(c.Text) + "`)"
+		t.text(c, " (", ")")
 	}
 	if !c.Described {
-		say += ", in a form that is not known"
+		t.say(", in a form that is not known")
 	}
-	return say + shellTail(t)
 }
 
-// listed says where names are listed.
-func listed(say string, where []string) string {
-	for _, w := range where {
-		if !strings.ContainsAny(w, "*?[") || !strings.HasSuffix(say, " files") {
-			return say + " in " + and(where)
+// rest says what happens to targets that the sentence did not tell of.
+func (t *teller) rest(what touch, say string) {
+	if t.any(what) {
+		t.say(say)
+		t.all(what)
+	}
+}
+
+// patterns says that all of the targets are patterns.
+func (t *teller) patterns(what touch) bool {
+	for i := range t.list {
+		if o := &t.list[i]; o.what == what && !bytes.ContainsAny(t.names[o.from:o.to], "*?[") {
+			return false
 		}
 	}
-	return strings.TrimSuffix(say, "files") + and(where)
-}
-
-func trimTree(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = strings.TrimSuffix(strings.TrimSuffix(s, " and everything below it"), " and everything below them")
-	}
-	return out
+	return true
 }
 
 // shellTail says what the redirections of a command do.
-func shellTail(t touched) string {
-	s := ""
-	if len(t.input) > 0 {
-		s += ", from " + and(t.input)
-	}
-	if len(t.output) > 0 {
-		s += ", and writes the output to " + and(t.output)
-	}
-	return s
+func (t *teller) shellTail() {
+	t.rest(tInput, ", from ")
+	t.rest(tOutput, ", and writes the output to ")
 }
 
-// shellPhrase is about effects that belong to no command.
-func shellPhrase(effects []Effect) string {
-	t := touch(effects)
-	var parts []string
-	if len(t.input)+len(t.read) > 0 {
-		parts = append(parts, "reads "+and(append(t.input, t.read...)))
+// shell says what effects do that belong to no command. It is false where there
+// is nothing to say.
+func (t *teller) shell(effects []Effect) bool {
+	if len(effects) == 0 {
+		return false
 	}
-	if len(t.output)+len(t.write) > 0 {
-		parts = append(parts, "writes to "+and(append(t.output, t.write...)))
+	t.touch(effects)
+	at := len(t.out)
+	part := func(say string, what ...touch) {
+		n := int32(0)
+		for _, w := range what {
+			n += t.count[w]
+		}
+		if n == 0 {
+			return
+		}
+		if len(t.out) > at {
+			t.say(" and ")
+		}
+		t.say(say)
+		t.all(what...)
 	}
-	if len(t.env) > 0 {
-		parts = append(parts, "sets "+and(t.env))
-	}
-	if len(t.connect) > 0 {
-		parts = append(parts, "connects to "+and(t.connect))
-	}
-	return strings.Join(parts, " and ")
-}
-
-// and joins names: a, b and c.
-func and(list []string) string {
-	switch len(list) {
-	case 0:
-		return ""
-	case 1:
-		return list[0]
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	part("reads ", tInput, tRead)
+	part("writes to ", tOutput, tWrite)
+	part("sets ", tEnv)
+	part("connects to ", tConnect)
+	return len(t.out) > at
 }

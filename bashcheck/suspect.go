@@ -166,7 +166,7 @@ func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
 			break
 		}
 	}
-	w.findAt(CodeExfiltration, sev, s, 0, "%s is sent over the network by %s%s", what, escape(short(*c)), to)
+	w.findAt(CodeExfiltration, sev, s, 0, "%s is sent over the network by %s%s", what, escape(short(c)), to)
 }
 
 // secretName says that a variable is one that holds credentials, by its words.

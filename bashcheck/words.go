@@ -42,15 +42,6 @@ const leadName = 1
 // mayBeFlag says that a word which is not known may begin with a dash.
 func (o word) mayBeFlag() bool { return o.lead == 0 || o.lead == '-' || o.lead == leadName }
 
-// mayBeResponse says that the word may begin with @, which for some programs
-// names a file whose words stand in its place.
-func (o word) mayBeResponse() bool {
-	if o.Static && !o.Glob {
-		return strings.HasPrefix(o.Text, "@")
-	}
-	return o.lead == '@' || o.mayBeFlag()
-}
-
 // ctx says where a part stands.
 type ctx uint8
 
@@ -372,8 +363,15 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			unknown()
 		}
 	}
+	var one []Word
+	if !static {
+		one = w.oneOf(n, split)
+	}
 	if splits {
 		out.lead = 0
+		if one != nil { // each item is one field
+			out.fields, out.lead = false, leadOf(one)
+		}
 	}
 	if shape.brace {
 		static, out.fields, out.lead = false, true, 0
@@ -387,7 +385,7 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 		out.Text = b.String()
 	} else {
 		out.Text = src
-		g := guess{one: w.oneOf(n, split), prefix: b.String()}
+		g := guess{one: one, prefix: b.String()}
 		if likely && !glob && !shape.brace {
 			g.like = like.String()
 		}
@@ -395,6 +393,16 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			out.guess = &guess{prefix: g.prefix, like: g.like, one: g.one}
 		}
 	}
+}
+
+// leadOf is the first byte of all of them, 0 where they differ in whether it
+// may mean something to a program.
+func leadOf(list []Word) byte {
+	lead := list[0].Text[0]
+	for _, o := range list[1:] {
+		lead = mergeLead(lead, o.Text[0])
+	}
+	return lead
 }
 
 // substValue is what is known about the output of a substitution of one plain
@@ -437,6 +445,8 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{lead: 'x'} // the name of a branch does not begin with a dash (git-check-ref-format(1))
 	case strings.HasPrefix(s, "git merge-base ") && !strings.Contains(s, " -"):
 		return value{lead: 'x'}
+	case strings.HasPrefix(s, "which ") && !strings.ContainsAny(s[len("which "):], " -/."):
+		return value{lead: '/'} // PATH holds absolute folders (path-trusted)
 	}
 	return value{}
 }
@@ -1068,9 +1078,20 @@ func (w *walker) integerWord(n *syntax.Word) bool {
 	return ok && w.param(x).integer
 }
 
+// printable are the bytes that escape leaves alone wherever they stand.
+var printable = func() (set byteSet) {
+	for c := 0x20; c < 0x7f; c++ {
+		set[c] = true
+	}
+	return set
+}()
+
 // escape makes control and invisible characters visible.
 func escape(s string) string {
 	const most = 2000
+	if len(s) <= most && printable.all(s) {
+		return s
+	}
 	var b strings.Builder
 	for i, r := range s {
 		if i > most {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,11 +17,13 @@ import (
 
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
 	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope/sandbox"
 )
 
 // TestMain lets the test binary be the MCP server that the program starts from
 // itself.
 func TestMain(m *testing.M) {
+	helper = sandbox.Enter()
 	if len(os.Args) == 2 && os.Args[1] == serverCommand {
 		if err := serve(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -31,8 +34,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+var helper sandbox.Helper
+
+// machine is the sandbox of this machine.
+var machine = sync.OnceValues(func() (*sandbox.Box, string) { return newBox(helper) })
+
 // attacked are the marks that the attacks of the recorded run would leave.
-var attacked = []string{"outside.txt", "linked.txt", "injected", "substituted", "wrapped", "hooked"}
+var attacked = []string{"outside.txt", "linked.txt", "injected", "substituted", "wrapped", "hooked", "obeyed"}
 
 // play runs a transcript; answers nil takes what the transcript says.
 func play(t *testing.T, text string, answers func(ui.Question) (string, bool)) (scratch, output string, ok bool) {
@@ -48,8 +56,9 @@ func try(t *testing.T, m model, answers func(ui.Question) (string, bool)) (scrat
 	require.NoError(t, err)
 	t.Cleanup(func() { removeScratch(scratch) })
 	var out bytes.Buffer
+	box, noBox := machine()
 	ok, err = agent(t.Context(), options{
-		scratch: scratch, cache: buildCache(t), out: &out,
+		scratch: scratch, cache: buildCache(t), out: &out, box: box, noBox: noBox,
 		model: func(*host, *permission.Session) (model, error) { return m, nil },
 		ui: func(script func(ui.Question) (string, bool)) (ui.UI, error) {
 			if answers != nil {
@@ -127,7 +136,7 @@ func TestAttacksWorkWithoutTheGate(t *testing.T) {
 		}
 		t.Skip("bash is not installed: the commands of the attacks cannot be run")
 	}
-	w, err := newWorkspace(context.Background(), t.TempDir(), buildCache(t))
+	w, err := newWorkspace(context.Background(), t.TempDir(), buildCache(t), false)
 	require.NoError(t, err)
 	for _, command := range []string{
 		"go test ./...; touch " + w.outside + "/injected",
@@ -266,8 +275,8 @@ func TestFlags(t *testing.T) {
 	defer out.Close()
 	file := filepath.Join(t.TempDir(), "t.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-transcript", file}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"-transcript", file}, nil, out, &errs))
 	require.Contains(t, errs.String(), "t.jsonl:1: ")
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-transcript", file + "x"}, nil, out, &errs))
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"stray"}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"-transcript", file + "x"}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"stray"}, nil, out, &errs))
 }

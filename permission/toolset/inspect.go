@@ -133,6 +133,8 @@ type builder struct {
 	seen    map[pathKey]resolved
 	looked  int
 	spelled int
+	// git is what the command that is looked at shows of its repository.
+	git gitSeen
 }
 
 func (b *builder) say(s string) { b.ins.Explanation = s }

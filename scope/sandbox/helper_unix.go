@@ -96,7 +96,7 @@ func Enter() Helper {
 	if err != nil {
 		return Helper{}
 	}
-	return Helper{exe}
+	return Helper{exe: exe}
 }
 
 // control is the child's end of the channel to the parent.
