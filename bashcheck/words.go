@@ -12,6 +12,7 @@ import (
 type word struct {
 	Word
 	lead   byte   // not static: the first byte of every field it becomes, 0 not known
+	rooted bool   // not static: the first field it becomes is an absolute path
 	fields bool   // may become any number of fields
 	proc   bool   // a process substitution
 	odd    bool   // written with quotes or escapes inside
@@ -356,7 +357,9 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 				first(v.lead)
 			}
 			out.fields = out.fields || split
-			splits = splits || split && v.lead == 0
+			// The path of a folder may hold blanks, and what follows one any byte.
+			splits = splits || split && (v.lead == 0 || v.lead == '/')
+			out.rooted = v.lead == '/' && len(n.Parts) == 1
 			unknown()
 		default:
 			out.fields, splits = out.fields || split, splits || split
