@@ -1264,6 +1264,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		}
 		return w.usePath(read, o, j)
+	case vOutput:
+		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""

@@ -65,6 +65,7 @@ const (
 	vGitSort     // what references are sorted by, without checking signatures
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
+	vOutput      // a file that is written, or - for the output
 )
 
 type valueSpec struct {
@@ -168,7 +169,7 @@ var valueWords = map[string]valueKind{
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "composefile": vComposeFile,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
