@@ -87,12 +87,17 @@ func newPlace(t testing.TB) place {
 	return p
 }
 
-func (p place) profile(t testing.TB, o ProfileOptions) Profile {
+func (p place) guard(t testing.TB) *scope.Guard {
 	t.Helper()
 	g, err := scope.New(p.root, scope.Options{Home: p.home, ReadOnly: []string{filepath.Dir(p.root)}})
 	require.NoError(t, err)
-	defer g.Close()
-	prof, err := FromGuard(g, o)
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+func (p place) profile(t testing.TB, o ProfileOptions) Profile {
+	t.Helper()
+	prof, err := FromGuard(p.guard(t), o)
 	require.NoError(t, err)
 	return prof
 }
