@@ -44,7 +44,7 @@ var gitReaders = map[string]gitReader{
 	"log": {words: 1, patch: true, walks: true}, "whatchanged": {words: 1, patch: true, walks: true}, "reflog": {words: 1, patch: true, walks: true, all: true, own: true},
 	"show": {words: 1}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
 	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true},
-	"grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true}, "cat-file": {words: 1, one: true},
+	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true}, "cat-file": {words: 1, one: true},
 	"blame": {words: 1, none: true}, "annotate": {words: 1, none: true},
 	"stash show": {words: 2, patch: true, stash: true}, "stash list": {words: 2, patch: true, stash: true, own: true},
 }
@@ -244,6 +244,15 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 		g.index[n] = true
 	}
 	b.gitOperands(g, c, words, of)
+	if !c.Described && g.store != nil {
+		// Its options may be abbreviated, or say anything.
+		g.plain, g.specs.all = false, true
+		if g.walks || g.stash {
+			g.everything(true)
+		} else if g.pair || len(g.tips) == 0 {
+			g.unknown = "an option that is not understood"
+		}
+	}
 	if err == nil && g.unknown == "" && !g.none {
 		b.git.known, b.git.specs = true, g.specs
 		// What is named as REVISION:PATH is looked at by itself.

@@ -120,6 +120,17 @@ func TestGitHistoryThatIsNotUnderstood(t *testing.T) {
 	}
 }
 
+// TestGitOptionsThatAreNotUnderstood: an option may ask for more than it
+// looks like, so under a rule for the command everything that it may show counts.
+func TestGitOptionsThatAreNotUnderstood(t *testing.T) {
+	m := newMachine(t, past, `"allow":["Bash(git *)"],"deny":["Read(**/prod.env)"]`)
+	for _, c := range []string{"git log -p --al", "git log --output-indicator-new=% -p side", "git log -p --bran -- conf", "git show --pat side", "git diff --merge-b side", "git whatchanged -p --glo=refs/heads/side"} {
+		d := m.command(t, permission.ModeDefault, c)
+		assert.NotEqual(t, permission.Allow, d.Verdict, "%s: %v", c, d.Reasons)
+	}
+	require.Contains(t, m.output(t, "git log --output-indicator-new=% -p side"), "TOP-SECRET", "with nothing in between")
+}
+
 // TestLinkedWorkTree: a work tree of its own has its index and its history
 // elsewhere.
 func TestLinkedWorkTree(t *testing.T) {
