@@ -2,6 +2,7 @@ package toolset_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -51,10 +52,7 @@ var harmless = []string{
 // is first run by git alone, where it shows the secret; a deny rule for the file
 // stops it. And no rule stops what does not show it.
 func TestGitHistory(t *testing.T) {
-	_, err := exec.LookPath("git")
-	if err != nil {
-		t.Skip("git is missing: there is no history to look at")
-	}
+	needs(t, "git")
 	for _, packed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("packed=%v", packed), func(t *testing.T) {
 			setup := past
@@ -89,6 +87,15 @@ func TestGitHistory(t *testing.T) {
 	}
 }
 
+// needs skips a test whose program is missing, except under CI.
+func needs(t testing.TB, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "%s is missing", program)
+		t.Skipf("%s is missing: what it shows cannot be seen", program)
+	}
+}
+
 // output runs a text in the project and returns what it prints.
 func (m *machine) output(t testing.TB, text string) string {
 	t.Helper()
@@ -102,6 +109,7 @@ func (m *machine) output(t testing.TB, text string) string {
 // TestGitHistoryThatIsNotUnderstood: where the store cannot be read, rules over
 // paths may match, and without a rule nothing changes.
 func TestGitHistoryThatIsNotUnderstood(t *testing.T) {
+	needs(t, "git")
 	for name, setup := range map[string]string{
 		"a replaced object": "git replace HEAD~1 HEAD~2", "a graft": "mkdir -p .git/info; echo $(git rev-parse HEAD) > .git/info/grafts",
 		"a broken pack":    "git gc -q; chmod u+w .git/objects/pack/*; for f in .git/objects/pack/*.pack; do head -c 40 $f > x; cat x > $f; done",
@@ -126,6 +134,7 @@ func TestGitHistoryThatIsNotUnderstood(t *testing.T) {
 // TestGitOptionsThatAreNotUnderstood: an option may ask for more than it
 // looks like, so under a rule for the command everything that it may show counts.
 func TestGitOptionsThatAreNotUnderstood(t *testing.T) {
+	needs(t, "git")
 	m := newMachine(t, past, `"allow":["Bash(git *)"],"deny":["Read(**/prod.env)"]`)
 	for _, c := range []string{"git log -p --al", "git log --output-indicator-new=% -p side", "git log -p --bran -- conf", "git show --pat side", "git diff --merge-b side", "git whatchanged -p --glo=refs/heads/side"} {
 		d := m.command(t, permission.ModeDefault, c)
@@ -137,6 +146,7 @@ func TestGitOptionsThatAreNotUnderstood(t *testing.T) {
 // TestLinkedWorkTree: a work tree of its own has its index and its history
 // elsewhere.
 func TestLinkedWorkTree(t *testing.T) {
+	needs(t, "git")
 	m := newMachine(t, "mkdir main && cd main && "+past+"git worktree add -q ../tree clean", "")
 	inner := newMachineIn(t, m.home, filepath.Join(m.dir, "tree"), `"deny":["Read(.env)"]`)
 	require.Contains(t, inner.output(t, "git show old"), "TOP-SECRET")
