@@ -715,7 +715,7 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true
-	case !args[0].mayBeFlag():
+	case !args[0].mayBeFlag(), args[0].lead == '/': // several words are an error
 		c.Described = true
 	}
 	after := Dir{}
@@ -770,6 +770,14 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			if sub == nil {
 				if sub = p.subs[name.Text]; sub != nil {
 					words, operands = 2, operands[1:]
+				}
+				if sub != nil && sub.group {
+					rest, m, _, fine := w.flags(sub, operands, j, true)
+					if len(rest) > 0 && rest[0].Static {
+						if inner := p.subs[name.Text+" "+rest[0].Text]; inner != nil {
+							sub, words, operands, j.ok = inner, 3, rest[1:], j.ok && fine && m == ""
+						}
+					}
 				}
 			}
 		}
@@ -1182,6 +1190,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		// Of the words that git config takes instead of the name of a setting
 		// (edit, from 2.46) none has a dot.
 		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
+	case vComposeFile:
+		// Anything else may be the address of a repository or an image.
+		return o.Static && !o.Glob && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -1260,6 +1272,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		}
 		return w.usePath(read, o, j)
+	case vOutput:
+		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""

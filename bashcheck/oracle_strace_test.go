@@ -88,6 +88,8 @@ var straceExceptions = []straceException{
 	{"npm", "created", "/home/u/.npm", "npm makes the empty folder of its cache"},
 	{"npx", "mkdir", "/home/u/.npm", "npm makes the empty folder of its cache"},
 	{"npx", "created", "/home/u/.npm", "npm makes the empty folder of its cache"},
+	{"gem", "exec", "ruby", "gem is a script of ruby, which env finds in PATH"},
+	{"npx", "exec", "node", "npx is a script of node, which env finds in PATH"},
 	{"npm", "exec", "node", "npm is a script of node, which env finds in PATH"},
 	{"egrep", "exec", "grep", "a script that starts grep"},
 	{"fgrep", "exec", "grep", "a script that starts grep"},

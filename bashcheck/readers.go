@@ -108,7 +108,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 		if a.Static && a.Text != "" && !a.Glob {
 			first = a.Text[0]
 		}
-		if first == 0 || first == leadName || strings.IndexByte("-(!),", first) >= 0 {
+		if first == 0 || first == leadName || a.later || strings.IndexByte("-(!),", first) >= 0 {
 			j.ok = false
 		}
 		if first != '.' && first != '/' {
