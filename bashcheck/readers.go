@@ -343,6 +343,15 @@ func sedOnlyPrints(s string) bool {
 		case 'p', 'P', 'd', 'D', 'n', 'N', 'g', 'G', 'h', 'H', 'x', '=', 'l', 'z':
 		case 'q', 'Q':
 			skip(" 0123456789")
+		case ':', 'b', 't', 'T':
+			// A label. Where it ends at the line's end alone (POSIX, BSD), what
+			// follows is part of it and no command.
+			skip(" \t")
+			label := i
+			skip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+			if c == ':' && (found || i == label) {
+				return false
+			}
 		case 'a', 'i', 'c':
 			// The rest of the line is text that is printed. GNU and BSD differ
 			// in the forms with a backslash.
