@@ -263,6 +263,7 @@ type judged struct {
 	assigns   []Assignment
 	assume    []Assumption
 	globBelow bool   // a pattern may become a flag that makes it act on trees
+	mixed     bool   // a flag was given that chooses no form
 	replace   string // what xargs replaces in the inner command
 	argv      []word
 	names     bool // it prints nothing but names of what its effects reach
@@ -816,6 +817,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	if f.kind != 0 {
 		j.class = f.kind
 	}
+	if f.alone && j.mixed {
+		j.ok = false
+	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
 	j.assume = append(j.assume, p.assume...)
@@ -887,6 +891,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			ok = false // an operand to the program, which does what it does without the flag
 		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
+		j.mixed = j.mixed || s.mode == ""
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -989,6 +994,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				continue
 			}
 			if n := len(t) - 1; n > 1 && p.flags["-NUM"+t[n:]] != nil && isInteger(t[:n]) {
+				j.mixed = true
 				continue
 			}
 		}
@@ -1010,7 +1016,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
 				ok = w.useValue(s.value, v, j) && ok
@@ -1229,7 +1235,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return false
 	case vPSLetters:
-		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+		return o.Static && strings.Trim(strings.TrimSuffix(o.Text, "o"), "auxfwlj") == "" // o: the columns follow
 	case vPSFormat:
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
@@ -1243,7 +1249,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vInet:
-		return o.Static && !o.Glob && socketFilter(o.Text)
+		like := o.guessed().like // :$port
+		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
+	case vSSFilter:
+		return o.Static && !o.Glob && ssFilter(o.Text)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
@@ -1265,6 +1274,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		}
 		return w.usePath(read, o, j)
+	case vOutput:
+		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -1354,6 +1365,9 @@ func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
 		return false
+	}
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		return hex != "" && strings.Trim(hex, "0123456789abcdefABCDEF") == ""
 	}
 	digits := 0
 	for digits < len(s) && (s[digits] >= '0' && s[digits] <= '9' || s[digits] == '.' || s[digits] == ',') {

@@ -59,11 +59,13 @@ const (
 	vUsedFile    // a file or port whose users fuser lists
 	vPrintf      // a format of printf that assigns no variable
 	vDD          // an operand of dd, NAME=VALUE
+	vSSFilter    // a filter of ss without names
 	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
 	vGitKey      // the name of a git setting
 	vGitSort     // what references are sorted by, without checking signatures
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
+	vOutput      // a file that is written, or - for the output
 )
 
 type valueSpec struct {
@@ -123,7 +125,8 @@ type form struct {
 	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
 	edits     bool
-	prefix    int // -1: not said
+	alone     bool // no flag may stand beside those that choose the form
+	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
 }
@@ -166,8 +169,8 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "composefile": vComposeFile,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -207,7 +210,11 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+
+	subIndent int // of the line of the current sub-command
 }
+
+func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 func loadPrograms(file, text string, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
@@ -462,6 +469,11 @@ func (l *loader) line(raw string, line int) error {
 		l.form.posix = true
 	case "words":
 		l.form.words = true
+	case "alone":
+		if l.form == &l.cur.form {
+			return fail(cols[0], "alone belongs to a form that flags choose")
+		}
+		l.form.alone = true
 	case "exact":
 		l.form.exact = true
 	case "edits":
@@ -476,8 +488,8 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) != 1 || l.cur.forms[args[0]] != nil {
 			return fail(cols[0], "form needs one new name")
 		}
-		if args[0] == "bare" && l.cur.parent != nil {
-			return fail(col(0), "form bare is about the program without a sub-command: it stands before the first sub")
+		if l.cur.parent != nil && indentation(raw) <= l.subIndent {
+			return fail(cols[0], "a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub")
 		}
 		f := &form{name: args[0], prefix: -1}
 		l.cur.forms[args[0]] = f
@@ -500,7 +512,7 @@ func (l *loader) line(raw string, line int) error {
 			l.top.subs[n] = p
 		}
 		p.names = names
-		l.cur, l.form = p, &p.form
+		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)

@@ -14,10 +14,10 @@ func TestLoaderRefuses(t *testing.T) {
 	require.NoError(t, loadPrograms("t", good, map[string]*program{}))
 	for name, c := range map[string]struct{ text, want string }{
 		"form bare after a sub-command": {"program x\n  why ours\n  sub a\n    say prints\n  form bare\n    say lists\n  yes x a\n",
-			"t:5:8: form bare is about the program without a sub-command: it stands before the first sub"},
+			"t:5:3: a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub"},
 		"form after a sub-command whose mode is the program's": {"program x\n  why ours\n  mode list -l\n  sub a\n    say prints\n  form list\n    say lists\n  yes x a\n",
-			`t:1:1: program x: mode "list" of -l has no form`},
-		"form that no flag of the sub-command chooses": {"program x\n  why ours\n  sub a\n    say prints\n  form list\n    say lists\n  yes x a\n",
+			"t:6:3: a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub"},
+		"form that no flag of the sub-command chooses": {"program x\n  why ours\n  sub a\n    say prints\n    form list\n      say lists\n  yes x a\n",
 			`t:1:1: program x: no flag chooses form "list"`},
 		"operands beside sub-commands": {"program x\n  why ours\n  say prints\n  operands text*\n  sub a\n    say lists\n  yes x a\n",
 			"t:1:1: program x: operands beside sub-commands: a word that is no sub-command would be one of them"},

@@ -58,7 +58,8 @@ func SafeEnv(o EnvOptions) []string {
 		"GIT_CONFIG_KEY_3=safe.bareRepository", "GIT_CONFIG_VALUE_3=explicit",
 		"GIT_CONFIG_KEY_4=diff.autoRefreshIndex", "GIT_CONFIG_VALUE_4=false",
 		"GIT_CONFIG_KEY_5=protocol.ext.allow", "GIT_CONFIG_VALUE_5=never",
-		"npm_config_update_notifier=false", "npm_config_logs_max=0",
+		"npm_config_update_notifier=false", "npm_config_logs_max=0", "npm_config_logs_dir=/dev/null", "npm_config_timing=false",
+		"PIP_DISABLE_PIP_VERSION_CHECK=1",
 		"GOTOOLCHAIN=local", "GOTELEMETRY=off",
 	}
 	if !o.Online {
@@ -66,6 +67,9 @@ func SafeEnv(o EnvOptions) []string {
 	}
 	if o.Home != "" {
 		env = append(env, "HOME="+o.Home)
+		if !o.Online {
+			env = append(env, "npm_config_cache="+filepath.Join(o.Home, ".npm"))
+		}
 	}
 	if o.Temp != "" {
 		env = append(env, "TMPDIR="+o.Temp)
@@ -118,7 +122,7 @@ func trustedDir(d string, roots []string) bool {
 // what is read, or hold credentials, by the words in the name.
 func keepable(name string) bool {
 	upper := strings.ToUpper(name)
-	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
+	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "DEBUGINFOD", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
 		if strings.HasPrefix(upper, p) {
 			return false
 		}
@@ -172,6 +176,14 @@ const (
 	// AssumeToolchain: a compiler or build tool that prints its version is no
 	// wrapper that the project chooses (rust-toolchain.toml). The host's promise.
 	AssumeToolchain Assumption = "toolchain-trusted"
+	// AssumeQuietManagers: npm and pip only do what they are called for. npm makes
+	// no log, deletes no old ones, writes no times and asks for no newer npm,
+	// whatever the .npmrc of the project says; pip asks for no newer pip. SafeEnv
+	// makes it true if EnvOptions.Home is set and Online is not.
+	AssumeQuietManagers Assumption = "quiet-package-managers"
+	// AssumeNoDebuginfod: no variable names servers that readers of object files
+	// fetch symbols from. SafeEnv makes it true.
+	AssumeNoDebuginfod Assumption = "debuginfod-unset"
 	// AssumeDocker: the container daemon of the user's own configuration may be
 	// asked. SafeEnv passes no DOCKER_HOST; the rest is the host's promise.
 	AssumeDocker Assumption = "docker-daemon-trusted"
@@ -195,5 +207,5 @@ const (
 // filters and converters, the user's container configuration and toolchains.
 func SafeEnvAssumptions() []Assumption {
 	return []Assumption{AssumeShellBash, AssumePath, AssumeNoFunctions, AssumeNoCDPATH, AssumeRipgrepConfig, AssumeNoAutoMount,
-		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeDocker, AssumeNoProxy}
+		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeNoDebuginfod, AssumeDocker, AssumeNoProxy}
 }

@@ -463,6 +463,8 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{solid: true}
 	case strings.HasPrefix(s, "git ") && printsObjects(strings.Fields(s)[1:]):
 		return value{lead: 'x'}
+	case strings.HasPrefix(s, "which ") && strings.Trim(s[6:], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._") == "":
+		return value{lead: '/'} // nothing, or where it lies below a folder of PATH
 	}
 	return value{}
 }

@@ -391,7 +391,7 @@ func newMatcher(known map[string]bool, rows []*vendorPattern) *matcher {
 			}
 			start(prefix)
 			for c := range 256 { // the byte after a short prefix
-				if wordByte(byte(c)) || row.ID == "url-password" && tokenByte(byte(c)) {
+				if wordByte(byte(c)) || row.ID == urlPassword && row.goesOn(byte(c)) {
 					key := le32([]byte{prefix[0], prefix[1], prefix[2], byte(c)})
 					m.vendors[key] = append(m.vendors[key], vendorPrefix{row, prefix})
 				}
@@ -542,7 +542,8 @@ func (m *matcher) line(text []byte, variables, final bool) (at, n int, more bool
 
 // scanState is what a scan leaves for the next piece of the same text.
 type scanState struct {
-	before byte // the last byte of the piece before; 0 at the start of the text
+	begun  bool // there was a piece before
+	before byte // its last byte; 0 if there was none
 	cover  int  // how many bytes of the next piece belong to a secret that was already replaced
 	pem    bool // inside a private key that was longer than what is held back
 	tokens bool // what was not used goes on as found.tokens says
@@ -622,7 +623,7 @@ scan:
 		if i > 0 {
 			before = src[i-1]
 		}
-		if (before == 0 || before == '\n') && looked != i {
+		if (before == '\n' || i == 0 && !st.begun) && looked != i {
 			looked, laterAt = i, -1
 			var more bool
 			if laterAt, laterN, more = m.line(src[i:], i >= cover, final); more {
@@ -682,7 +683,7 @@ scan:
 		dst = append(dst, src[from:end]...)
 	}
 	if end > 0 {
-		st.before = src[end-1]
+		st.begun, st.before = true, src[end-1]
 	}
 	if counted+tokenRun(src[counted:end]) < end {
 		hits = 0

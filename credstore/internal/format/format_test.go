@@ -160,6 +160,9 @@ func TestFIPSOnly(t *testing.T) {
 	if fips140.Enforced() {
 		return
 	}
+	if testing.Short() {
+		t.Skip("not in short: other algorithms, no goroutines")
+	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
