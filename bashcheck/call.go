@@ -741,6 +741,8 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	return dirs{after, w.st.dir}
 }
 
+func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
+
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word, j *judged) {
 	j.ok, j.class, j.say, j.argv, j.effects = true, p.class, p.say, argv, w.room.openEffects()
@@ -753,6 +755,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		}
 		w.reader(p, args, j)
 		w.fixed(&p.form, nil, j, argv)
+		return
+	}
+	if p.help && len(args) == 1 && onlyHelp(args[0]) {
+		j.class, j.say, j.prefix = Plain, "explains itself", 1
 		return
 	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
@@ -794,6 +800,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			p = sub
 			j.class = p.class
 			j.assume = append(j.assume, base.assume...)
+			if base.help && len(operands) == 1 && onlyHelp(operands[0]) {
+				j.class, j.say, j.prefix = Plain, "explains itself", words
+				return
+			}
 			var ok bool
 			operands, mode, command, ok = w.flags(p, operands, j, false)
 			j.ok = j.ok && ok
@@ -1192,7 +1202,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
-		return o.Static && !o.Glob && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
