@@ -709,7 +709,7 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true
-	case !args[0].mayBeFlag() || args[0].rooted: // with more than one field cd fails or, in zsh, replaces in its own path
+	case !args[0].mayBeFlag(), args[0].lead == '/': // several words are an error
 		c.Described = true
 	}
 	after := Dir{}
@@ -764,6 +764,14 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			if sub == nil {
 				if sub = p.subs[name.Text]; sub != nil {
 					words, operands = 2, operands[1:]
+				}
+				if sub != nil && sub.group {
+					rest, m, _, fine := w.flags(sub, operands, j, true)
+					if len(rest) > 0 && rest[0].Static {
+						if inner := p.subs[name.Text+" "+rest[0].Text]; inner != nil {
+							sub, words, operands, j.ok = inner, 3, rest[1:], j.ok && fine && m == ""
+						}
+					}
 				}
 			}
 		}
@@ -998,7 +1006,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
 				ok = w.useValue(s.value, v, j) && ok
@@ -1176,6 +1184,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		// Of the words that git config takes instead of the name of a setting
 		// (edit, from 2.46) none has a dot.
 		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
+	case vComposeFile:
+		// Anything else may be the address of a repository or an image.
+		return o.Static && !o.Glob && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -1213,7 +1225,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return false
 	case vPSLetters:
-		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+		return o.Static && strings.Trim(strings.TrimSuffix(o.Text, "o"), "auxfwlj") == "" // o: the columns follow
 	case vPSFormat:
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
@@ -1227,7 +1239,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vInet:
-		return o.Static && !o.Glob && socketFilter(o.Text)
+		like := o.guessed().like // :$port
+		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
+	case vSSFilter:
+		return o.Static && !o.Glob && ssFilter(o.Text)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
@@ -1340,6 +1355,9 @@ func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
 		return false
+	}
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		return hex != "" && strings.Trim(hex, "0123456789abcdefABCDEF") == ""
 	}
 	digits := 0
 	for digits < len(s) && (s[digits] >= '0' && s[digits] <= '9' || s[digits] == '.' || s[digits] == ',') {

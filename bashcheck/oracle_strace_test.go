@@ -101,6 +101,8 @@ var straceExceptions = []straceException{
 	{"gunzip", "exec", "gzip", "a script that starts gzip"},
 	{"zcat", "exec", "gzip", "a script that starts gzip"},
 	{"tar", "exec", "sh", "tar starts what unpacks an archive through sh, with a fixed text"},
+	{"pigz", "remove", ".", "after an error it removes an output that it has not named (EFAULT)"},
+	{"unpigz", "remove", ".", "after an error it removes an output that it has not named (EFAULT)"},
 	{"patch", "*", "/tmp/p*", "patch keeps its result in files that are gone at the end"},
 	{"zgrep", "exec", "gzip", "a script that starts gzip and grep"},
 	{"zgrep", "exec", "grep", "a script that starts gzip and grep"},

@@ -187,6 +187,10 @@ const (
 	// AssumeDocker: the container daemon of the user's own configuration may be
 	// asked. SafeEnv passes no DOCKER_HOST; the rest is the host's promise.
 	AssumeDocker Assumption = "docker-daemon-trusted"
+	// AssumeComposeFile: the compose file of the project includes nothing from
+	// other machines; docker compose fetches what it names, whatever it is called
+	// for. Not among the assumptions of SafeEnv, as the file is part of the project.
+	AssumeComposeFile Assumption = "compose-file-trusted"
 	// AssumeKubeconfig: the kubectl configuration runs no plugins. Not among the
 	// assumptions of SafeEnv.
 	AssumeKubeconfig Assumption = "kubeconfig-trusted"

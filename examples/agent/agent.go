@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/credstore"
@@ -108,7 +109,7 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	defer pages.close()
 	w.page = pages.url
 
-	clock := newClock()
+	clock := newClock(time.Now)
 	p := &person{clock: clock, before: guard.ReadFile, where: func() string { return w.shorten(filepath.Join(w.project, ".claude", "settings.local.json")) }, home: w.home}
 	screen, err := o.ui(p.script)
 	if err != nil {

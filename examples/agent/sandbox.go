@@ -22,13 +22,19 @@ func newBox(helper sandbox.Helper) (*sandbox.Box, string) {
 }
 
 // confined returns what starts the programs of one command inside the sandbox,
-// as the settings in force want it. The caller closes the runner.
-func (h *host) confined(ctx context.Context) (checkedrun.Sandbox, *sandbox.Runner, error) {
+// as the settings in force want it. A protected or sensitive file that the grant
+// names is there as it is. The caller closes the runner.
+func (h *host) confined(ctx context.Context, grant *permission.Grant) (checkedrun.Sandbox, *sandbox.Runner, error) {
 	want := h.rules.Policy().Sandbox(h.w.project)
 	// Lean: each name that is covered costs time at the start of every command.
 	o := sandbox.ProfileOptions{Lean: true, Limits: sandbox.Limits{Time: toolTimeout}}
 	if hosts := want.Network.AllowedDomains; len(hosts) > 0 {
 		o.Network = sandbox.Network{Reach: sandbox.Hosts, Hosts: hosts}
+	}
+	for _, a := range grant.Inspection().Actions {
+		if p := a.Path; p.Extent == permission.Exact && (p.Class == permission.Sensitive || p.Class == permission.Protected && a.Kind != permission.Read && a.Kind != permission.List) {
+			o.Unguarded = append(o.Unguarded, filepath.FromSlash(p.Real))
+		}
 	}
 	profile, err := sandbox.FromGuard(h.guard, o)
 	if err != nil {
@@ -91,5 +97,5 @@ func (h *host) boxSentence() string {
 	if h.box == nil {
 		return "No sandbox was used: " + h.noBox + "."
 	}
-	return fmt.Sprintf("Commands ran inside the sandbox of this machine: %s, without a network.", h.box.Report())
+	return fmt.Sprintf("Commands ran in the sandbox of this machine (%s) where the table says so.", h.box.Report())
 }

@@ -41,7 +41,7 @@ func (h *host) shell(ctx context.Context, session *permission.Session, grant *pe
 	}
 	end := func() error { return nil }
 	if grant.Confined() {
-		box, runner, err := h.confined(ctx)
+		box, runner, err := h.confined(ctx, grant)
 		if err != nil {
 			return "", 0, fmt.Errorf("not run: %w", err)
 		}

@@ -57,6 +57,7 @@ func (b *builder) bash() error {
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
 	rep := b.t.o.Analyzer.Analyze(command)
 	b.ins.Report = rep.Digest()
+	b.source = rep.Source
 	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
 	s := &shellCall{rep: &rep, first: len(b.ins.Actions), own: true}
@@ -915,6 +916,9 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 				b.operand(t, d, of, name, span(w.Span))
 			}
 		}
+		if out := b.outputOf(c, i); out != "" || name == "sed" {
+			b.outputs(c, of, out, w)
+		}
 	}
 }
 
@@ -1236,7 +1240,7 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 			b.readTree(&a, t.filter())
 			return
 		}
-		b.readNames(&a, names)
+		b.readNames(&a, names, nil)
 	case reading:
 		b.readTree(&a, t.filter())
 	case program(t.c) == "git":

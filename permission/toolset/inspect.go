@@ -133,6 +133,8 @@ type builder struct {
 	seen    map[pathKey]resolved
 	looked  int
 	spelled int
+	// source is the command text that is inspected.
+	source string
 	// git is what the command that is looked at shows of its repository.
 	git gitSeen
 }

@@ -59,7 +59,7 @@ func (s *source) meant(args []bashcheck.Word) bool {
 	switch {
 	case s.words != "":
 		for _, w := range args {
-			for _, want := range strings.Fields(s.words) {
+			for want := range strings.FieldsSeq(s.words) {
 				if !w.Static || w.Text == want {
 					return true
 				}
