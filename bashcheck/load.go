@@ -57,7 +57,6 @@ const (
 	vAwkFile     // a file that awk reads, or NAME=VALUE
 	vInet        // sockets that lsof lists
 	vUsedFile    // a file or port whose users fuser lists
-	vOutput      // a file that is written, or - for the output
 	vPrintf      // a format of printf that assigns no variable
 	vDD          // an operand of dd, NAME=VALUE
 	vSSFilter    // a filter of ss without names
@@ -66,6 +65,7 @@ const (
 	vGitSort     // what references are sorted by, without checking signatures
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
+	vOutput      // a file that is written, or - for the output
 )
 
 type valueSpec struct {
@@ -168,8 +168,8 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "output": vOutput, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "composefile": vComposeFile,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
