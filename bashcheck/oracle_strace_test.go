@@ -55,6 +55,7 @@ var straceExceptions = []straceException{
 	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
 	{"go", "exec", "/usr/local/go/pkg/tool/**", "go list asks the tools of its own toolchain for their versions"},
 	{"go", "exec", "/usr/lib/go-*/pkg/tool/**", "go list asks the tools of its own toolchain for their versions"},
+	{"go", "exec", "git", "go list stamps packages with what git status and git log say; under the assumption git-config-trusted"},
 	{"go", "exec", "gcc", "go env and go list ask the C compiler which flags it knows, in a folder of their own"},
 	{"go", "exec", "g++", "go env and go list ask the C compiler which flags it knows, in a folder of their own"},
 	{"go", "exec", "/usr/lib/gcc/**", "the C compiler is made of programs that start one another"},
