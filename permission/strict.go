@@ -425,8 +425,9 @@ func (l lookout) decider() decider {
 func (l lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
 	d := l.decider()
+	folded := foldPath(dir)
 	for _, t := range l.p.strict {
-		for _, i := range t.mayBelow(foldPath(dir), d.foldedDir, d.foldedCallDir) {
+		for _, i := range t.mayBelow(folded, d.foldedDir, d.foldedCallDir) {
 			if r := &t.rules[i]; r.family == "Read" && (d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true)) {
 				if out = append(out, r.ref); len(out) == maxMay {
 					return out

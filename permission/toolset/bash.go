@@ -241,10 +241,16 @@ func boolField(in fields, name string) bool {
 
 func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.Start, End: s.End} }
 
+// ordering are the bytes with which begins what unordered looks for.
+var ordering = [256]bool{'&': true, '|': true, '>': true, '<': true, '(': true, 'f': true, 'w': true, 'u': true, 's': true, 'c': true, 't': true, 'r': true}
+
 // unordered says whether the parts of a text may run in another order than
 // they are written in. It errs towards true.
 func unordered(src string) bool {
 	for i := 0; i < len(src); i++ {
+		if !ordering[src[i]] {
+			continue
+		}
 		rest := src[i:]
 		var next byte
 		if len(rest) > 1 {
@@ -1034,12 +1040,12 @@ func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashch
 		b.add(a)
 		return
 	}
-	b.pathEffect(s, a, e, i, c)
+	b.pathEffect(s, &a, e, i, c)
 }
 
 // pathEffect resolves the target of an effect on files, for every directory
 // that the command may be in.
-func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Effect, i int, c *bashcheck.Command) {
+func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Effect, i int, c *bashcheck.Command) {
 	target := e.Target
 	reading := a.Kind == permission.Read || a.Kind == permission.List
 	if e.Extent == bashcheck.Exact && a.Kind != permission.Delete && e.Kind != bashcheck.Change && device(target, !reading) {
@@ -1067,7 +1073,7 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 		if a.Kind == permission.Delete && c != nil && belowVariable(c) {
 			a.Path.Under, a.Path.Critical = true, true
 		}
-		b.add(a)
+		b.add(*a)
 		return
 	}
 	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent), plain: e.Plain}
@@ -1080,10 +1086,10 @@ func (b *builder) pathEffect(s *shellCall, a permission.Action, e *bashcheck.Eff
 			if t.ext = permission.Exact; below {
 				t.ext = permission.Tree
 			}
-			b.pattern(a, d, target, t)
+			b.pattern(*a, d, target, t)
 			continue
 		}
-		b.target(a, d, target, t)
+		b.target(a, d, target, &t)
 	}
 }
 
@@ -1152,7 +1158,7 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 			t.ext = permission.Exact
 		}
 		for _, n := range names {
-			b.target(a, dir, n, t)
+			b.target(&a, dir, n, &t)
 		}
 		return
 	}
@@ -1176,15 +1182,17 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 	}
 }
 
-// target adds the actions for one target in one directory.
-func (b *builder) target(a permission.Action, dir, name string, t target1) {
+// target adds the actions for one target in one directory, each like of but for
+// the path.
+func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
+	a := *of
 	reading := a.Kind == permission.Read || a.Kind == permission.List
-	p := b.resolve(dir, name, t.op)
+	a.Path = b.look(dir, name, t.op).path
+	p := &a.Path
 	p.Extent = t.ext
 	if a.Kind == permission.Delete && strings.HasSuffix(name, "/") && p.Zone != permission.Inside {
 		p.Critical = p.Critical || b.resolve(dir, name, scope.Delete).Critical
 	}
-	a.Path = p
 	if reading {
 		a.Free = p.Zone == permission.Outside
 		b.brings(p)
@@ -1259,7 +1267,7 @@ func (b *builder) target(a permission.Action, dir, name string, t target1) {
 		b.unsteady(&a, t.described, t.unknown)
 		b.add(a)
 	case program(t.c) == "find" && a.Kind == permission.Delete:
-		b.findDelete(a, t)
+		b.findDelete(a, *t)
 	case a.Own:
 		b.add(a)
 	default:

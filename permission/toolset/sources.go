@@ -58,13 +58,17 @@ func brought(c *bashcheck.Command) permission.Labels {
 func (s *source) meant(args []bashcheck.Word) bool {
 	switch {
 	case s.words != "":
-		for _, w := range args {
-			for _, want := range strings.Fields(s.words) {
-				if !w.Static || w.Text == want {
+		for i := range args {
+			w := &args[i]
+			if !w.Static {
+				return true
+			}
+			for want := range strings.FieldsSeq(s.words) {
+				if w.Text == want {
 					return true
 				}
 			}
-			if w.Static && !strings.HasPrefix(w.Text, "-") {
+			if !strings.HasPrefix(w.Text, "-") {
 				return false // the sub-command, and it is another one
 			}
 		}

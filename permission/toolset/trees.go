@@ -256,7 +256,7 @@ func findNames(c *bashcheck.Command) []string {
 // None: the tree is no obstacle.
 func (b *builder) readTree(a *permission.Action, f filter) {
 	if b.t.o.Offline {
-		a.Path.Walked = b.rules == nil || len(b.rules.Below(a.Path.Real)) == 0
+		a.Path.Walked = b.noneBelow(a.Path.Real)
 		b.add(*a)
 		return
 	}
@@ -329,6 +329,18 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 	a.Path.Walked = err == nil
 	b.add(*a)
 	b.ins.Actions = append(b.ins.Actions, found...)
+}
+
+// noneBelow says that no rule names anything below a directory.
+func (b *builder) noneBelow(dir string) bool {
+	switch {
+	case b.rules == nil, b.hasClear && b.clear == dir:
+		return true
+	case len(b.rules.Below(dir)) > 0:
+		return false
+	}
+	b.clear, b.hasClear = dir, true
+	return true
 }
 
 // denies reports the deny or ask rule that matches reading the path.
