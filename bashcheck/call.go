@@ -247,9 +247,9 @@ type judged struct {
 	away      bool     // they start in folders that are not known
 	shells    []word   // texts of shell programs
 	assigns   []Assignment
-	assume    []Assumption
-	globBelow bool   // a pattern may become a flag that makes it act on trees
-	replace   string // what xargs replaces in the inner command
+	assume    [3][]Assumption // of the program, of its sub-command, of the form
+	globBelow bool            // a pattern may become a flag that makes it act on trees
+	replace   string          // what xargs replaces in the inner command
 	argv      []word
 	names     bool // it prints nothing but names of what its effects reach
 	nul       bool // they end with NUL; xargs: it splits at NUL
@@ -338,10 +338,12 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			}
 		}
 		if j.ok && trusted {
-			for _, as := range j.assume {
-				w.assume(as)
-				if as == AssumeGitConfig && !sameDir(c.Dir, Dir{Known: true, Paths: []string{"."}}) {
-					w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
+			for _, list := range j.assume {
+				for _, as := range list {
+					w.assume(as)
+					if as == AssumeGitConfig && !(c.Dir.Known && slices.Equal(c.Dir.Paths, startPaths)) {
+						w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
+					}
 				}
 			}
 		}
@@ -764,7 +766,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		} else {
 			p = sub
 			j.class = p.class
-			j.assume = append(j.assume, base.assume...)
+			j.assume[0] = base.assume
 			var ok bool
 			operands, mode, command, ok = w.flags(p, operands, j, false)
 			j.ok = j.ok && ok
@@ -786,9 +788,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
-	j.assume = append(j.assume, p.assume...)
+	j.assume[1] = p.assume
 	if f != &p.form {
-		j.assume = append(j.assume, f.assume...)
+		j.assume[2] = f.assume
 	}
 	j.prefix = words
 	switch {

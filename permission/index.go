@@ -393,8 +393,8 @@ const maxBelow = 64
 // something below the folded directory dir, for relative rules that begin in
 // one of starts. Where there are many it returns all path rules.
 func (t *ruleTable) mayBelow(dir string, starts ...string) []int32 {
-	if len(t.paths) <= maxBelow {
-		return t.paths
+	if len(t.paths) <= 4 {
+		return t.paths // as cheap as looking up
 	}
 	var out []int32
 	many := false

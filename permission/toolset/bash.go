@@ -631,7 +631,8 @@ func (s *shellCall) shaky(i int) (described, unknown bool) {
 func (b *builder) command(s *shellCall, i int) {
 	c := &s.rep.Commands[i]
 	of := s.first + i + 1
-	copies := c.Described && (program(c) == "cp" || program(c) == "mv")
+	name := s.parts[i].program
+	copies := c.Described && (name == "cp" || name == "mv")
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
@@ -646,7 +647,7 @@ func (b *builder) command(s *shellCall, i int) {
 		}
 		b.effect(s, e, i, of, c)
 	}
-	if c.Described && program(c) == "ln" {
+	if c.Described && name == "ln" {
 		b.linked(c, of)
 	}
 	if !c.Described || vague(c) {
@@ -1077,6 +1078,9 @@ func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Ef
 		return
 	}
 	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent), plain: e.Plain}
+	if c != nil {
+		t.program = s.parts[i].program
+	}
 	if e.Listed > 0 && e.Listed <= len(s.rep.Commands) {
 		t.listed = &s.rep.Commands[e.Listed-1]
 	}
@@ -1111,6 +1115,7 @@ type target1 struct {
 	s                  *shellCall
 	i                  int
 	c                  *bashcheck.Command
+	program            string // of the command
 	op                 scope.Op
 	ext                permission.Extent
 	described, unknown bool
@@ -1185,7 +1190,9 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 // target adds the actions for one target in one directory, each like of but for
 // the path.
 func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
-	a := *of
+	at := len(b.ins.Actions)
+	b.add(*of) // built where it stands
+	a := &b.ins.Actions[at]
 	reading := a.Kind == permission.Read || a.Kind == permission.List
 	a.Path = b.look(dir, name, t.op).path
 	p := &a.Path
@@ -1196,39 +1203,42 @@ func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	if reading {
 		a.Free = p.Zone == permission.Outside
 		b.brings(p)
-		if t.c != nil && program(t.c) == "git" {
+		if t.program == "git" {
 			// git reads what the directory that it runs in makes it find.
 			a.Free = a.Free && t.s.own
 		}
 	}
 	// nohup writes its file only where its output is a terminal, which that of
 	// a tool never is.
-	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "nohup" && a.Origin == permission.Operand &&
+	if a.Kind == permission.Write && t.ext == permission.Exact && t.program == "nohup" && a.Origin == permission.Operand &&
 		name == "nohup.out" && p.Class == permission.Ordinary && p.Zone != permission.Outside {
 		a.Free = true
 	}
-	if a.Kind == permission.Write && t.ext == permission.Exact && program(t.c) == "flock" && p.Class == permission.Ordinary && p.Zone == permission.Outside {
+	if a.Kind == permission.Write && t.ext == permission.Exact && t.program == "flock" && p.Class == permission.Ordinary && p.Zone == permission.Outside {
 		// Of a lock file only the name matters, and the usual place for it is
 		// outside: a rule that spells the command covers it.
 		a.Kind, a.Free = permission.Read, true
-		b.add(a)
 		b.add(permission.Action{Kind: permission.Use, Of: a.Of, Origin: permission.Operand, Name: "the lock file " + p.Clean, Span: a.Span})
 		return
 	}
-	b.unsteady(&a, t.described, t.unknown)
-	if t.ext != permission.Tree && t.ext != permission.Within || a.Path.Real == "" {
-		b.add(a)
-		return
-	}
+	b.unsteady(a, t.described, t.unknown)
 	switch {
-	case a.Kind == permission.List:
-		b.add(a)
-	case reading && program(t.c) == "git":
-		if a.Own {
-			a.Path.Walked = true
-			b.add(a)
-			return
-		}
+	case t.ext != permission.Tree && t.ext != permission.Within, a.Path.Real == "", a.Kind == permission.List:
+	case reading && t.program == "git" && a.Own:
+		a.Path.Walked = true
+	default:
+		whole := *a
+		b.ins.Actions = b.ins.Actions[:at]
+		b.targetTree(whole, dir, name, t)
+	}
+}
+
+// targetTree is target for a tree, whose names may have to be looked at one by
+// one.
+func (b *builder) targetTree(a permission.Action, dir, name string, t *target1) {
+	reading := a.Kind == permission.Read
+	switch {
+	case reading && t.program == "git":
 		if b.t.o.Offline {
 			b.readTree(&a, filter{})
 			return
@@ -1259,14 +1269,14 @@ func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 		b.readNames(&a, names)
 	case reading:
 		b.readTree(&a, t.filter())
-	case program(t.c) == "git":
+	case t.program == "git":
 		// What a revision holds is known to git alone; it writes below its
 		// work tree and never removes that.
 		a.Path = b.resolve(dir, name, scope.Write)
 		a.Path.Extent, a.Path.Critical = permission.Within, false
 		b.unsteady(&a, t.described, t.unknown)
 		b.add(a)
-	case program(t.c) == "find" && a.Kind == permission.Delete:
+	case t.program == "find" && a.Kind == permission.Delete:
 		b.findDelete(a, *t)
 	case a.Own:
 		b.add(a)
