@@ -28,6 +28,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
 		return here
 	}
+	if argv[0].Static && argv[0].Text == "read" {
+		separators(assigns, x.Assigns)
+	}
 	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
 	w.sources(c, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
@@ -53,6 +56,17 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
 	return out
+}
+
+// separators marks IFS=, before read as inert: read is a regular builtin, so the
+// variable has its old value again afterwards (POSIX 2.9.1), and it only says
+// where the line is cut, into variables whose values are not known anyway.
+func separators(assigns []Assignment, source []*syntax.Assign) {
+	for i, a := range source {
+		if len(assigns) == len(source) && assigns[i].Name == "IFS" && assigns[i].Value.Static && !assigns[i].Value.Glob && !a.Append && a.Index == nil && a.Array == nil {
+			assigns[i].Inert = true
+		}
+	}
 }
 
 // inputText is the text of a here-string that the source spells.
@@ -249,6 +263,7 @@ type judged struct {
 	assigns   []Assignment
 	assume    [3][]Assumption // of the program, of its sub-command, of the form
 	globBelow bool            // a pattern may become a flag that makes it act on trees
+	mixed     bool            // a flag was given that chooses no form
 	replace   string          // what xargs replaces in the inner command
 	argv      []word
 	names     bool // it prints nothing but names of what its effects reach
@@ -737,7 +752,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		return
 	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
-	j.ok = ok
+	j.ok = ok && !(p.argFiles && slices.ContainsFunc(args, word.mayNameArguments))
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
 		name := operands[0]
@@ -785,6 +800,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	if f.kind != 0 {
 		j.class = f.kind
+	}
+	if f.alone && j.mixed {
+		j.ok = false
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
@@ -853,7 +871,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	setMode := func(s *flagSpec) {
+		if s.first && len(operands) > 0 {
+			ok = false // an operand to the program, which does what it does without the flag
+		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
+		j.mixed = j.mixed || s.mode == ""
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -950,8 +972,15 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			}
 			continue
 		}
-		if p.number && t[0] == '-' && isInteger(t) {
-			continue
+		if p.number && t[0] == '-' {
+			if s := p.flags["-NUM"]; s != nil && isInteger(t) {
+				setMode(s)
+				continue
+			}
+			if n := len(t) - 1; n > 1 && p.flags["-NUM"+t[n:]] != nil && isInteger(t[:n]) {
+				j.mixed = true
+				continue
+			}
 		}
 		if strings.HasPrefix(t, "--") || t[0] == '+' {
 			ok = false
@@ -1144,8 +1173,18 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		w.gitObject(o, j)
 		return true
 	case vFormat:
-		// %G placeholders run the program that verifies signatures.
-		return o.Static && !strings.Contains(o.Text, "%G") && !strings.Contains(o.Text, "%(signature")
+		return o.Static && !checksSignature(o.Text)
+	case vGitKey:
+		// Of the words that git config takes instead of the name of a setting
+		// (edit, from 2.46) none has a dot.
+		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
+	case vGitSort:
+		return o.Static && !strings.Contains(o.Text, "signature")
+	case vKubeOutput:
+		// go-template-file, jsonpath-file, custom-columns-file and templatefile
+		// print what is in a file.
+		name, _, _ := strings.Cut(o.Text, "=")
+		return o.Static && !strings.Contains(name, "file")
 	case vRevision:
 		switch o.Text {
 		case "expire", "delete", "drop", "write":
@@ -1182,7 +1221,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
 	case vLocalFile:
-		return o.Static && !o.Glob && !strings.Contains(o.Text, ":") && !strings.HasPrefix(o.Text, "@") &&
+		return o.isLocalFile() &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vAwkFile:
 		if o.Static && !o.Glob && awkAssignment(o.Text) {
@@ -1194,6 +1233,24 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
+	case vPrintf:
+		return w.printfFormat(o, j)
+	case vDD:
+		return w.ddOperand(o, j)
+	case vZipFile:
+		// unzip looks for NAME.zip where there is no NAME, and takes patterns (unzip(1)).
+		if !o.Static || o.Glob || o.Text == "-" || strings.ContainsAny(o.Text, "*?[") {
+			return false
+		}
+		read := valueSpec{kind: vPath, effect: Read, extent: Exact}
+		if path.Ext(o.Text) == "" {
+			for _, ext := range []string{".zip", ".ZIP"} {
+				named := o
+				named.Text += ext
+				w.usePath(read, named, j)
+			}
+		}
+		return w.usePath(read, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -1260,6 +1317,22 @@ func (w *walker) gitObject(o word, j *judged) {
 	}
 	if clean := path.Clean(t); strings.HasPrefix(clean, "/") || clean == ".." || strings.HasPrefix(clean, "../") {
 		read(clean)
+	}
+}
+
+// checksSignature says that a git format starts the program that verifies
+// signatures: %G? and its like, which a sign may precede (%+G?, git-log(1)), and
+// the field signature of references.
+func checksSignature(format string) bool {
+	for rest := format; ; {
+		_, after, found := strings.Cut(rest, "%")
+		if !found {
+			return strings.Contains(format, "%(signature") || strings.Contains(format, "%(*signature")
+		}
+		if strings.HasPrefix(strings.TrimLeft(after, "+- "), "G") {
+			return true
+		}
+		rest = after
 	}
 }
 
@@ -1372,7 +1445,7 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	for i := range f.effects {
 		fe := &f.effects[i]
 		switch {
-		case fe.instead && named:
+		case fe.instead && named || len(operands) < fe.least:
 		case fe.operand == 0:
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:

@@ -33,7 +33,7 @@ func TestGlobOK(t *testing.T) {
 		for _, e := range p.examples {
 			reads := false
 			for _, w := range strings.Fields(e.command) {
-				reads = reads || indirect[w]
+				reads = reads || indirect[w] || p.argFiles && w[0] == '@' // what may begin so is refused by itself
 			}
 			if !e.yes && !reads && !strings.ContainsAny(e.command, "<>;|&`$") {
 				t.Errorf("%s:%d: %q is not read-only by a word of its own, yet the description says glob ok", e.file, e.line, e.command)

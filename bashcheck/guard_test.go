@@ -201,6 +201,7 @@ func TestFailClosed(t *testing.T) {
 		"find . -name a -fprint out", "sed w f", "sed 's/a/b/w f' g", "sed -n '1e id' f", "sed --expression='1w x' f", "awk '{print | \"sh\"}' f",
 		"awk '{print > $1}' f", "awk 'BEGIN{while((getline l < \"/etc/x\")>0)print l}'", "jq env", "jq '$ENV.X'", "xargs -I{} rm {}", "find . -exec sh -c 'rm x' \\;",
 		"x=5; read x; [[ $x -eq 1 ]]", "x=5; command read x; echo $((x))", "x=5; printf -v x a; echo $((x))", "strings /proc/$$/environ", "read PATH", "x=/dev/tcp/a/1; cat < \"$x\"", "cat < \"$y\"", "for f in a /dev/tcp/x/1; do cat < \"$f\"; done",
+		"IFS=/; read -r a", "IFS+=/ read -r a", "IFS=$x read -r a", "IFS=, command read -r a", "IFS=x sort f", "IFS=, PATH=. read -r a", "for d in a -delete; do find . $d; done", "for d in a 'b -delete'; do find $d; done", "for d in a '*'; do find $d; done", "for d in a b; do read d; find $d; done",
 		"bash -c ls", "command -p rm x", "builtin eval x", "coproc ls", "{fd}>x ls", "ls() { rm x; }; ls", "alias ls=rm", "trap 'rm x' EXIT", "git -C x status", "git -c a.b=c status",
 		"git log --output=x", "git log --outp=x", "git diff --ext-diff", "date -s 1", "date 0101", "hostname x", "ps auxe", "ls\u202e", "ls\u00a0-l", "ls \u200b",
 	} {
@@ -212,7 +213,7 @@ func TestFailClosed(t *testing.T) {
 func TestEveryday(t *testing.T) {
 	for _, src := range []string{
 		"ls -la && pwd", "cat a.go | grep -n 'func ' | head -20", "grep -rn \"foo$\" .", "find . -type f -name '*.go' -not -path './vendor/*' | wc -l",
-		"N=5; head -n $N f", "for f in src/*.go; do sort \"$f\"; done", "echo \"a (b) [c]\"", "git log --format='%h %s' -5", "test -d x && ls x || echo no",
+		"N=5; head -n $N f", "for f in src/*.go; do sort \"$f\"; done", "while IFS=, read -r a b; do echo \"$b\"; done < f", "while IFS= read -r l; do wc -l < \"./x\"; done", "for d in cmd internal; do find $d -name '*.go' | wc -l; done", "echo \"a (b) [c]\"", "git log --format='%h %s' -5", "test -d x && ls x || echo no",
 		"wc -l $(git ls-files)", "diff <(sort a) <(sort b)", "x=$(ls | wc -l); echo \"$x files\"", "if [ -f go.mod ]; then cat go.mod; fi", "sort src/*.go | uniq -c",
 		"echo $((1 + 2))", "sed -n '1,5p;10q' f", "ls 2>/dev/null || true", "/usr/bin/ls", "timeout 5 cat f", "time ls", "echo 'a $(b) `c`'", "cat ~/x",
 	} {

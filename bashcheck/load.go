@@ -57,6 +57,12 @@ const (
 	vAwkFile    // a file that awk reads, or NAME=VALUE
 	vInet       // sockets that lsof lists
 	vUsedFile   // a file or port whose users fuser lists
+	vPrintf     // a format of printf that assigns no variable
+	vDD         // an operand of dd, NAME=VALUE
+	vZipFile    // an archive that unzip reads: one file, whose name it may lengthen
+	vGitKey     // the name of a git setting
+	vGitSort    // what references are sorted by, without checking signatures
+	vKubeOutput // an output format of kubectl that no file holds
 )
 
 type valueSpec struct {
@@ -71,6 +77,7 @@ type flagSpec struct {
 	names    bool // the output is nothing but names
 	nul      bool // names end with NUL
 	other    bool // the output is something else than names
+	first    bool // means what it says only before the operands
 	value    valueSpec
 	mode     string
 }
@@ -89,6 +96,7 @@ type fixedEffect struct {
 	// instead: only where no operand or flag names a path
 	instead bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
+	least   int // how many operands there must be
 }
 
 const allOperands = -1
@@ -114,7 +122,8 @@ type form struct {
 	words     bool // flags end at the first word that is none; every other word is data
 	exact     bool
 	edits     bool
-	prefix    int // -1: not said
+	alone     bool // no flag may stand beside those that choose the form
+	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
 }
@@ -130,8 +139,10 @@ type program struct {
 	parent       *program
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
 	short        []*flagSpec
-	manyLetters  bool  // a flag begins with one dash and has more than one letter
-	number       bool  // -NUM is a flag
+	manyLetters  bool // a flag begins with one dash and has more than one letter
+	number       bool // -NUM is a flag
+	why          bool
+	argFiles     bool  // a word @FILE names a file of further arguments
 	bare         *form // without operands
 	withOperands *form
 	examples     []example
@@ -150,7 +161,11 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName, "setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet, "usedfile": vUsedFile,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
+	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
+	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"kubeoutput": vKubeOutput,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -190,7 +205,11 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+
+	subIndent int // of the line of the current sub-command
 }
+
+func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 func loadPrograms(file, text string, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
@@ -273,6 +292,7 @@ func (l *loader) line(raw string, line int) error {
 		if rest == "" {
 			return fail(cols[0], "why needs a text")
 		}
+		l.top.why = true
 	case "class":
 		classes := map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
 		if len(args) != 1 || classes[args[0]] == 0 {
@@ -369,14 +389,22 @@ func (l *loader) line(raw string, line int) error {
 			l.form.operands = append(l.form.operands, o)
 		}
 	case "effect", "default":
+		least := 0
+		if n := len(args); n > 3 && args[n-2] == "from" {
+			var err error
+			if least, err = strconv.Atoi(args[n-1]); err != nil || least < 1 {
+				return fail(col(n-1), "from needs a number of operands")
+			}
+			args = args[:n-2]
+		}
 		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "%s needs a kind, a target and perhaps own", key)
+			return fail(cols[0], "%s needs a kind, a target and perhaps own, from N", key)
 		}
 		k, e, ok := parseEffectWord(args[0])
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default"}
+		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least}
 		switch {
 		case fe.target == "?":
 			fe.target, fe.extent = "", Anywhere
@@ -406,7 +434,7 @@ func (l *loader) line(raw string, line int) error {
 		default:
 			return fail(cols[0], "the line is: glob ok, or glob below")
 		}
-	case "names", "nul", "other":
+	case "names", "nul", "other", "first":
 		if len(args) == 0 {
 			if key != "names" {
 				return fail(cols[0], "%s needs flags", key)
@@ -418,12 +446,19 @@ func (l *loader) line(raw string, line int) error {
 			if spec == nil {
 				return fail(col(i), "flag %s is not described above this line", f)
 			}
-			spec.names, spec.nul, spec.other = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other"
+			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
 		}
+	case "argfiles":
+		l.top.argFiles = true
 	case "posix":
 		l.form.posix = true
 	case "words":
 		l.form.words = true
+	case "alone":
+		if l.form == &l.cur.form {
+			return fail(cols[0], "alone belongs to a form that flags choose")
+		}
+		l.form.alone = true
 	case "exact":
 		l.form.exact = true
 	case "edits":
@@ -437,6 +472,9 @@ func (l *loader) line(raw string, line int) error {
 	case "form":
 		if len(args) != 1 || l.cur.forms[args[0]] != nil {
 			return fail(cols[0], "form needs one new name")
+		}
+		if l.cur.parent != nil && indentation(raw) <= l.subIndent {
+			return fail(cols[0], "a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub")
 		}
 		f := &form{name: args[0], prefix: -1}
 		l.cur.forms[args[0]] = f
@@ -459,7 +497,7 @@ func (l *loader) line(raw string, line int) error {
 			l.top.subs[n] = p
 		}
 		p.names = names
-		l.cur, l.form = p, &p.form
+		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)
@@ -562,14 +600,35 @@ func (l *loader) finish(line int) error {
 	if p.say == "" && len(p.subs) == 0 {
 		return fail("say is missing")
 	}
+	if !p.why {
+		return fail("why is missing")
+	}
+	if len(p.subs) > 0 && (len(p.operands) > 0 || p.withOperands != nil) {
+		return fail("operands beside sub-commands: a word that is no sub-command would be one of them")
+	}
 	if len(p.examples) == 0 {
 		return fail("there is no example")
+	}
+	for _, e := range p.examples {
+		if !e.calls(p.names) {
+			return &DescriptionError{l.file, e.line, 1, fmt.Sprintf("program %s: the example calls another program", p.names[0])}
+		}
 	}
 	for _, n := range p.names {
 		l.into[n] = p
 	}
 	l.top, l.cur, l.form = nil, nil, nil
 	return nil
+}
+
+// calls says that one of the names stands as a word of the example.
+func (e example) calls(names []string) bool {
+	for w := range strings.FieldsFuncSeq(e.command, func(r rune) bool { return strings.ContainsRune(" \t|&;()<>`'\"\\", r) }) {
+		if slices.Contains(names, w) || slices.Contains(names, w[strings.LastIndexByte(w, '/')+1:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // index prepares what is looked up for every command. Equal flags become one.
@@ -583,7 +642,7 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 		p.flags[name] = spec
 		switch {
 		case name[0] != '-':
-		case name == "-NUM":
+		case strings.HasPrefix(name, "-NUM"):
 			p.number = true
 			p.manyLetters = true
 		case len(name) == 2 && name[1] < 128:
@@ -621,7 +680,7 @@ func (p *program) flag(name string) *flagSpec {
 
 func harmless(v valueSpec) bool {
 	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse:
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile:
 		return true
 	case vPath:
 		return v.effect == Read || v.effect == List

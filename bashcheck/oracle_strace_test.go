@@ -53,6 +53,18 @@ var straceExceptions = []straceException{
 	{"go", "created", "/home/u/.cache", "the build cache, in which Go keeps what it read under the digest of it"},
 	{"go", "exec", "/usr/local/go/bin/go", "the go command starts itself to count and to ask for settings"},
 	{"go", "exec", "/usr/lib/go-*/bin/go", "the go command starts itself to count and to ask for settings"},
+	{"go", "exec", "/usr/local/go/pkg/tool/**", "go list asks the tools of its own toolchain for their versions"},
+	{"go", "exec", "/usr/lib/go-*/pkg/tool/**", "go list asks the tools of its own toolchain for their versions"},
+	{"go", "exec", "gcc", "go env and go list ask the C compiler which flags it knows, in a folder of their own"},
+	{"go", "exec", "g++", "go env and go list ask the C compiler which flags it knows, in a folder of their own"},
+	{"go", "exec", "/usr/lib/gcc/**", "the C compiler is made of programs that start one another"},
+	{"go", "exec", "as", "the C compiler is made of programs that start one another"},
+	{"go", "exec", "ld", "the C compiler is made of programs that start one another"},
+	{"go", "*", "/tmp/go-build*/**", "go env and go list try the C compiler there"},
+	{"go", "*", "/tmp/cc*", "the C compiler keeps what it makes between its parts in files that are gone at the end"},
+	{"dpkg", "exec", "dpkg-query", "dpkg starts dpkg-query for questions, with the words after --"},
+	{"pg_config", "exec", "ls", "in Debian a script that looks for the newest version"},
+	{"pg_config", "exec", "tail", "in Debian a script that looks for the newest version"},
 	{"jar", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
 	{"java", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
 	{"javac", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
@@ -64,6 +76,11 @@ var straceExceptions = []straceException{
 	{"ag", "exec", "/bin/sh", "ag asks git for core.excludesfile, with a fixed text that runs nothing else"},
 	{"ag", "exec", "/usr/bin/git", "ag asks git for core.excludesfile, which runs nothing"},
 	{"git", "exec", "/usr/lib/git-core/**", "git is made of programs that start one another"},
+	{"git", "exec", "basename", "git submodule and, before 2.40, git bisect are scripts of git's own, which run it with fixed texts"},
+	{"git", "exec", "sed", "git submodule and, before 2.40, git bisect are scripts of git's own, which run it with fixed texts"},
+	{"git", "exec", "uname", "git submodule and, before 2.40, git bisect are scripts of git's own, which run it with fixed texts"},
+	{"git", "exec", "gettext", "git submodule and, before 2.40, git bisect are scripts of git's own, which run it with fixed texts"},
+	{"git", "exec", "envsubst", "git submodule and, before 2.40, git bisect are scripts of git's own, which run it with fixed texts"},
 	{"docker", "connect", "/var/run/docker.sock", "under the assumption docker-daemon-trusted"},
 	{"docker", "connect", "/run/docker.sock", "under the assumption docker-daemon-trusted"},
 	{"kubectl", "connect", "internet", "the dispatcher of the Google Cloud SDK asks the configured server for its version; under the assumption kubeconfig-trusted"},
@@ -76,6 +93,18 @@ var straceExceptions = []straceException{
 	{"fgrep", "exec", "grep", "a script that starts grep"},
 	{"gunzip", "exec", "gzip", "a script that starts gzip"},
 	{"zcat", "exec", "gzip", "a script that starts gzip"},
+	{"tar", "exec", "sh", "tar starts what unpacks an archive through sh, with a fixed text"},
+	{"patch", "*", "/tmp/p*", "patch keeps its result in files that are gone at the end"},
+	{"zgrep", "exec", "gzip", "a script that starts gzip and grep"},
+	{"zgrep", "exec", "grep", "a script that starts gzip and grep"},
+	{"zgrep", "exec", "sed", "a script that quotes with sed"},
+	{"zgrep", "exec", "expr", "a script that quotes with expr"},
+	{"tar", "exec", "gzip", "tar starts gzip for an archive that gzip packed"},
+	{"tar", "exec", "bzip2", "tar starts bzip2 for an archive that bzip2 packed"},
+	{"tar", "exec", "xz", "tar starts xz for an archive that xz packed"},
+	{"tar", "exec", "zstd", "tar starts zstd for an archive that zstd packed"},
+	{"yq", "exec", "jq", "the yq of Python starts jq"},
+	{"curl", "connect", "internet", "the LDAP library in it asks the resolver for the machine's own name"},
 	{"c89", "exec", "gcc", "a script that starts gcc"},
 	{"c99", "exec", "gcc", "a script that starts gcc"},
 	{"apt-cache", "exec", "dpkg", "apt asks dpkg for its architectures"},
@@ -704,7 +733,7 @@ func TestOracleSafeEnvNpm(t *testing.T) {
 	require.NoError(t, err)
 	harm, _ := straceHarm(r, res)
 	assert.Empty(t, harm)
-	req.Env = without(req.Env, "npm_config_update_notifier", "npm_config_logs_max")
+	req.Env = without(req.Env, "npm_config_update_notifier", "npm_config_logs_max", "npm_config_logs_dir")
 	res, err = box.Run(req)
 	require.NoError(t, err)
 	harm, _ = straceHarm(r, res)

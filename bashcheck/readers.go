@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -816,4 +817,124 @@ func jqString(s string, i int, own map[string]bool) (end int, ok bool) {
 		i++
 	}
 	return i, false
+}
+
+// printfFormat accepts a format of printf without %n, which assigns a variable
+// that an operand names: after `printf x%n PATH` programs come out of the
+// folder 1 (bash 5.2 and zsh 5.9 do so, their manuals do not tell).
+func (w *walker) printfFormat(o word, j *judged) bool {
+	args := j.argv[1:]
+	for len(args) > 0 && args[0].Span != o.Span {
+		args = args[1:]
+	}
+	named := false // what follows may be a name
+	for _, a := range args[min(1, len(args)):] {
+		named = named || !a.Static || a.Glob || a.Text != "" && !(a.Text[0] >= '0' && a.Text[0] <= '9')
+	}
+	if !named {
+		return true
+	}
+	if one := o.guessed().one; !o.Static && len(one) > 0 {
+		return !slices.ContainsFunc(one, func(x Word) bool { return !printfPrints(x.Text) })
+	}
+	return o.Static && !o.Glob && printfPrints(o.Text)
+}
+
+// printfPrints reads the directives of a format. An escape may stand for any
+// byte of one (zsh undoes them before).
+func printfPrints(f string) bool {
+	for i := 0; i < len(f); i++ {
+		switch f[i] {
+		case '\\':
+			n, base, digits := i+1, 8, 3
+			if n < len(f) {
+				switch f[n] {
+				case 'x':
+					n, base, digits = n+1, 16, 2
+				case 'u', 'U':
+					n, base, digits = n+1, 16, 8
+				case '0':
+					digits = 4
+				}
+			}
+			end := n
+			for end < len(f) && end < n+digits && (f[end] >= '0' && f[end] <= '7' || base == 16 && strings.IndexByte("89abcdefABCDEF", f[end]) >= 0) {
+				end++
+			}
+			if v, err := strconv.ParseUint(f[n:end], base, 64); err == nil && v == '%' {
+				return false
+			}
+			if i+1 < len(f) && f[i+1] == '\\' {
+				i++
+			}
+		case '%':
+			for i++; i < len(f) && strings.IndexByte("#0 +-'123456789*.hjlLtz$", f[i]) >= 0; i++ {
+			}
+			if i >= len(f) {
+				return true
+			}
+			if f[i] == 'n' || f[i] == '\\' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ddOperand adds what an operand of dd reads or writes.
+func (w *walker) ddOperand(o word, j *judged) bool {
+	name, file, ok := strings.Cut(o.Text, "=")
+	if !ok || !o.Static || o.Glob {
+		return false
+	}
+	switch o.Text = file; name {
+	case "if":
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case "of":
+		return w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
+	case "bs", "cbs", "ibs", "obs", "count", "skip", "seek", "iseek", "oseek", "conv", "iflag", "oflag", "status":
+		return true
+	}
+	return false
+}
+
+// isLocalFile says that an archiver takes the word for the name of a file, not
+// for HOST:FILE (a colon before any slash) and not for @FILE (GNU tar manual,
+// "Device Selection and Switching").
+func (o word) isLocalFile() bool {
+	g := o.guessed()
+	if len(g.one) > 0 {
+		return !slices.ContainsFunc(g.one, func(x Word) bool { return !(word{Word: x}).isLocalFile() })
+	}
+	known := g.prefix
+	if o.Static {
+		known = o.Text
+		if i := strings.IndexAny(known, "*?[\\"); o.Glob && i >= 0 {
+			known = known[:i]
+		}
+	}
+	if strings.HasPrefix(known, "@") || o.fields && !o.Glob {
+		return false
+	}
+	slash, colon := strings.IndexByte(known, '/'), strings.IndexByte(known, ':')
+	return slash >= 0 && (colon < 0 || slash < colon) || o.Static && !o.Glob && colon < 0
+}
+
+// mayNameArguments says that a word may be @FILE, of which some programs read
+// further arguments.
+func (o word) mayNameArguments() bool {
+	g := o.guessed()
+	switch {
+	case o.proc:
+		return false
+	case o.Static && !o.Glob:
+		return strings.HasPrefix(o.Text, "@")
+	case o.Static:
+		return strings.IndexByte("@*?[\\", o.Text[0]) >= 0
+	case len(g.one) > 0:
+		return slices.ContainsFunc(g.one, func(x Word) bool { return word{Word: x}.mayNameArguments() })
+	case g.prefix != "":
+		return g.prefix[0] == '@'
+	}
+	return o.lead != '/' && o.lead != '.'
 }

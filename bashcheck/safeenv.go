@@ -58,7 +58,8 @@ func SafeEnv(o EnvOptions) []string {
 		"GIT_CONFIG_KEY_3=safe.bareRepository", "GIT_CONFIG_VALUE_3=explicit",
 		"GIT_CONFIG_KEY_4=diff.autoRefreshIndex", "GIT_CONFIG_VALUE_4=false",
 		"GIT_CONFIG_KEY_5=protocol.ext.allow", "GIT_CONFIG_VALUE_5=never",
-		"npm_config_update_notifier=false", "npm_config_logs_max=0",
+		"npm_config_update_notifier=false", "npm_config_logs_max=0", "npm_config_logs_dir=/dev/null", "npm_config_timing=false",
+		"PIP_DISABLE_PIP_VERSION_CHECK=1",
 		"GOTOOLCHAIN=local", "GOTELEMETRY=off",
 	}
 	if !o.Online {
@@ -66,6 +67,9 @@ func SafeEnv(o EnvOptions) []string {
 	}
 	if o.Home != "" {
 		env = append(env, "HOME="+o.Home)
+		if !o.Online {
+			env = append(env, "npm_config_cache="+filepath.Join(o.Home, ".npm"))
+		}
 	}
 	if o.Temp != "" {
 		env = append(env, "TMPDIR="+o.Temp)
@@ -172,6 +176,11 @@ const (
 	// AssumeToolchain: a compiler or build tool that prints its version is no
 	// wrapper that the project chooses (rust-toolchain.toml). The host's promise.
 	AssumeToolchain Assumption = "toolchain-trusted"
+	// AssumeQuietManagers: npm and pip only do what they are called for. npm makes
+	// no log, deletes no old ones, writes no times and asks for no newer npm,
+	// whatever the .npmrc of the project says; pip asks for no newer pip. SafeEnv
+	// makes it true if EnvOptions.Home is set and Online is not.
+	AssumeQuietManagers Assumption = "quiet-package-managers"
 	// AssumeDocker: the container daemon of the user's own configuration may be
 	// asked. SafeEnv passes no DOCKER_HOST; the rest is the host's promise.
 	AssumeDocker Assumption = "docker-daemon-trusted"
@@ -191,5 +200,5 @@ const (
 // filters and converters, the user's container configuration and toolchains.
 func SafeEnvAssumptions() []Assumption {
 	return []Assumption{AssumeShellBash, AssumePath, AssumeNoFunctions, AssumeNoCDPATH, AssumeRipgrepConfig, AssumeNoAutoMount,
-		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeDocker, AssumeNoProxy}
+		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeDocker, AssumeNoProxy}
 }

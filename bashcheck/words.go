@@ -363,8 +363,15 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			unknown()
 		}
 	}
+	var one []Word
+	if !static {
+		one = w.oneOf(n, split)
+	}
 	if splits {
 		out.lead = 0
+		if one != nil { // each item is one field
+			out.fields, out.lead = false, leadOf(one)
+		}
 	}
 	if shape.brace {
 		static, out.fields, out.lead = false, true, 0
@@ -378,7 +385,7 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 		out.Text = b.String()
 	} else {
 		out.Text = src
-		g := guess{one: w.oneOf(n, split), prefix: b.String()}
+		g := guess{one: one, prefix: b.String()}
 		if likely && !glob && !shape.brace {
 			g.like = like.String()
 		}
@@ -386,6 +393,16 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			out.guess = &guess{prefix: g.prefix, like: g.like, one: g.one}
 		}
 	}
+}
+
+// leadOf is the first byte of all of them, 0 where they differ in whether it
+// may mean something to a program.
+func leadOf(list []Word) byte {
+	lead := list[0].Text[0]
+	for _, o := range list[1:] {
+		lead = mergeLead(lead, o.Text[0])
+	}
+	return lead
 }
 
 // substValue is what is known about the output of a substitution of one plain

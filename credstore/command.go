@@ -39,6 +39,9 @@ const maxPipe = 16 << 10
 // Stderr before starting it; send them through the Redactor if a model reads them. Call release when it was started, or is
 // not going to be.
 //
+// Go marks every file that it opens as close-on-exec. What it did not open, a descriptor above 2 that this program was
+// started with or that a C library made, is marked here, for good; descriptors in cmd.ExtraFiles are passed on all the same.
+//
 // An entry with Meta.Commands goes only to those programs. Variables that load code or change what runs (PATH, LD_*,
 // NODE_OPTIONS, GIT_*_COMMAND and the like) are refused. A value passed by a pipe has at most 16 KiB.
 //
@@ -57,6 +60,7 @@ func (s *Store) Command(ctx context.Context, options CommandOptions, argv ...str
 	if err != nil {
 		return nil, nil, err
 	}
+	keepDescriptors()
 	if runtime.GOOS == "windows" && len(options.Files) > 0 {
 		return nil, nil, fmt.Errorf("credstore: file descriptors: %w", errors.ErrUnsupported)
 	}

@@ -53,9 +53,10 @@
 //	commit = derive(DEK, id, "commit v1")
 //	wrap   = seal(KEK, DEK, "wrap v1\x00" | id | slot id | type)
 //
-// Byte strings are base64 in JSON (RFC 4648 §4, padded). The header has exactly one spelling, that of Go's encoding/json
-// for the fields in this order: any other is refused. meta is kept and authenticated as bytes. prev is the SHA-256 of the
-// file before. salt is new in each save, so no key ever seals many messages.
+// Byte strings are base64 in JSON (RFC 4648 §4, padded). The header has exactly one spelling, that of Go's encoding/json for
+// the fields in this order: any other is refused. meta is JSON {"label"?,"hosts"?,"env"?,"commands"?,"expires"?,"updated"},
+// kept and authenticated as bytes. data of an age slot is the age file that holds the key. prev is the SHA-256 of the file
+// before. salt is new in each save, so no key ever seals many messages.
 //
 // KEK is argon2id (RFC 9106; m in KiB, t, p) for type argon2id, PBKDF2-HMAC-SHA256 for pbkdf2, and derive(key, slot salt,
 // "slot v1") for raw, keyring and age. Before anything is derived, parameters must lie within 19 MiB to 1 GiB, t 2 to 16,
@@ -65,7 +66,8 @@
 // under two keys. A mismatch is ErrWrongKey; a failing tag after it is ErrTampered.
 //
 // An anchor record is JSON {"version":1,"storeId":hex,"committed":{"generation","hash"},"prepared"?,"mac"}; hash is the
-// SHA-256 of the file and mac is HMAC-SHA256 under derive(anchorKey, "", "anchor v1") over the record without mac.
+// SHA-256 of the file and mac is HMAC-SHA256 under derive(anchorKey, "", "anchor v1") over the record with a mac of null,
+// spelled as Go's encoding/json does with the fields in this order.
 //
 // A line of the audit log is an AuditRecord in JSON; mac is HMAC-SHA256, in hex, under derive(anchorKey, "", "audit v1") over
 // the record with an empty mac, prev the mac of the line before. A hidden name is the first 16 bytes, a fingerprint the first

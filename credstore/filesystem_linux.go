@@ -7,7 +7,8 @@ import (
 )
 
 // statFS names the file system of a directory by the number that statfs(2) gives; the numbers are those of
-// linux/magic.h and of the file systems' own sources.
+// linux/magic.h, and where that has none those of linux/gfs2_ondisk.h, fs/ntfs3 and fs/vboxsf of Linux, and src/stat.c of
+// GNU coreutils.
 func statFS(dir string) (name string, where locality, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
@@ -29,7 +30,7 @@ func fileSystem(magic uint32) (string, locality) {
 		return "F2FS", localFS
 	case 0x2fc12fc1:
 		return "ZFS", localFS
-	case 0xca451a4e:
+	case unix.BCACHEFS_SUPER_MAGIC:
 		return "bcachefs", localFS
 	case unix.OVERLAYFS_SUPER_MAGIC:
 		return "overlayfs", localFS

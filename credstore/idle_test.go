@@ -175,6 +175,7 @@ func TestLockAndRedactor(t *testing.T) {
 
 // TestLockedMemory looks for the data key in the memory of another process.
 func TestLockedMemory(t *testing.T) {
+	notInShort(t, "the memory of the race detector is looked through with the rest, and it is large")
 	dir := t.TempDir()
 	key := format.Random(format.KeySize)
 	o := credstore.Options{StateDir: filepath.Join(dir, "state"), Keys: []credstore.KeySource{credstore.KeyFile(filepath.Join(dir, "key"))}}

@@ -114,6 +114,7 @@ func scratchGPG(t *testing.T) (encrypt func(path, text string)) {
 
 // TestImportPass reads a tree of password-store that the real gpg encrypted.
 func TestImportPass(t *testing.T) {
+	notInShort(t, "it waits for gpg, and nothing runs beside it")
 	encrypt := scratchGPG(t)
 	dir := t.TempDir()
 	tree := filepath.Join(dir, ".password-store")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 //go:embed patterns.jsonl
@@ -72,6 +73,14 @@ func tokenByte(c byte) bool {
 	return wordByte(c) || c == '-' || c == '.' || c == '~' || c == '+' || c == '/' || c == '=' || c == ':' || c == '@' || c == '%'
 }
 
+// goesOn reports whether a credential of this row may go on after c.
+func (p *vendorPattern) goesOn(c byte) bool {
+	return tokenByte(c) || p.ID == urlPassword && strings.IndexByte("\t\n\f\r '\"`<>{}", c) < 0
+}
+
+// urlPassword is the row of passwords in URLs, which hold more bytes than tokens do.
+const urlPassword = "url-password"
+
 func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
@@ -97,7 +106,7 @@ func (p *vendorPattern) match(text []byte, prefix string, final bool) (n int, mo
 	window := text[:min(len(text), maxVendor)]
 	if !final && len(text) < maxVendor {
 		end := len(prefix)
-		for end < len(window) && (tokenByte(window[end]) || end < len(prefix)+8 && (window[end] == ' ' || window[end] == '"' || window[end] == '\t')) {
+		for end < len(window) && (p.goesOn(window[end]) || end < len(prefix)+8 && (window[end] == ' ' || window[end] == '"' || window[end] == '\t')) {
 			end++
 		}
 		if end == len(window) {

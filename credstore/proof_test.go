@@ -177,17 +177,18 @@ func vectorA03(t *testing.T) {
 
 // TestAuditRotation: a long log is renamed, and both parts verify.
 func TestAuditRotation(t *testing.T) {
+	t.Parallel()
 	dir, o := t.TempDir(), options(t)
 	o.Audit = credstore.AuditAll
 	size := int64(8 << 20)
 	if !full() {
-		size = 256 << 10
+		size = int64(sized(0, 256<<10, 16<<10))
 		o = credstore.WithAuditMax(o, int(size))
 	}
 	s := open(t, dir, o)
 	set(t, s, "a", "value")
 	for info, err := os.Stat(s.AuditFile()); err == nil && info.Size() <= size; info, err = os.Stat(s.AuditFile()) {
-		for range 500 {
+		for range sized(500, 500, 50) {
 			_, err := s.Get(t.Context(), "a")
 			require.NoError(t, err)
 		}
@@ -206,7 +207,7 @@ func TestAuditRotation(t *testing.T) {
 
 // vectorC02 makes each operation of a save fail, in turn and in each way.
 func vectorC02(t *testing.T) {
-	for _, fault := range []error{syscall.EIO, syscall.ENOSPC} {
+	for _, fault := range []error{syscall.EIO, syscall.ENOSPC}[:sized(2, 2, 1)] {
 		steps := 0
 		for at := 1; at == 1 || at <= steps; at++ {
 			dir, o := t.TempDir(), options(t)
@@ -511,7 +512,7 @@ func crashes(t *testing.T, configure func(*crashDisk)) (states, corrupt, lost in
 	set(t, s, "n", "1")
 	acked, writing = 1, 1
 	r.afterOp = func() { r.states(check) }
-	for _, n := range []int{2, 3} {
+	for n := 2; n <= sized(3, 3, 2); n++ {
 		writing = n
 		set(t, s, "n", strconv.Itoa(n))
 		acked = n
@@ -538,9 +539,13 @@ func sortedKeys(m map[string][]byte) []string {
 func vectorC04(t *testing.T) {
 	states, corrupt, lost := crashes(t, func(*crashDisk) {})
 	t.Logf("%d states: %d corrupt, %d acknowledged values lost", states, corrupt, lost)
-	assert.Greater(t, states, 24)
+	assert.Greater(t, states, sized(24, 24, 12))
 	assert.Zero(t, corrupt)
 	assert.Zero(t, lost)
+	if testing.Short() {
+		t.Log("in short, without the two controls")
+		return
+	}
 	states, corrupt, lost = crashes(t, func(r *crashDisk) { r.noSync = true })
 	t.Logf("control without fsync: %d states: %d corrupt, %d lost", states, corrupt, lost)
 	assert.Positive(t, corrupt, "the control must corrupt")
@@ -607,10 +612,8 @@ func killed(t *testing.T, work string) int {
 }
 
 func TestKillLoop(t *testing.T) {
-	runs := 400
-	if !full() {
-		runs = 40
-	}
+	t.Parallel()
+	runs := sized(400, 40, 8)
 	dir := t.TempDir()
 	swept := 0
 	for i := range runs {
@@ -631,7 +634,7 @@ func TestKillLoop(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	corrupt := 0
-	for i := 0; i < runs && corrupt == 0; i++ {
+	for i := 0; i < max(runs, 40) && corrupt == 0; i++ {
 		killed(t, "in-place|"+dir)
 		raw, err := os.ReadFile(filepath.Join(dir, "in-place"))
 		require.NoError(t, err)
@@ -641,6 +644,95 @@ func TestKillLoop(t *testing.T) {
 	}
 	assert.Positive(t, corrupt, "the control, a writer in place, must corrupt its file")
 	t.Logf("%d kills, nothing lost, %d temporary files were swept", runs, swept)
+}
+
+// pointsWorker makes, sets or deletes, and kills itself before the disk operation with a number.
+func pointsWorker(work string) error {
+	part := strings.Split(work, "|") // directory, what, number
+	o := credstore.Options{StateDir: filepath.Join(part[0], "state")}
+	disk := &faultyDisk{Disk: credstore.OSDisk()}
+	arm := func() {
+		disk.count = 0
+		disk.then = func(n int, _, _ string) {
+			if strconv.Itoa(n) == part[2] {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			}
+		}
+	}
+	if part[1] == "create" {
+		arm()
+	}
+	s, err := credstore.Open(context.Background(), filepath.Join(part[0], "store"), credstore.WithDisk(o, disk))
+	if err != nil {
+		return err
+	}
+	switch part[1] {
+	case "set":
+		arm()
+		err = s.Set(context.Background(), "a", credstore.NewSecret([]byte("new-value")), credstore.Meta{})
+	case "delete":
+		arm()
+		err = s.Delete(context.Background(), "a")
+	}
+	fmt.Println(disk.count)
+	return err
+}
+
+// TestKillAtEachPoint kills -9 before every disk operation of making a store, of a save and of a deletion; vector K23 does so
+// for a rotation. What is left opens and has the state before or after, whole.
+func TestKillAtEachPoint(t *testing.T) {
+	t.Parallel()
+	for _, what := range []string{"create", "set", "delete"} {
+		made := func() string {
+			dir := t.TempDir()
+			if what != "create" {
+				s := open(t, filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})
+				set(t, s, "a", "old-value")
+				set(t, s, "b", "other-value")
+			}
+			return dir
+		}
+		out, err := spawnOutput(t, "points|"+made()+"|"+what+"|0")
+		require.NoError(t, err)
+		steps, err := strconv.Atoi(strings.TrimSpace(out))
+		require.NoError(t, err)
+		require.Greater(t, steps, 10, what)
+		before, after := 0, 0
+		for at := 1; at <= steps; at += sized(1, 1, 7) {
+			dir := made()
+			_, err := spawnOutput(t, fmt.Sprintf("points|%s|%s|%d", dir, what, at))
+			require.Error(t, err, "%s: killed at %d", what, at)
+			s, err := credstore.Open(t.Context(), filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})
+			require.NoError(t, err, "%s: killed at %d", what, at)
+			value, err := s.Get(t.Context(), "a")
+			switch {
+			case what == "create":
+				require.ErrorIs(t, err, credstore.ErrNotFound)
+			case err == nil && reveal(value) == "old-value":
+				before++
+			case what == "set" && err == nil && reveal(value) == "new-value", what == "delete" && errors.Is(err, credstore.ErrNotFound):
+				after++
+			default:
+				t.Fatalf("%s: killed at %d: %v", what, at, err)
+			}
+			if what != "create" {
+				assert.Equal(t, "other-value", get(t, s, "b"))
+			}
+			set(t, s, "a", "next-value")
+			assert.Equal(t, "next-value", get(t, s, "a"))
+			_, err = s.VerifyAudit(t.Context())
+			require.NoError(t, err, "%s: killed at %d", what, at)
+			left, err := filepath.Glob(filepath.Join(dir, "store", ".credentials-*"))
+			require.NoError(t, err)
+			assert.Empty(t, left, "the next save sweeps")
+			require.NoError(t, s.Close())
+		}
+		if what != "create" && !testing.Short() {
+			assert.Positive(t, before, what)
+			assert.Positive(t, after, what)
+		}
+		t.Logf("%s: %d points, %d before, %d after", what, steps, before, after)
+	}
 }
 
 // vectorT12 is the documented limit of the anchor: a rollback by one generation inside the crash window.
@@ -743,10 +835,7 @@ func vectorK11(t *testing.T) {
 		watch.Wait()
 		return most >> 20
 	}
-	opens := 6
-	if full() {
-		opens = 10
-	}
+	opens := sized(10, 6, 3)
 	most := peak(opens)
 	t.Logf("%d opens with 64 MiB each: peak heap %d MiB", opens, most)
 	assert.Less(t, most, uint64(320), "one derivation and what the collector has not taken back yet, not ten")
@@ -989,6 +1078,7 @@ func copies(t *testing.T, dir, how, text string) int {
 }
 
 func vectorM02(t *testing.T) {
+	notInShort(t, "the memory of the race detector is looked through with the rest, and it is large")
 	dir := t.TempDir()
 	text := "memory-" + hex.EncodeToString(format.Random(16))
 	s := open(t, filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})

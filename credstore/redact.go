@@ -7,13 +7,19 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"fmt"
+	"html"
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // minRedact is the shortest value that is searched for: shorter ones would blot out ordinary words.
@@ -25,8 +31,9 @@ const unreadable = "[redacted: the credential store could not be read]"
 // Redactor replaces by "[redacted]"
 //
 //   - the values and refresh tokens of a store wherever they appear raw, in base64 (standard and URL alphabet, at each of the
-//     three alignments, so also inside a longer encoded text, and wrapped into lines), hex (also wrapped), URL-escaped or
-//     JSON-escaped;
+//     three alignments, so also inside a longer encoded text), hex (plain, or with blanks, colons or \x between the bytes),
+//     URL-escaped, JSON-escaped (Go, Python, PHP), quoted for Go or a shell, HTML- or XML-escaped, in quoted-printable, or
+//     in UTF-16 (little-endian, plain or base64); raw, base64, hex and quoted-printable also wrapped into lines;
 //   - what looks like a credential of a known vendor, a private key in PEM, or NAME=value where the name says that it is a
 //     secret, whether the store knows it or not.
 //
@@ -196,31 +203,117 @@ func distinct(b []byte) int {
 
 // forms calls add for the spellings of value that are searched for, and whether line breaks may stand inside.
 func forms(value []byte, add func(form string, wrapped bool)) {
-	add(string(value), false)
-	add(hex.EncodeToString(value), true)
-	add(strings.ToUpper(hex.EncodeToString(value)), true)
-	for _, escaped := range []string{url.QueryEscape(string(value)), url.PathEscape(string(value))} {
+	text := string(value)
+	add(text, true) // wrapped as mail (quoted-printable), fold(1) and terminals do
+	digits := hex.EncodeToString(value)
+	for _, digits := range []string{digits, strings.ToUpper(digits)} {
+		add(digits, true)
+		add(spread(digits, "", " "), true) // as od(1) prints; a line break may stand for each blank
+		add(spread(digits, "", ":"), true)
+		add(spread(digits, `\x`, ""), true)
+	}
+	for _, escaped := range []string{url.QueryEscape(text), url.PathEscape(text)} {
 		add(escaped, false)
 		add(lowerPercent(escaped), false)
 	}
-	if quoted, err := json.Marshal(string(value)); err == nil {
-		add(string(quoted[1:len(quoted)-1]), false)
-	}
+	quoted := [][]byte{[]byte(strconv.Quote(text)), []byte(strconv.QuoteToASCII(text))}
 	var plain bytes.Buffer
 	e := json.NewEncoder(&plain)
 	e.SetEscapeHTML(false)
-	if e.Encode(string(value)) == nil {
-		quoted := bytes.TrimSuffix(plain.Bytes(), []byte("\n"))
-		add(string(quoted[1:len(quoted)-1]), false)
+	if e.Encode(text) == nil {
+		quoted = append(quoted, bytes.TrimSuffix(plain.Bytes(), []byte("\n")))
 	}
-	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		for shift := range 3 {
-			padded := append(make([]byte, shift), value...)
-			text := enc.EncodeToString(padded)
-			// Only the characters that the value alone decides: the first ones share bits with what stands before it.
-			add(text[(shift*8+5)/6:len(padded)*8/6], true)
+	if marshaled, err := json.Marshal(text); err == nil {
+		quoted = append(quoted, marshaled)
+	}
+	for _, q := range quoted {
+		inner := string(q[1 : len(q)-1])
+		add(inner, false)
+		add(asciiJSON(inner), false)
+		add(strings.ReplaceAll(inner, "/", `\/`), false) // as PHP does
+		add(strings.ReplaceAll(asciiJSON(inner), "/", `\/`), false)
+	}
+	add(strings.ReplaceAll(text, "'", `'\''`), false)
+	add(shellEscape(text), false)
+	page := html.EscapeString(text) // with &#34; and &#39;, as Go writes them
+	add(page, false)
+	for _, names := range [][2]string{{"&quot;", "&#39;"}, {"&quot;", "&#x27;"}, {"&quot;", "&apos;"}, {`"`, "'"}} { // and others
+		add(strings.NewReplacer("&#34;", names[0], "&#39;", names[1]).Replace(page), false)
+	}
+	var buffer bytes.Buffer
+	if xml.EscapeText(&buffer, value) == nil {
+		add(buffer.String(), false)
+	}
+	add(quotedPrintable(value, false), true)
+	add(quotedPrintable(value, true), true)
+	wide := make([]byte, 0, 2*len(value)) // PowerShell's -EncodedCommand and exports of the registry
+	for _, unit := range utf16.Encode([]rune(text)) {
+		wide = binary.LittleEndian.AppendUint16(wide, unit)
+	}
+	add(string(wide), false)
+	for _, raw := range [][]byte{value, wide} {
+		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			for shift := range 3 {
+				padded := append(make([]byte, shift), raw...)
+				encoded := enc.EncodeToString(padded)
+				// Only the characters that the value alone decides: the first ones share bits with what stands before it.
+				add(encoded[(shift*8+5)/6:len(padded)*8/6], true)
+			}
 		}
 	}
+}
+
+// spread puts mark before each pair of hex digits and between after all but the last.
+func spread(digits, mark, between string) string {
+	var out strings.Builder
+	for i := 0; i+2 <= len(digits); i += 2 {
+		if i > 0 {
+			out.WriteString(between)
+		}
+		out.WriteString(mark)
+		out.WriteString(digits[i : i+2])
+	}
+	return out.String()
+}
+
+// asciiJSON escapes what is not ASCII, as Python's json does.
+func asciiJSON(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			out.WriteByte(byte(r))
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, unit)
+		}
+	}
+	return out.String()
+}
+
+// shellEscape puts a backslash before what is special to a shell, as printf %q of bash does.
+func shellEscape(text string) string {
+	var out strings.Builder
+	for i := range len(text) {
+		if c := text[i]; c < utf8.RuneSelf && c > ' ' && !wordByte(c) && strings.IndexByte("-./:=@%+", c) < 0 || c == ' ' {
+			out.WriteByte('\\')
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}
+
+// quotedPrintable is RFC 2045 §6.7 without soft line breaks, which match looks over. all: also what RFC 2045 advises to escape for EBCDIC gateways.
+func quotedPrintable(value []byte, all bool) string {
+	var out strings.Builder
+	for _, c := range value {
+		if c < ' ' && c != '\t' && !(c == '\n' || c == '\r') || c == '=' || c > '~' || all && strings.IndexByte("!\"#$@[\\]^`{|}~", c) >= 0 {
+			fmt.Fprintf(&out, "=%02X", c)
+			continue
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
 }
 
 func lowerPercent(s string) string {
@@ -298,7 +391,7 @@ func newMatcher(known map[string]bool, rows []*vendorPattern) *matcher {
 			}
 			start(prefix)
 			for c := range 256 { // the byte after a short prefix
-				if wordByte(byte(c)) || row.ID == "url-password" && tokenByte(byte(c)) {
+				if wordByte(byte(c)) || row.ID == urlPassword && row.goesOn(byte(c)) {
 					key := le32([]byte{prefix[0], prefix[1], prefix[2], byte(c)})
 					m.vendors[key] = append(m.vendors[key], vendorPrefix{row, prefix})
 				}
@@ -340,6 +433,18 @@ func (f form) match(text []byte) (n int, more bool) {
 		switch c := text[i]; {
 		case c == f.text[j]:
 			i, j, breaks = i+1, j+1, false
+		case j > 0 && f.text[j] == ' ' && (c == '\n' || c == '\r'): // wrapped at a blank
+			for i < len(text) && i <= 8*len(f.text)+64 && (text[i] == '\n' || text[i] == '\r' || text[i] == ' ' || text[i] == '\t') {
+				i++
+			}
+			if i == len(text) {
+				return 0, true
+			}
+			j, breaks = j+1, true
+		case j > 0 && c == '=' && i+1 == len(text):
+			return 0, true
+		case j > 0 && c == '=' && (text[i+1] == '\n' || text[i+1] == '\r'): // a soft line break of quoted-printable
+			i++
 		case j > 0 && (c == '\n' || c == '\r'):
 			i, breaks = i+1, true
 		case breaks && (c == ' ' || c == '\t'):
@@ -437,7 +542,8 @@ func (m *matcher) line(text []byte, variables, final bool) (at, n int, more bool
 
 // scanState is what a scan leaves for the next piece of the same text.
 type scanState struct {
-	before byte // the last byte of the piece before; 0 at the start of the text
+	begun  bool // there was a piece before
+	before byte // its last byte; 0 if there was none
 	cover  int  // how many bytes of the next piece belong to a secret that was already replaced
 	pem    bool // inside a private key that was longer than what is held back
 	tokens bool // what was not used goes on as found.tokens says
@@ -517,7 +623,7 @@ scan:
 		if i > 0 {
 			before = src[i-1]
 		}
-		if (before == 0 || before == '\n') && looked != i {
+		if (before == '\n' || i == 0 && !st.begun) && looked != i {
 			looked, laterAt = i, -1
 			var more bool
 			if laterAt, laterN, more = m.line(src[i:], i >= cover, final); more {
@@ -577,7 +683,7 @@ scan:
 		dst = append(dst, src[from:end]...)
 	}
 	if end > 0 {
-		st.before = src[end-1]
+		st.begun, st.before = true, src[end-1]
 	}
 	if counted+tokenRun(src[counted:end]) < end {
 		hits = 0

@@ -193,11 +193,7 @@ func crowd(t *testing.T, kind string, processes, rounds int) (calls, reuses, log
 func TestProcessesRefreshOnce(t *testing.T) { once("refresh", processesRefreshOnce)(t) }
 
 func processesRefreshOnce(t *testing.T) {
-	const processes = 16
-	rounds := 10
-	if testing.Short() {
-		rounds = 2
-	}
+	processes, rounds := sized(16, 16, 4), sized(10, 10, 2)
 	calls, reuses, logouts := crowd(t, "refresh", processes, rounds)
 	assert.Equal(t, rounds, calls, "one refresh each round")
 	assert.Zero(t, reuses)

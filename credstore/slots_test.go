@@ -95,6 +95,11 @@ func TestRotate(t *testing.T) {
 	backup, err := os.ReadFile(data(dir) + ".bak")
 	require.NoError(t, err)
 	assert.Equal(t, read(t, dir), backup, "nothing in the directory opens under the old key")
+	set(t, s, "c", "after the rotation")
+	require.NoError(t, s.Delete(t.Context(), "c"))
+	left, err := filepath.Glob(filepath.Join(dir, ".credentials-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left, "nor does a save afterwards leave a third name")
 	copied := options(t)
 	copied.Keys = []credstore.KeySource{credstore.Key(credstore.NewSecret(oldKey), credstore.Obfuscation)}
 	elsewhere := t.TempDir()
@@ -261,7 +266,7 @@ func vectorK23(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, steps, 10)
 	oldKid, newKid := 0, 0
-	for at := 1; at <= steps; at++ {
+	for at := 1; at <= steps; at += sized(1, 1, 6) {
 		dir, o := make()
 		before := kid(t, filepath.Join(dir, "store"))
 		_, err := spawnOutput(t, fmt.Sprintf("rotate|%s|%d", dir, at))
@@ -281,7 +286,9 @@ func vectorK23(t *testing.T) {
 		}
 	}
 	assert.Positive(t, oldKid)
-	assert.Positive(t, newKid)
+	if !testing.Short() { // which goes over the few last steps
+		assert.Positive(t, newKid)
+	}
 	t.Logf("%d fault points: %d left the old key, %d the new one", steps, oldKid, newKid)
 }
 

@@ -571,6 +571,13 @@ func (s *Store) save(ctx context.Context, base *snapshot, tx *Tx, old *Point) er
 // keepBackup gives the present file a second name, by rename so that there is always a backup.
 func (s *Store) keepBackup() error {
 	d := s.options.disk
+	// It may have the name already, from Rotate or a save that was killed. A rename between two names of one file does nothing
+	// and leaves both (rename(2)).
+	if now, err := os.Lstat(s.file); err == nil {
+		if kept, err := os.Lstat(s.path(backupFile)); err == nil && os.SameFile(now, kept) {
+			return nil
+		}
+	}
 	temp := s.path(fmt.Sprintf("%s%x.tmp", tempMark, format.Random(8)))
 	err := d.Link(s.file, temp)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -846,7 +853,10 @@ func (s *Store) values(ctx context.Context, seen any) (any, map[string]Secret, e
 	var out map[string]Secret
 	var at *snapshot
 	err := s.peek(ctx, func(snap *snapshot) error {
-		at, out = snap, make(map[string]Secret, len(snap.body.Entries))
+		if at = snap; seen == snap {
+			return nil // it has these values already
+		}
+		out = make(map[string]Secret, len(snap.body.Entries))
 		for name, e := range snap.body.Entries {
 			value, err := s.open(snap.body, s.dek, name)
 			if err != nil {

@@ -13,18 +13,26 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
+	htmltemplate "html/template"
+	"log"
 	"log/slog"
 	"math/rand/v2"
+	"mime/quotedprintable"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"text/template"
 	"time"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -105,7 +113,9 @@ func TestZeroOptionsOnAFreshMachine(t *testing.T) {
 	assert.Equal(t, 7, seen, "store, backup, lock, key, anchor, audit log and its lock")
 }
 
-func TestDefaultKDF(t *testing.T) {
+func TestDefaultKDF(t *testing.T) { once("kdf", defaultKDF)(t) }
+
+func defaultKDF(t *testing.T) {
 	o := passphrase(options(t), "correct horse")
 	o.InsecureFastKDF = false
 	dir := t.TempDir()
@@ -143,6 +153,30 @@ func TestSecretLeaks(t *testing.T) {
 	raw, err := xml.Marshal(document{secret})
 	require.NoError(t, err)
 	out = append(out, string(raw), fmt.Errorf("e: %v", secret).Error())
+	for _, verb := range []string{"%w", "%Z", "%!", "%[1]*v", "%s%s", "%[3]v"} { // verbs that are wrong or have too few operands
+		for _, v := range []any{secret, &secret, h, &h} {
+			out = append(out, fmt.Sprintf(verb, v), fmt.Errorf(verb, v).Error())
+		}
+	}
+	for _, v := range []any{document{secret}, &document{secret}, map[string]credstore.Secret{"k": secret}, []credstore.Secret{secret}, [1]credstore.Secret{secret}} {
+		raw, err := json.MarshalIndent(v, "", " ")
+		require.NoError(t, err)
+		assert.Contains(t, string(raw), "[redacted]")
+		out = append(out, string(raw))
+		require.Error(t, gob.NewEncoder(&logs).Encode(v), "inside something else as well")
+	}
+	var written bytes.Buffer
+	data := map[string]any{"S": secret, "P": &secret, "H": h, "D": document{secret}, "L": []credstore.Secret{secret}}
+	const page = `{{.}} {{.S}} {{.P}} {{.H}} {{.D.K}} {{.L}} {{printf "%v %+v %#v %s %x" .S .P .H .D .L}} {{index .L 0}} {{print .S}} {{html .S}} {{js .H}} {{urlquery .D}}`
+	require.NoError(t, template.Must(template.New("").Parse(page)).Execute(&written, data))
+	require.NoError(t, htmltemplate.Must(htmltemplate.New("").Parse(page+`<script>var x = {{.S}}, y = {{.D}}</script><a href="/{{.S}}" title={{.H}}>`)).Execute(&written, data))
+	log.New(&written, "", 0).Println(secret, h, &h)
+	walk(&written, reflect.ValueOf(&h), 0)
+	walk(&written, reflect.ValueOf(data), 0)
+	out = append(out, written.String(), logs.String())
+	var leak bytes.Buffer
+	walk(&leak, reflect.ValueOf(&struct{ k *struct{ b []byte } }{&struct{ b []byte }{[]byte(canary)}}), 0)
+	assert.Contains(t, leak.String(), "canary", "the control: the walk sees bytes behind pointers in unexported fields")
 	assert.Equal(t, "[redacted]", fmt.Sprint(secret))
 	require.Error(t, gob.NewEncoder(&logs).Encode(secret))
 	type naive struct{ k naiveSecret } // the control: redaction by methods alone
@@ -161,6 +195,66 @@ func TestSecretLeaks(t *testing.T) {
 
 type document struct{ K credstore.Secret }
 
+// walk writes every string and byte that reflection reaches, as dumpers and encoders do which care neither for methods nor
+// for what is exported.
+func walk(out *bytes.Buffer, v reflect.Value, depth int) {
+	if depth > 20 || !v.IsValid() {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		out.WriteString(v.String() + "\n")
+	case reflect.Uint8:
+		out.WriteByte(byte(v.Uint()))
+	case reflect.Pointer, reflect.Interface:
+		walk(out, v.Elem(), depth+1)
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			walk(out, v.Index(i), depth+1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			walk(out, v.Field(i), depth+1)
+		}
+	case reflect.Map:
+		for i := v.MapRange(); i.Next(); {
+			walk(out, i.Key(), depth+1)
+			walk(out, i.Value(), depth+1)
+		}
+	}
+}
+
+// panicWorker dies with a secret in hand, in each way that a panic prints its value.
+func panicWorker(how string) error {
+	secret := credstore.NewSecret([]byte(canary))
+	type hidden struct{ k credstore.Secret }
+	switch how {
+	case "secret":
+		panic(secret)
+	case "pointer":
+		panic(&secret)
+	case "struct":
+		panic(hidden{secret})
+	case "error":
+		panic(fmt.Errorf("with %v and %+v", secret, hidden{secret}))
+	case "use":
+		return secret.Use(func([]byte) error { panic("inside Use") })
+	}
+	panic(canary) // the control
+}
+
+func TestSecretPanics(t *testing.T) {
+	for _, how := range []string{"secret", "pointer", "struct", "error", "use", "control"} {
+		cmd := spawn(t, "panic|"+how)
+		cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
+		cmd.Stderr = nil
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(out), "panic:", how)
+		assert.Equal(t, how == "control", strings.Contains(string(out), "canary"), "%s: %s", how, out)
+	}
+}
+
 type naiveSecret string
 
 func (naiveSecret) String() string { return "[redacted]" }
@@ -178,6 +272,26 @@ func (r *recorder) Errorf(format string, args ...any) { r.text += fmt.Sprintf(fo
 
 // full reports whether tests run in their full size, as in CI. The everyday size has the same properties, tried less often.
 func full() bool { return os.Getenv("CI") == "true" && !testing.Short() }
+
+// sized is how often a loop runs: in full size, every day, and in short, which is for the race detector: it has to see each
+// concurrent path, not to see it hundreds of times, and it slows everything down.
+func sized(most, everyday, short int) int {
+	switch {
+	case testing.Short():
+		return short
+	case full():
+		return most
+	}
+	return everyday
+}
+
+// notInShort skips what has nothing for the race detector, or what it would make meaningless.
+func notInShort(t *testing.T, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in short: " + why)
+	}
+}
 
 // once runs a test that also stands for a vector only one time in a process.
 func once(name string, test func(*testing.T)) func(*testing.T) {
@@ -201,6 +315,7 @@ func damage(t *testing.T, flip, cut bool) {
 	if full() {
 		bits = []int{0, 1, 2, 3, 4, 5, 6, 7}
 	}
+	every := sized(1, 1, 7) // bytes
 	key := make([]byte, 32)
 	key[0] = 1
 	o := options(t)
@@ -211,47 +326,57 @@ func damage(t *testing.T, flip, cut bool) {
 	set(t, s, "a", canary)
 	whole, err := os.ReadFile(data(dir))
 	require.NoError(t, err)
-	other := t.TempDir()
-	try := func(raw []byte) error {
-		o.Anchor = &memoryAnchor{} // the container alone must notice
-		require.NoError(t, os.WriteFile(data(other), raw, 0o600))
-		s, err := credstore.Open(t.Context(), other, credstore.Options{Keys: o.Keys, Anchor: o.Anchor, StateDir: o.StateDir, ReadOnly: false})
+	try := func(other string, raw []byte) error {
+		if err := os.WriteFile(data(other), raw, 0o600); err != nil {
+			return err
+		}
+		// The container alone must notice, so the anchor is a new one.
+		s, err := credstore.Open(t.Context(), other, credstore.Options{Keys: o.Keys, Anchor: &memoryAnchor{}, StateDir: o.StateDir})
 		if err == nil {
 			_ = s.Close()
 		}
 		return err
 	}
-	require.NoError(t, try(whole), "the control: unchanged it opens")
+	require.NoError(t, try(t.TempDir(), whole), "the control: unchanged it opens")
 	refused := func(err error) bool {
 		return errors.Is(err, credstore.ErrFormat) || errors.Is(err, credstore.ErrTampered) || errors.Is(err, credstore.ErrWrongKey) ||
 			errors.Is(err, credstore.ErrKDFPolicy) || errors.Is(err, credstore.ErrNoKey)
 	}
-	flips := 0
-	for i := range whole {
-		for _, bit := range bits {
-			bit = (bit + i) % 8
-			if !flip {
-				break
+	var flips, cuts atomic.Int32
+	const workers = 4
+	var wait sync.WaitGroup
+	for worker := range workers {
+		other := t.TempDir()
+		wait.Go(func() {
+			for i := worker * every; i < len(whole) && !t.Failed(); i += workers * every {
+				for _, bit := range bits {
+					bit = (bit + i) % 8
+					if !flip {
+						break
+					}
+					raw := bytes.Clone(whole)
+					raw[i] ^= 1 << bit
+					if err := try(other, raw); !refused(err) {
+						t.Errorf("byte %d bit %d: %v", i, bit, err)
+					}
+					flips.Add(1)
+				}
+				if cut {
+					if err := try(other, whole[:i]); !refused(err) {
+						t.Errorf("truncated to %d: %v", i, err)
+					}
+					cuts.Add(1)
+				}
 			}
-			raw := bytes.Clone(whole)
-			raw[i] ^= 1 << bit
-			if err := try(raw); !refused(err) {
-				t.Fatalf("byte %d bit %d: %v", i, bit, err)
-			}
-			flips++
-		}
+		})
 	}
-	cuts := 0
-	for n := range whole {
-		if !cut {
-			break
-		}
-		cuts++
-		if err := try(whole[:n]); !refused(err) {
-			t.Fatalf("truncated to %d: %v", n, err)
-		}
+	wait.Wait()
+	if want := int32((len(whole) + every - 1) / every); flip {
+		assert.Equal(t, want*int32(len(bits)), flips.Load())
+	} else {
+		assert.Equal(t, want, cuts.Load())
 	}
-	t.Logf("%d flips and %d truncations of %d bytes refused", flips, cuts, len(whole))
+	t.Logf("%d flips and %d truncations of %d bytes refused", flips.Load(), cuts.Load(), len(whole))
 }
 
 type memoryAnchor struct {
@@ -285,14 +410,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const rounds = 100
+const rounds = 100 // of the control
 
-// updates is how often a process updates the store: rounds, or less in the everyday size.
+// updates is how often a worker updates the store.
 func updates() int {
-	if n, err := strconv.Atoi(os.Getenv("TEST_UPDATES")); err == nil {
-		return n
-	}
-	return rounds
+	n, _ := strconv.Atoi(os.Getenv("TEST_UPDATES"))
+	return n
 }
 
 // workers are the other things that a spawned copy of this program does, by kind.
@@ -303,6 +426,8 @@ var workers = map[string]func(dir string) error{
 	"in-place":      inPlaceWorker,
 	"harden":        hardenWorker,
 	"memory":        memoryWorker,
+	"panic":         panicWorker,
+	"points":        pointsWorker,
 	"set":           setWorker,
 	"naive-refresh": func(dir string) error { return refreshWorker(dir, true) },
 }
@@ -321,6 +446,7 @@ func worker(work string) error {
 	o := credstore.Options{StateDir: filepath.Join(dir, "state")}
 	if kind == "fips" {
 		o.Keys = []credstore.KeySource{credstore.StaticPassphrase(credstore.NewSecret([]byte("p")))}
+		o.InsecureFastKDF = os.Getenv("TEST_FAST_KDF") != ""
 	}
 	s, err := credstore.Open(ctx, filepath.Join(dir, "store"), o)
 	if err != nil {
@@ -394,14 +520,13 @@ func spawn(t *testing.T, work string) *exec.Cmd {
 }
 
 func TestProcessesLoseNoUpdate(t *testing.T) {
-	const processes = 8
-	if !full() {
-		t.Setenv("TEST_UPDATES", "25")
-	}
+	t.Parallel()
+	processes, updates := sized(8, 8, 4), sized(100, 25, 5)
 	run := func(kind, dir string) {
 		var cmds []*exec.Cmd
 		for range processes {
 			cmd := spawn(t, kind+"|"+dir)
+			cmd.Env = append(cmd.Env, "TEST_UPDATES="+strconv.Itoa(updates))
 			require.NoError(t, cmd.Start())
 			cmds = append(cmds, cmd)
 		}
@@ -412,7 +537,7 @@ func TestProcessesLoseNoUpdate(t *testing.T) {
 	dir := t.TempDir()
 	run("store", dir)
 	s := open(t, filepath.Join(dir, "store"), credstore.Options{StateDir: filepath.Join(dir, "state")})
-	assert.Equal(t, strconv.Itoa(processes*updates()), get(t, s, "n"))
+	assert.Equal(t, strconv.Itoa(processes*updates), get(t, s, "n"))
 	left, err := filepath.Glob(filepath.Join(dir, "store", ".credentials-*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
@@ -435,8 +560,27 @@ func secretStore(t *testing.T, value string) *credstore.Store {
 
 func redactForms(value string) map[string]string {
 	quoted, _ := json.Marshal(value)
-	forms := map[string]string{"raw": value, "hex": hex.EncodeToString([]byte(value)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(value))),
-		"query": url.QueryEscape(value), "path": url.PathEscape(value), "json": string(quoted)}
+	digits := hex.EncodeToString([]byte(value))
+	var printable bytes.Buffer
+	qp := quotedprintable.NewWriter(&printable)
+	_, _ = qp.Write([]byte(value))
+	_ = qp.Close()
+	var escaped bytes.Buffer
+	_ = xml.EscapeText(&escaped, []byte(value))
+	var wide []byte
+	for _, unit := range utf16.Encode([]rune(value)) {
+		wide = append(wide, byte(unit), byte(unit>>8))
+	}
+	forms := map[string]string{"raw": value, "hex": digits, "HEX": strings.ToUpper(digits), "hex with blanks": fmt.Sprintf("% x", value),
+		"HEX with blanks": fmt.Sprintf("% X", value), "hex with colons": strings.ReplaceAll(fmt.Sprintf("% x", value), " ", ":"),
+		"hex with x": `\x` + strings.ReplaceAll(fmt.Sprintf("% x", value), " ", `\x`),
+		"query":      url.QueryEscape(value), "path": url.PathEscape(value), "json": string(quoted),
+		"go": strconv.Quote(value), "go in ASCII": fmt.Sprintf("%+q", value), "html": html.EscapeString(value), "xml": escaped.String(),
+		"quoted-printable": printable.String(), "utf-16": string(wide), "quoted for a shell": "'" + strings.ReplaceAll(value, "'", `'\''`) + "'",
+		"php": strings.ReplaceAll(strconv.QuoteToASCII(value), "/", `\/`)}
+	for shift := range 3 {
+		forms[fmt.Sprint("utf-16 in base64 ", shift)] = base64.StdEncoding.EncodeToString(append([]byte("$ = ")[:shift*2], wide...))
+	}
 	for _, before := range []string{"", "B", "Be", "Bearer ", "Basic: "} {
 		for _, after := range []string{"", "x", "xy"} {
 			forms["std"+before+after] = base64.StdEncoding.EncodeToString([]byte(before + value + after))

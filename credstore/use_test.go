@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime/quotedprintable"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +56,30 @@ func TestCommandDelivery(t *testing.T) {
 	set(t, s, "big", strings.Repeat("0123456789", 10000))
 	_, _, err := s.Command(t.Context(), credstore.CommandOptions{Stdin: "big"}, "cat")
 	require.ErrorIs(t, err, credstore.ErrTooLarge)
+}
+
+// TestCommandInheritsNothing: of our open files a child gets only those that it was given, also while the store is locked and
+// written, and also where a file was opened without the close-on-exec mark.
+func TestCommandInheritsNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, options(t))
+	set(t, s, "a", canary)
+	bare, err := syscall.Open(data(dir), syscall.O_RDONLY, 0) // as a C library, or whoever started us
+	require.NoError(t, err)
+	defer syscall.Close(bare)
+	control, err := exec.Command("ls", "-l", "/proc/self/fd").Output()
+	require.NoError(t, err)
+	require.Contains(t, string(control), data(dir), "the control: a child of plain os/exec gets it")
+	cmd, release, err := s.Command(t.Context(), credstore.CommandOptions{Files: []string{"a"}}, "ls", "-l", "/proc/self/fd")
+	require.NoError(t, err)
+	defer release()
+	var out []byte
+	require.NoError(t, s.Update(t.Context(), func(*credstore.Tx) error { // the lock file is open now
+		out, err = cmd.Output()
+		return err
+	}))
+	assert.NotContains(t, string(out), "credentials")
+	assert.Equal(t, 5, strings.Count(string(out), " -> "), "0, 1, 2, the entry, and the directory that ls reads: %s", out)
 }
 
 func TestCommandRefuses(t *testing.T) {
@@ -211,6 +237,98 @@ func TestTransportRedirect(t *testing.T) {
 	assert.Equal(t, "the-api-key-value", other.header("X-Api-Key"), "the control must leak")
 }
 
+// TestTransportHTTP2 sends to a real HTTP/2 server: the header is filled whatever its case, trailers and pseudo-headers are not.
+func TestTransportHTTP2(t *testing.T) {
+	type seen struct {
+		proto, key, trailer, via string
+		header                   http.Header
+	}
+	var got seen
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		got = seen{r.Proto, r.Header.Get("X-Api-Key"), r.Trailer.Get("X-Trailer"), r.URL.String(), r.Header.Clone()}
+		w.Header().Set("Trailer", "X-Echo")
+		w.Header().Set("X-Echo", r.Header.Get("X-Api-Key"))
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "https://")
+	s := open(t, t.TempDir(), options(t))
+	require.NoError(t, s.Set(t.Context(), "k", credstore.NewSecret([]byte("the-api-key-value")), credstore.Meta{Hosts: []string{host}}))
+	client := &http.Client{Transport: s.Transport(server.Client().Transport)}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, io.NopCloser(strings.NewReader("body ${cred:k}")))
+	require.NoError(t, err)
+	req.Header["x-aPI-key"] = []string{"${cred:k}"}
+	req.Trailer = http.Header{"X-Trailer": {"${cred:k}"}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	assert.Equal(t, "HTTP/2.0", got.proto)
+	assert.Equal(t, "the-api-key-value", got.key)
+	assert.Equal(t, "${cred:k}", got.trailer, "a trailer is not a header: no value goes there")
+	assert.Equal(t, http.Header{"x-aPI-key": {"${cred:k}"}}, resp.Request.Header)
+}
+
+// TestTransportHosts: which spellings of an address are the listed host.
+func TestTransportHosts(t *testing.T) {
+	s := open(t, t.TempDir(), options(t))
+	var sent []string
+	base := roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = append(sent, r.Header.Get("X-Key"))
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
+	})
+	for _, c := range []struct {
+		hosts   []string
+		address string
+		ok      bool
+	}{
+		{[]string{"api.example.com"}, "https://api.example.com/v1", true},
+		{[]string{"api.example.com"}, "https://API.Example.com:443/v1", true},
+		{[]string{"api.example.com:443"}, "https://api.example.com/", true},
+		{[]string{"api.example.com:8443"}, "https://api.example.com:8443/", true},
+		{[]string{"api.example.com:8443"}, "https://api.example.com/", false},
+		{[]string{"api.example.com"}, "https://api.example.com:8443/", false},
+		{[]string{"api.example.com"}, "https://api.example.com./", false},
+		{[]string{"api.example.com"}, "https://sub.api.example.com/", false},
+		{[]string{"api.example.com"}, "https://example.com/", false},
+		{[]string{"api.example.com"}, "https://xapi.example.com/", false},
+		{[]string{"api.example.com"}, "https://api.example.com@evil.test/", false},
+		{[]string{"api.example.com"}, "https://evil.test#api.example.com", false},
+		{[]string{"api.example.com"}, "https://user:pw@api.example.com/", true},
+		{[]string{"api.example.com"}, "http://api.example.com/", false},
+		{[]string{"api.example.com:80"}, "http://api.example.com/", false},
+		{[]string{"127.0.0.1"}, "http://127.0.0.1/", true},
+		{[]string{"127.0.0.1"}, "http://127.0.0.1:8080/", false},
+		{[]string{"[::1]:8080"}, "http://[::1]:8080/", true},
+		{[]string{"[::1]"}, "https://[::1]/", true},
+		{[]string{"127.0.0.1"}, "http://127.1/", false},
+		{[]string{"127.0.0.1"}, "http://0x7f000001/", false},
+		{[]string{"localhost"}, "http://localhost/", true},
+		{[]string{"localhost"}, "http://localhost.evil.test/", false},
+	} {
+		require.NoError(t, s.Set(t.Context(), "k", credstore.NewSecret([]byte("the-api-key-value")), credstore.Meta{Hosts: c.hosts}))
+		sent = nil
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.address, nil)
+		require.NoError(t, err, c.address)
+		req.Header.Set("X-Key", "${cred:k}")
+		resp, err := s.Transport(base).RoundTrip(req)
+		if c.ok {
+			require.NoError(t, err, "%v %s", c.hosts, c.address)
+			resp.Body.Close()
+			assert.Equal(t, []string{"the-api-key-value"}, sent, "%v %s", c.hosts, c.address)
+			continue
+		}
+		require.ErrorIs(t, err, credstore.ErrHost, "%v %s", c.hosts, c.address)
+		assert.Empty(t, sent, "%v %s", c.hosts, c.address)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestTransportRefreshesOnce(t *testing.T) {
 	var requests atomic.Int32
 	here := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
@@ -366,6 +484,42 @@ func TestRedactorWrapped(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRedactorPrograms: what programs print of a value in their own ways is found, whole and byte by byte.
+func TestRedactorPrograms(t *testing.T) {
+	value := "it's the 1st secret: a<b>&\"c\" = $HOME/ü; long enough for several lines of any program that prints seventy-six columns\\."
+	s := secretStore(t, value)
+	r := s.Redactor()
+	for _, script := range []string{"cat", "base64", "base64 -w 20", "od -An -v -tx1", "od -An -v -w7 -tx1", "fold -w 30", "fold -s -w 40", "xargs -0 printf %q",
+		"sed 's/^/  /'", "tr -d '\\n'", "od -An -v -tx1 | tr -d ' \\n'", "od -An -v -tx1 | tr 'a-f' 'A-F'"} {
+		shell := "sh"
+		if strings.Contains(script, "%q") {
+			script, shell = `printf %q "$(cat)"`, "bash"
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Log("bash is missing: how it quotes is not tried")
+				continue
+			}
+		}
+		cmd := exec.CommandContext(t.Context(), shell, "-c", script)
+		cmd.Stdin, cmd.Env = strings.NewReader(value), append(os.Environ(), "LC_ALL=C.UTF-8")
+		out, err := cmd.Output()
+		require.NoError(t, err, script)
+		clean := r.String(string(out))
+		assert.Contains(t, clean, "[redacted]", "%s: %q", script, out)
+		assert.Less(t, len(strings.TrimSpace(strings.ReplaceAll(clean, "[redacted]", ""))), 8, "%s: %q becomes %q", script, out, clean)
+		assert.Equal(t, clean, streamed(t, r, string(out), 1), script)
+	}
+	var mail bytes.Buffer
+	w := quotedprintable.NewWriter(&mail)
+	_, err := io.WriteString(w, "before: "+value+" after")
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.Contains(t, mail.String(), "=\r\n", "there is a soft line break")
+	clean := r.String(mail.String())
+	assert.Equal(t, "before: [redacted] after", strings.ReplaceAll(clean, "=\r\n", ""))
+	assert.Equal(t, clean, streamed(t, r, mail.String(), 1))
+	assert.Equal(t, "the 1st", r.String("the 1st"), "a part is no secret")
 }
 
 // TestRedactorDoesNotHoldBack: what cannot become a secret is passed on at once, as a prompt must be.

@@ -129,8 +129,10 @@ type Record struct {
 	Duration time.Duration `json:"duration,omitempty"`
 }
 
-// Recorder keeps records. Record returns once the record is durable. An error
-// refuses the call, so that nothing runs that is not on record.
+// Recorder keeps records. Record returns once the record is durable; those of a
+// refusal and of an outcome, after which nothing runs, may become so with the
+// next one. An error refuses the call, so that nothing runs that is not on
+// record.
 type Recorder interface {
 	Record(ctx context.Context, r Record) error
 }

@@ -78,6 +78,9 @@ type Action struct {
 	// Own says that a command's description marks the action as its own
 	// business (git's .git), which a rule for that command covers.
 	Own bool `json:"own,omitempty"`
+	// Note is a sentence for the reason where the action is refused or asked
+	// about: what is not known, or how the command would leave the path out.
+	Note string `json:"note,omitempty"`
 	// Span is where in the command text the action comes from.
 	Span Span `json:"span,omitzero"`
 }

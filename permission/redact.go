@@ -13,9 +13,15 @@ func (g *Gate) shown(r Request) Request {
 		return r
 	}
 	var changed bool
+	// Names of fields and paths come again and again.
+	done := map[string]string{}
 	text := func(s string) string {
-		out := string(redact([]byte(s)))
-		changed = changed || out != s
+		out, ok := done[s]
+		if !ok {
+			out = string(redact([]byte(s)))
+			done[s] = out
+			changed = changed || out != s
+		}
 		return out
 	}
 	var input any

@@ -361,6 +361,9 @@ func (d *decider) read(a *Action, at Reason) {
 			return
 		}
 		at.Code, at.Text = CodeSensitive, fmt.Sprintf("%s may hold secrets%s.", show(p), className(p))
+		if a.Note != "" {
+			at.Text += " " + a.Note
+		}
 		d.ask(askedProtected, at)
 		return
 	}

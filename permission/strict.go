@@ -154,17 +154,21 @@ func (d *decider) unknownText(c *Command) bool {
 func (d *decider) strictly(h *hit) {
 	r := h.rule
 	reason := Reason{Rule: r.shared, Action: h.action}
+	note := ""
 	if h.action > 0 {
-		reason.Span = d.ins.Actions[h.action-1].Span
+		a := &d.ins.Actions[h.action-1]
+		if reason.Span = a.Span; a.Note != "" {
+			note = " " + a.Note
+		}
 	}
 	switch {
 	case h.match == matchYes && r.ref.Effect == Deny:
 		reason.Code = CodeDenyRule
-		reason.Text = fmt.Sprintf("Refused by the %s.", r.ref)
+		reason.Text = fmt.Sprintf("Refused by the %s%s.", r.ref, hitPath(d.ins, h.action)) + note
 		d.deny(reason)
 	case h.match == matchYes:
 		reason.Code = CodeAskRule
-		reason.Text = fmt.Sprintf("The %s wants a person to be asked.", r.ref)
+		reason.Text = fmt.Sprintf("The %s wants a person to be asked%s.", r.ref, hitPath(d.ins, h.action)) + note
 		who := askedRule
 		if r.kind == ruleBare && r.tool == "Bash" && d.st.Mode != ModePlan {
 			who = askedBareBash
@@ -176,9 +180,17 @@ func (d *decider) strictly(h *hit) {
 		d.ask(askedRule, reason)
 	default:
 		reason.Code = CodeMayMatch
-		reason.Text = fmt.Sprintf("The %s may match: %s is not known before the call runs.", r.ref, unknownPart(d.ins, h.action))
+		reason.Text = fmt.Sprintf("The %s may match: %s is not known before the call runs.", r.ref, unknownPart(d.ins, h.action)) + note
 		d.ask(askedRule, reason)
 	}
+}
+
+// hitPath names the path that a rule met, where the command does not spell it.
+func hitPath(ins *Inspection, action int) string {
+	if action == 0 || ins.Actions[action-1].Note == "" || ins.Actions[action-1].Path.Extent != Exact {
+		return ""
+	}
+	return ", which means " + show(&ins.Actions[action-1].Path)
 }
 
 func unknownPart(ins *Inspection, action int) string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,17 @@ import (
 // attack swaps two names until stop is closed and returns how often it did.
 func attack(t *testing.T, a, b string) (stop func() int64) {
 	t.Helper()
+	always := make(chan struct{})
+	close(always)
+	return attackAt(t, a, b, always)
+}
+
+// attackAt swaps two names a few times for every tick that it gets, or without
+// end where ticks is closed. An attacker that never waits takes the processor,
+// and the kernel's lock on names, from the operation that it attacks: then most
+// of the time goes by with nothing to attack.
+func attackAt(t *testing.T, a, b string, ticks <-chan struct{}) (stop func() int64) {
+	t.Helper()
 	require.NoError(t, unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE))
 	var n atomic.Int64
 	done := make(chan struct{})
@@ -27,7 +39,9 @@ func attack(t *testing.T, a, b string) (stop func() int64) {
 			select {
 			case <-done:
 				return
-			default:
+			case <-ticks:
+			}
+			for range 1 + rand.IntN(6) {
 				if unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE) == nil {
 					n.Add(1)
 				}

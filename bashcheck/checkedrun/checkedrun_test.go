@@ -29,6 +29,11 @@ func project(t *testing.T) string {
 	for name, text := range map[string]string{"a.txt": "one\ntwo\nthree\n", "b.txt": "four\n", "src/x.go": "package x\n", "src/y.go": "package y\n// TODO\n"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
+	// The same times in every project, so that ls -l prints the same.
+	then := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, name := range []string{"a.txt", "b.txt", "src/x.go", "src/y.go", "src", "."} {
+		require.NoError(t, os.Chtimes(filepath.Join(dir, name), then, then))
+	}
 	return dir
 }
 

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/bashcheck/checkedrun"
 )
 
@@ -54,7 +57,7 @@ func TestBenignCorpus(t *testing.T) {
 			t.Logf("refused: %q: %v", text, err)
 			return
 		}
-		if cmd.ProcessState.ExitCode() == status && (bashed == out.String() || volatile(text)) && files(t, dir) == files(t, wanted) {
+		if cmd.ProcessState.ExitCode() == status && (bashed == out.String() || volatile(rep)) && files(t, dir) == files(t, wanted) {
 			same++
 			return
 		}
@@ -147,15 +150,33 @@ func slow(text string) bool {
 	return false
 }
 
-// volatile commands print clocks, process lists and sizes that change between
-// two runs.
-func volatile(text string) bool {
-	for _, w := range []string{"date", "ps", "uptime", "free", "top", "df", "du", "ss", "lsof", "pgrep", "who", "w", "dmesg", "docker", "kubectl", "/proc", "stat", "ls -l", "id", "nproc", "$$", "mktemp", "RANDOM"} {
-		if strings.Contains(text, w) {
+// volatile says that two runs of a command may print different things: it
+// tells the time, which processes there are or how full something is, or it
+// looks at what belongs to the machine and not to the test.
+func volatile(rep bashcheck.Report) bool {
+	for _, c := range rep.Commands {
+		switch path.Base(c.Argv[0].Text) {
+		case "date", "ps", "pgrep", "pstree", "top", "uptime", "w", "who", "last", "free", "vmstat", "df", "du", "ss", "netstat", "lsof", "dmesg", "journalctl", "stat", "times", "jobs", "id", "docker", "kubectl", "systemctl", "ip", "lsblk", "mount", "findmnt":
 			return true
+		case "echo", "printf":
+			if slices.ContainsFunc(c.Argv, func(w bashcheck.Word) bool {
+				return strings.Contains(w.Text, "$$") || strings.Contains(w.Text, "RANDOM")
+			}) {
+				return true
+			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(rep.Effects(), func(e bashcheck.Effect) bool {
+		if !path.IsAbs(e.Target) {
+			return e.Extent == bashcheck.Anywhere && e.Kind == bashcheck.Read
+		}
+		for _, own := range []string{"/usr/", "/etc/", "/bin/", "/opt/"} {
+			if strings.HasPrefix(e.Target, own) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func corpus(t *testing.T) []string {

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/credstore"
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
+	"github.com/clearance-go/clearance/examples/internal/webread"
 	"github.com/clearance-go/clearance/mcptrust"
 	"github.com/clearance-go/clearance/permission"
 	"github.com/clearance-go/clearance/permission/settings"
 	"github.com/clearance-go/clearance/permission/toolset"
 	"github.com/clearance-go/clearance/scope"
+	"github.com/clearance-go/clearance/scope/sandbox"
 )
 
 // options say what a run is.
@@ -23,6 +27,11 @@ type options struct {
 	scratch string
 	// cache is the build cache of the inner go command; empty is one in scratch.
 	cache string
+	// box is the sandbox of this machine; nil is none, and noBox says why.
+	box   *sandbox.Box
+	noBox string
+	// reader answers questions about pages; nil is a recorded one.
+	reader webread.Reader
 	// model makes the model once the host is there.
 	model func(*host, *permission.Session) (model, error)
 	// keys is the store with the key of a live model, nil without one.
@@ -41,7 +50,7 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	w, err := newWorkspace(ctx, scratch, o.cache)
+	w, err := newWorkspace(ctx, scratch, o.cache, o.box != nil)
 	if err != nil {
 		return false, err
 	}
@@ -63,7 +72,11 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	own := append(append(rules.Files(), trust.Paths()...), secrets.Files()...)
+	ledger, err := toolset.OpenLedger(filepath.Join(w.conf, "ledger"))
+	if err != nil {
+		return false, err
+	}
+	own := slices.Concat(rules.Files(), trust.Paths(), secrets.Files(), ledger.Files())
 	own = append(own, w.conf)
 	redact := redactors{secrets.Redactor()}
 	if o.keys != nil {
@@ -76,7 +89,10 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	}
 	defer guard.Close()
 	analyzer := bashcheck.New(bashcheck.Options{Home: w.home})
-	tools := toolset.New(guard, analyzer)
+	tools, err := toolset.NewWith(toolset.Options{Files: guard, Analyzer: analyzer, Assume: bashcheck.SafeEnvAssumptions(), Home: w.home, Ledger: ledger})
+	if err != nil {
+		return false, err
+	}
 	eval, err := permission.New(permission.Config{Policy: rules.Policy(), Inspector: tools})
 	if err != nil {
 		return false, err
@@ -86,8 +102,14 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 		return false, err
 	}
 	defer log.Close()
+	pages, err := newWeb(o.reader)
+	if err != nil {
+		return false, err
+	}
+	defer pages.close()
+	w.page = pages.url
 
-	clock := newClock()
+	clock := newClock(time.Now)
 	p := &person{clock: clock, before: guard.ReadFile, where: func() string { return w.shorten(filepath.Join(w.project, ".claude", "settings.local.json")) }, home: w.home}
 	screen, err := o.ui(p.script)
 	if err != nil {
@@ -96,11 +118,11 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	defer screen.Close()
 	p.ui = screen
 	gate := permission.NewGate(eval, permission.GateOptions{
-		Approver: p, Remember: rules, Redact: redact.Bytes, Audit: log,
+		Approver: p, Remember: rules, Redact: redact.Bytes, Audit: log, Ledger: ledger, Enforces: o.box != nil,
 	})
 	h := &host{
 		w: w, person: p, ui: screen, clock: clock, rules: rules, trust: trust, guard: guard, analyzer: analyzer, tools: tools, gate: gate,
-		secrets: secrets, redact: redact,
+		secrets: secrets, redact: redact, box: o.box, noBox: o.noBox, web: pages,
 	}
 	defer h.servers.close()
 	for _, note := range w.notes {
@@ -116,7 +138,7 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	screen.Close()
 	ok = printTable(o.out, h.rows)
 	verified, whole := log.verified()
-	fmt.Fprintf(o.out, "\n%s\n%s\n", verified, share)
+	fmt.Fprintf(o.out, "\n%s\n%s\n%s\n", h.boxSentence(), verified, share)
 	if o.report != "" {
 		if e := h.writeReport(o.report, verified, whole, ok, share); e != nil {
 			return false, errors.Join(err, fmt.Errorf("the report was not written: %w", e))

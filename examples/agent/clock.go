@@ -9,6 +9,7 @@ import (
 // clock tells the agent's own time from that of what it waits for: tools that
 // work, a person who thinks, a model that answers.
 type clock struct {
+	now   func() time.Time
 	mu    sync.Mutex
 	start time.Time
 	// open is how many waits are under way, since when, and their sum so far.
@@ -17,21 +18,21 @@ type clock struct {
 	waited time.Duration
 }
 
-func newClock() *clock { return &clock{start: time.Now()} }
+func newClock(now func() time.Time) *clock { return &clock{now: now, start: now()} }
 
 // outside begins a wait; the returned function ends it. Waits may nest.
 func (c *clock) outside() (end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == 0 {
-		c.since = time.Now()
+		c.since = c.now()
 	}
 	c.open++
 	return sync.OnceFunc(func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.open--; c.open == 0 {
-			c.waited += time.Since(c.since)
+			c.waited += c.now().Sub(c.since)
 		}
 	})
 }
@@ -40,8 +41,12 @@ func (c *clock) outside() (end func()) {
 func (c *clock) own() (own, whole time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	whole = time.Since(c.start)
-	return whole - c.waited, whole
+	now := c.now()
+	whole, own = now.Sub(c.start), now.Sub(c.start)-c.waited
+	if c.open > 0 {
+		own -= now.Sub(c.since)
+	}
+	return own, whole
 }
 
 // share puts it into one sentence.

@@ -13,11 +13,13 @@ import (
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/credstore"
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
+	"github.com/clearance-go/clearance/examples/internal/webread"
 	"github.com/clearance-go/clearance/mcptrust"
 	"github.com/clearance-go/clearance/permission"
 	"github.com/clearance-go/clearance/permission/settings"
 	"github.com/clearance-go/clearance/permission/toolset"
 	"github.com/clearance-go/clearance/scope"
+	"github.com/clearance-go/clearance/scope/sandbox"
 )
 
 // Limits of what a tool returns and how long it runs.
@@ -42,6 +44,9 @@ type host struct {
 	secrets  *credstore.Store
 	redact   redactors
 	servers  servers
+	box      *sandbox.Box
+	noBox    string
+	web      *web
 	rows     []row
 }
 
@@ -165,6 +170,7 @@ func (h *host) call(ctx context.Context, a *actor, s *step, n string, task *ui.T
 	defer cancel()
 	var grant *permission.Grant
 	var out string
+	var labels permission.Labels
 	var err error
 	if strings.HasPrefix(call.Tool, "mcp__") {
 		out, grant, err = h.callServer(ctx, a.session, call)
@@ -176,13 +182,17 @@ func (h *host) call(ctx context.Context, a *actor, s *step, n string, task *ui.T
 	}
 	decision := grant.Decision()
 	r.decision, r.why = &decision, reasons(decision)
-	if grant.Confined() {
-		return "", errors.New("it may run only inside a sandbox, and this program has none")
+	if grant.Confined() && h.box == nil {
+		return "", fmt.Errorf("it may run only inside a sandbox, and there is none: %s", h.noBox)
 	}
+	r.where = h.where(grant)
 	if !strings.HasPrefix(call.Tool, "mcp__") {
-		out, err = h.run(ctx, a, grant, s, n, task)
+		out, labels, err = h.run(ctx, a, grant, s, n, task)
 	}
-	out = h.redact.String(cut(out))
+	out = cut(out)
+	// What a secret was in is told before it is taken out.
+	labels |= a.session.LabelsOf([]byte(out))
+	out = h.redact.String(out)
 	ended := "ended well"
 	if err != nil && errors.Is(context.Cause(ctx), ui.ErrCancelled) {
 		err = ui.ErrCancelled
@@ -193,7 +203,7 @@ func (h *host) call(ctx context.Context, a *actor, s *step, n string, task *ui.T
 		ended = h.redact.String(err.Error())
 		out = strings.TrimLeft(strings.TrimRight(out, "\n")+"\n("+ended+")", "\n")
 	}
-	if err := a.session.Outcome(ctx, grant, ended, 0); err != nil {
+	if err := a.session.Outcome(ctx, grant, ended, labels); err != nil {
 		return "", err
 	}
 	return out, nil
@@ -217,23 +227,27 @@ func cut(s string) string {
 	return s
 }
 
-// run does what was granted.
-func (h *host) run(ctx context.Context, a *actor, grant *permission.Grant, s *step, n string, task *ui.Task) (string, error) {
+// run does what was granted. labels are what only it knows of the result.
+func (h *host) run(ctx context.Context, a *actor, grant *permission.Grant, s *step, n string, task *ui.Task) (out string, labels permission.Labels, err error) {
 	call := grant.Call()
 	var in input
 	if err := json.Unmarshal(call.Input, &in); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	if out, known, err := h.fileTool(ctx, grant, in); known {
-		return out, err
+		return out, 0, err
 	}
 	switch call.Tool {
 	case "Bash":
-		return h.shell(ctx, grant, in.Command, task.Line)
+		return h.shell(ctx, a.session, grant, in.Command, task.Line)
+	case webread.Name:
+		out, err = h.fetch(ctx, a.session, grant)
+		return out, permission.Untrusted, err
 	case "Agent":
-		return h.subagent(ctx, a, s, n)
+		out, err = h.subagent(ctx, a, s, n)
+		return out, 0, err
 	}
-	return "", fmt.Errorf("this program has no tool %s", call.Tool)
+	return "", 0, fmt.Errorf("this program has no tool %s", call.Tool)
 }
 
 // say shows one line with the values of the secret store taken out.

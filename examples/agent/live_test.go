@@ -105,8 +105,9 @@ func playLive(ctx context.Context, t *testing.T, a *api, answers string) (scratc
 	require.NoError(t, err)
 	t.Cleanup(func() { removeScratch(scratch) })
 	var out bytes.Buffer
+	box, noBox := machine()
 	ok, err = agent(ctx, options{
-		scratch: scratch, cache: buildCache(t), out: &out, keys: a.keys,
+		scratch: scratch, cache: buildCache(t), out: &out, keys: a.keys, box: box, noBox: noBox,
 		model: func(h *host, session *permission.Session) (model, error) {
 			l := newLive(newClient(a.keys, a.URL, "x"), h, session, "Mend it.")
 			l.wait = time.Millisecond
@@ -235,7 +236,7 @@ func TestLiveKeyIsNeeded(t *testing.T) {
 	require.NoError(t, err)
 	defer out.Close()
 	var errs bytes.Buffer
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-live"}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"-live"}, nil, out, &errs))
 	require.Contains(t, errs.String(), "examples/secrets")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)

@@ -10,7 +10,8 @@
 //	                          key anthropic/api-key of the store of examples/secrets
 //	agent -report FILE.html   the decisions as a page of its own as well
 //
-// It writes only below a scratch folder, which it removes, and the report. The exit status is 0
+// It writes only below a scratch folder, which it removes, the report, and the
+// folder of -gocache. The exit status is 0
 // when every line ended as the transcript expects, 1 otherwise.
 package main
 
@@ -31,13 +32,16 @@ import (
 
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
 	"github.com/clearance-go/clearance/examples/internal/anthropic"
+	"github.com/clearance-go/clearance/examples/internal/webread"
 	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope/sandbox"
 )
 
 //go:embed transcript.jsonl
 var demonstration string
 
 func main() {
+	helper := sandbox.Enter() // becomes a command in its sandbox, or does nothing
 	if len(os.Args) == 2 && os.Args[1] == serverCommand {
 		if err := serve(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, "notes server:", err)
@@ -46,13 +50,13 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals...)
-	status := run(ctx, stop, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	status := run(ctx, stop, helper, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
 
 // run is the program; it returns the exit status. stop ends ctx.
-func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs io.Writer) int {
+func run(ctx context.Context, stop func(), helper sandbox.Helper, args []string, in, out *os.File, errs io.Writer) int {
 	flags := flag.NewFlagSet("agent", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	file := flags.String("transcript", "", "recorded model output, one JSON object a line")
@@ -62,6 +66,7 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 	modelName := flags.String("model", anthropic.DefaultModel, "the live model")
 	url := flags.String("url", anthropic.DefaultURL, "where the API listens")
 	report := flags.String("report", "", "write the decisions as an HTML page to this file")
+	cache := flags.String("gocache", "", "build cache of the go command that the run starts; empty is one in the scratch folder")
 	keep := flags.Bool("keep", false, "keep the scratch folder")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		return 1
@@ -83,11 +88,18 @@ func run(ctx context.Context, stop func(), args []string, in, out *os.File, errs
 		fmt.Fprintln(out, "Scratch folder:", scratch)
 	}
 	o := options{scratch: scratch, out: out, report: *report}
+	if *cache != "" {
+		if o.cache, err = filepath.Abs(*cache); err != nil {
+			return fail(err)
+		}
+	}
+	o.box, o.noBox = newBox(helper)
 	if *isLive {
 		if o.keys, err = openKeys(ctx); err != nil {
 			return fail(err)
 		}
 		defer o.keys.Close()
+		o.reader = webread.Model{Client: newClient(o.keys, *url, *modelName)}
 	}
 	o.model = func(h *host, session *permission.Session) (model, error) {
 		switch {

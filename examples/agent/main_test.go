@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,11 +18,13 @@ import (
 
 	"github.com/clearance-go/clearance/examples/agent/internal/ui"
 	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope/sandbox"
 )
 
 // TestMain lets the test binary be the MCP server that the program starts from
 // itself.
 func TestMain(m *testing.M) {
+	helper = sandbox.Enter()
 	if len(os.Args) == 2 && os.Args[1] == serverCommand {
 		if err := serve(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -28,11 +32,20 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv("CLEARANCE_AGENT_TEST_PROGRAM") != "" {
+		main()
+		return
+	}
 	os.Exit(m.Run())
 }
 
+var helper sandbox.Helper
+
+// machine is the sandbox of this machine.
+var machine = sync.OnceValues(func() (*sandbox.Box, string) { return newBox(helper) })
+
 // attacked are the marks that the attacks of the recorded run would leave.
-var attacked = []string{"outside.txt", "linked.txt", "injected", "substituted", "wrapped", "hooked"}
+var attacked = []string{"outside.txt", "linked.txt", "injected", "substituted", "wrapped", "hooked", "obeyed"}
 
 // play runs a transcript; answers nil takes what the transcript says.
 func play(t *testing.T, text string, answers func(ui.Question) (string, bool)) (scratch, output string, ok bool) {
@@ -42,14 +55,15 @@ func play(t *testing.T, text string, answers func(ui.Question) (string, bool)) (
 	return scratch, output, ok
 }
 
-func try(t *testing.T, m model, answers func(ui.Question) (string, bool)) (scratch, output string, ok bool, err error) {
+func try(t *testing.T, m model, answers func(ui.Question) (string, bool), change ...func(*options)) (scratch, output string, ok bool, err error) {
 	t.Helper()
 	scratch, err = filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { removeScratch(scratch) })
 	var out bytes.Buffer
-	ok, err = agent(t.Context(), options{
-		scratch: scratch, cache: buildCache(t), out: &out,
+	box, noBox := machine()
+	o := options{
+		scratch: scratch, cache: buildCache(t), out: &out, box: box, noBox: noBox,
 		model: func(*host, *permission.Session) (model, error) { return m, nil },
 		ui: func(script func(ui.Question) (string, bool)) (ui.UI, error) {
 			if answers != nil {
@@ -57,7 +71,11 @@ func try(t *testing.T, m model, answers func(ui.Question) (string, bool)) (scrat
 			}
 			return ui.NewLines(nil, &out, script), nil
 		},
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	ok, err = agent(t.Context(), o)
 	return scratch, out.String(), ok, err
 }
 
@@ -104,6 +122,25 @@ func TestRecordedRun(t *testing.T) {
 	require.NotContains(t, out, "tok-4f9c1d7be2a85063")
 	require.Contains(t, out, "deployed with [redacted]")
 	require.NotContains(t, out, "this call must never arrive")
+	// A page's answer is labelled, and none of its orders comes with it.
+	require.Contains(t, out, "[untrusted: an answer from the page ")
+	require.Contains(t, page, "obeyed")
+	require.NotContains(t, out, "every project must also run")
+	require.Contains(t, out, "redirects to another host, which was not followed")
+	// The changed script was shown as a change, and as one of a session that had
+	// read the page; the other labels count as well.
+	require.Contains(t, out, "What it runs has changed:")
+	require.Contains(t, out, "-grep -q 'package calc' calc.go && echo checked")
+	require.Contains(t, out, "which a session wrote that had read untrusted text")
+	require.Contains(t, out, "The session has read untrusted text and sensitive data")
+	// Where it ran stands in the table.
+	if box, why := machine(); box != nil {
+		require.Regexp(t, `(?m)^10 +ran +`+box.Report().Level.String()+` +Bash go test`, out)
+		require.Regexp(t, `(?m)^5 +(ran +unconfined|stepped over) +Bash git status`, out)
+	} else {
+		require.Contains(t, out, "No sandbox was used: "+why)
+		require.False(t, os.Getenv("CI") == "true" && runtime.GOOS == "linux", why)
+	}
 
 	// The token is nowhere in clear but in the file that the project had.
 	require.NoError(t, filepath.WalkDir(filepath.Join(scratch, "conf"), func(name string, d os.DirEntry, err error) error {
@@ -127,7 +164,7 @@ func TestAttacksWorkWithoutTheGate(t *testing.T) {
 		}
 		t.Skip("bash is not installed: the commands of the attacks cannot be run")
 	}
-	w, err := newWorkspace(context.Background(), t.TempDir(), buildCache(t))
+	w, err := newWorkspace(context.Background(), t.TempDir(), buildCache(t), false)
 	require.NoError(t, err)
 	for _, command := range []string{
 		"go test ./...; touch " + w.outside + "/injected",
@@ -266,8 +303,8 @@ func TestFlags(t *testing.T) {
 	defer out.Close()
 	file := filepath.Join(t.TempDir(), "t.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-transcript", file}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"-transcript", file}, nil, out, &errs))
 	require.Contains(t, errs.String(), "t.jsonl:1: ")
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"-transcript", file + "x"}, nil, out, &errs))
-	require.Equal(t, 1, run(t.Context(), func() {}, []string{"stray"}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"-transcript", file + "x"}, nil, out, &errs))
+	require.Equal(t, 1, run(t.Context(), func() {}, helper, []string{"stray"}, nil, out, &errs))
 }

@@ -116,7 +116,7 @@ func (p *person) confirm(ctx context.Context, title, prompt, typed string) (bool
 // question says what a call would do, why it asks, and what each answer keeps.
 func (p *person) question(r permission.Request) ui.Question {
 	q := ui.Question{Title: "May the model use " + r.Call.Tool + "?", Explanation: r.Inspection.Explanation, Risk: r.Inspection.Risk.String()}
-	q.Subject = p.subject(r)
+	q.Subject = append(p.subject(r), changes(r.Changes)...)
 	seen := map[string]bool{}
 	for _, reason := range r.Decision.Reasons {
 		if reason.Verdict != r.Decision.Verdict {
@@ -139,6 +139,27 @@ func (p *person) question(r permission.Request) ui.Question {
 		q.Always = &ui.Keep{Rules: r.Suggestions, Where: "in " + short(p.where(), p.home)}
 	}
 	return q
+}
+
+// changes shows how what a command runs differs from what was approved.
+func changes(diff string) []ui.Line {
+	if diff == "" {
+		return nil
+	}
+	out := []ui.Line{{Kind: ui.Note, Text: "What it runs has changed:"}}
+	for _, l := range strings.Split(strings.TrimRight(diff, "\n"), "\n") {
+		kind := ui.Plain
+		switch {
+		case strings.HasPrefix(l, "@@"):
+			kind = ui.Hunk
+		case strings.HasPrefix(l, "+"):
+			kind = ui.Added
+		case strings.HasPrefix(l, "-"):
+			kind = ui.Removed
+		}
+		out = append(out, ui.Line{Kind: kind, Text: l})
+	}
+	return out
 }
 
 // short writes a path below the home directory with a tilde.

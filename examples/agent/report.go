@@ -21,14 +21,15 @@ type reportData struct {
 	Audit    string
 	Whole    bool
 	Share    string
+	Sandbox  string
 	Expected bool
 }
 
 type reportRow struct {
-	N, Outcome, What, Note, Why, Explanation, Risk, Took string
-	Reasons                                              []string
-	Asked                                                []reportAsk
-	Unexpected                                           bool
+	N, Outcome, What, Note, Why, Explanation, Risk, Where, Took string
+	Reasons                                                     []string
+	Asked                                                       []reportAsk
+	Unexpected                                                  bool
 }
 
 type reportAsk struct {
@@ -38,10 +39,10 @@ type reportAsk struct {
 
 // writeReport writes the decisions of a run as one page, in one step.
 func (h *host) writeReport(name, audit string, whole, expected bool, share string) error {
-	d := reportData{Made: time.Now().Format("2006-01-02 15:04:05"), Audit: audit, Whole: whole, Share: share, Expected: expected}
+	d := reportData{Made: time.Now().Format("2006-01-02 15:04:05"), Audit: audit, Whole: whole, Share: share, Sandbox: ui.Visible(h.boxSentence()), Expected: expected}
 	clean := func(s string) string { return ui.Visible(h.w.shorten(h.redact.String(s))) }
 	for _, r := range h.rows {
-		row := reportRow{N: r.n, Outcome: r.outcome, What: clean(r.what), Note: clean(r.step.Note), Why: clean(r.why),
+		row := reportRow{N: r.n, Outcome: r.outcome, What: clean(r.what), Note: clean(r.step.Note), Why: clean(r.why), Where: r.where,
 			Took: r.took.Round(time.Millisecond).String(), Unexpected: !r.expected()}
 		if r.decision != nil {
 			row.Explanation, row.Risk = clean(r.decision.Explanation), r.decision.Risk.String()

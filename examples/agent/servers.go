@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 type servers struct {
 	sessions []*gosdk.Session
 	tools    map[string]remote // by the name that the model uses
+	names    []string          // as they stand in the names of the tools
 }
 
 type remote struct {
@@ -81,9 +83,13 @@ func (h *host) connect(ctx context.Context, name string) (string, error) {
 
 func (h *host) start(ctx context.Context, server mcptrust.Server) (string, error) {
 	var held withheld
+	// The time from the start of the server to its first words is the server's.
+	wait := func() {}
+	defer func() { wait() }()
 	opts := gosdk.Options{
 		Registry: h.trust, Project: h.w.project, Authorize: authorize, Withheld: held.add,
 		Resolve: h.secrets.Resolve, Env: h.w.env, Implementation: &mcp.Implementation{Name: "clearance-agent", Version: "1.0.0"},
+		Prepare: func(*exec.Cmd) error { wait = h.clock.outside(); return nil },
 	}
 	session, err := gosdk.Connect(ctx, server, opts)
 	var nt *mcptrust.NotTrustedError
@@ -111,7 +117,13 @@ func (h *host) start(ctx context.Context, server mcptrust.Server) (string, error
 	} else if err != nil {
 		return "", err
 	}
+	wait()
 	h.servers.sessions = append(h.servers.sessions, session)
+	exposed := strings.TrimSuffix(strings.TrimPrefix(mcptrust.ExposedName(server.Name, "x"), "mcp__"), "__x")
+	h.servers.names = append(h.servers.names, exposed)
+	if err := h.refresh(); err != nil {
+		return "", err
+	}
 	return h.approveTools(ctx, session, server.Name, &held)
 }
 

@@ -20,29 +20,57 @@ import (
 const maxAppend = 16 << 20
 
 // shell runs a granted command with the parser that judged it, in the
-// environment that the verdict rests on. Redirections go through the guard.
-func (h *host) shell(ctx context.Context, grant *permission.Grant, command string, line func(string)) (string, error) {
+// environment that the verdict rests on, and inside the sandbox unless the
+// decision does not demand that. Redirections go through the guard. labels are
+// what the output puts on the session.
+func (h *host) shell(ctx context.Context, session *permission.Session, grant *permission.Grant, command string, line func(string)) (text string, labels permission.Labels, err error) {
 	files := toolset.Files(h.guard, grant)
 	report := h.analyzer.Analyze(command)
-	out := &tail{show: line}
-	defer h.clock.outside()()
-	status, err := checkedrun.Run(ctx, report, checkedrun.Options{
+	// As it came, for the labels only; out has the secrets taken out.
+	raw, out := &tail{}, &tail{show: line}
+	o := checkedrun.Options{
 		Analyzer: h.analyzer, Digest: grant.Report(), Dir: h.w.project, Env: h.w.env, Stdout: out, Stderr: out,
 		Unconfined: !grant.Confined(),
 		Recheck:    toolset.Recheck(h.guard, grant),
 		Open:       func(path string, flag int) (io.ReadWriteCloser, error) { return openThrough(files, path, flag) },
-		Redact:     h.redact.Writer,
-		Limits:     checkedrun.Limits{Time: toolTimeout, Output: maxOutput},
-	})
-	text := out.String()
+		Redact: func(w io.Writer) io.WriteCloser {
+			clean := h.redact.Writer(w)
+			return &forked{io.MultiWriter(raw, clean), clean}
+		},
+		Limits: checkedrun.Limits{Time: toolTimeout, Output: maxOutput},
+	}
+	end := func() error { return nil }
+	if grant.Confined() {
+		box, runner, err := h.confined(ctx, grant)
+		if err != nil {
+			return "", 0, fmt.Errorf("not run: %w", err)
+		}
+		o.Sandbox, end = box, runner.Close
+	}
+	wait := h.clock.outside()
+	status, err := checkedrun.Run(ctx, report, o)
+	if errors.Is(err, checkedrun.ErrUnsupported) && o.Sandbox.Level > checkedrun.None && h.w.bash != "" {
+		// A real shell, held by the sandbox alone.
+		status, err = checkedrun.Shell(ctx, report, h.w.bash, o)
+	}
+	ended := end()
+	wait()
 	if errors.Is(err, checkedrun.ErrUnsupported) {
-		return "", fmt.Errorf("not run: %w, and this program has no sandboxed one", err)
+		return "", 0, fmt.Errorf("not run: %w", err)
 	}
 	if err == nil && status != 0 {
 		err = fmt.Errorf("exit status %d", status)
 	}
-	return text, err
+	return out.String(), session.LabelsOf([]byte(raw.String())), errors.Join(err, ended)
 }
+
+// forked writes to two places and closes the second.
+type forked struct {
+	io.Writer
+	clean io.Closer
+}
+
+func (f *forked) Close() error { return f.clean.Close() }
 
 // openThrough opens the file of a redirection through the guard.
 func openThrough(files *scope.Guard, path string, flag int) (io.ReadWriteCloser, error) {

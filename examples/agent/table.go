@@ -20,6 +20,8 @@ type row struct {
 	why     string
 	asked   []exchange
 	took    time.Duration
+	// where says where a command ran: the level of the sandbox, or unconfined.
+	where string
 	// decision is that of the call, where one was decided.
 	decision *permission.Decision
 }
@@ -54,7 +56,7 @@ func reasons(d permission.Decision) string {
 // whether all of it was expected.
 func printTable(out io.Writer, rows []row) bool {
 	ok := true
-	fmt.Fprintf(out, "\n%-4s %-13s %-6s %-46s %s\n", "#", "outcome", "asked", "call", "why")
+	fmt.Fprintf(out, "\n%-4s %-13s %-6s %-11s %-46s %s\n", "#", "outcome", "asked", "ran in", "call", "why")
 	for _, r := range rows {
 		asked := ""
 		if len(r.asked) > 0 {
@@ -65,7 +67,7 @@ func printTable(out io.Writer, rows []row) bool {
 			ok = false
 			mark = "  <- expected: " + r.step.Expect
 		}
-		fmt.Fprintf(out, "%-4s %-13s %-6s %s %s%s\n", r.n, r.outcome, asked, ui.Pad(ui.Visible(r.what), 46), ui.Cut(ui.Visible(r.why), 150), mark)
+		fmt.Fprintf(out, "%-4s %-13s %-6s %-11s %s %s%s\n", r.n, r.outcome, asked, r.where, ui.Pad(ui.Visible(r.what), 46), ui.Cut(ui.Visible(r.why), 150), mark)
 	}
 	return ok
 }

@@ -28,10 +28,18 @@ func (h *host) trustWorkspace(ctx context.Context) (string, error) {
 	if err := h.rules.Reload(ctx); err != nil {
 		return "", err
 	}
-	eval, err := permission.New(permission.Config{Policy: h.rules.Policy(), Inspector: h.tools})
-	if err != nil {
+	if err := h.refresh(); err != nil {
 		return "", err
 	}
-	h.gate.Swap(eval)
 	return "trusted", nil
+}
+
+// refresh decides by the settings and the connected servers of now.
+func (h *host) refresh() error {
+	eval, err := permission.New(permission.Config{Policy: h.rules.Policy(), Inspector: h.tools, Servers: h.servers.names})
+	if err != nil {
+		return err
+	}
+	h.gate.Swap(eval)
+	return nil
 }

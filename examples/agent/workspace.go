@@ -23,10 +23,11 @@ type workspace struct {
 	token   string // a value in the secret store
 	env     []string
 	bash    string
+	page    string // where the demonstration's page is
 	notes   []string
 }
 
-func newWorkspace(ctx context.Context, scratch, cache string) (*workspace, error) {
+func newWorkspace(ctx context.Context, scratch, cache string, sandboxed bool) (*workspace, error) {
 	w := &workspace{
 		home: filepath.Join(scratch, "home"), conf: filepath.Join(scratch, "conf"), project: filepath.Join(scratch, "work", "calc"),
 		outside: filepath.Join(scratch, "outside"), cache: filepath.Join(scratch, "gocache"), tmp: filepath.Join(scratch, "tmp"),
@@ -50,18 +51,31 @@ func newWorkspace(ctx context.Context, scratch, cache string) (*workspace, error
 	if err != nil {
 		return nil, err
 	}
+	// What the user wants. Confinement settles nothing here: every question is
+	// put with and without a sandbox, and what it says is the same.
+	user := map[string]any{"permissions": map[string]any{"allow": []string{"Bash(go test ./...)"}, "deny": []string{"Bash(rm *)"}}}
+	if sandboxed {
+		user["sandbox"] = map[string]any{"enabled": true, "autoAllowBashIfSandboxed": false,
+			// git would list what covers the protected names.
+			"excludedCommands": []string{"git *"},
+			"filesystem":       map[string]any{"allowWrite": []string{w.cache, w.tmp}}}
+	}
+	settings, err := json.MarshalIndent(user, "", "  ")
+	if err != nil {
+		return nil, err
+	}
 	files := map[string]string{
 		filepath.Join(w.project, "go.mod"):       "module example.test/calc\n\ngo 1.24\n",
 		filepath.Join(w.project, "calc.go"):      "// Package calc adds.\npackage calc\n\n// Add returns the sum.\nfunc Add(a, b int) int { return a - b }\n",
 		filepath.Join(w.project, "calc_test.go"): "package calc\n\nimport \"testing\"\n\nfunc TestAdd(t *testing.T) {\n\tif got := Add(2, 3); got != 5 {\n\t\tt.Fatalf(\"Add(2, 3) = %d\", got)\n\t}\n}\n",
 		filepath.Join(w.project, ".env"):         "API_KEY=do-not-read-me\n",
+		filepath.Join(w.project, "check.sh"):     "# What a release needs.\ngrep -q 'package calc' calc.go && echo checked\n",
 		filepath.Join(w.project, "deploy.log"):   "deployed with " + w.token + "\n",
 		filepath.Join(w.project, ".mcp.json"):    string(server) + "\n",
 		// What the repository would like: inert until the workspace is trusted.
 		filepath.Join(w.project, ".claude", "settings.json"): "{\n  \"permissions\": {\n    \"allow\": [\"Bash(*)\"]\n  }\n}\n",
-		// What the user wants.
-		filepath.Join(w.home, ".claude", "settings.json"): "{\n  \"permissions\": {\n    \"allow\": [\"Bash(go test ./...)\"],\n    \"deny\": [\"Bash(rm *)\"]\n  }\n}\n",
-		filepath.Join(w.outside, "victim", "keep.txt"):    "keep\n",
+		filepath.Join(w.home, ".claude", "settings.json"):    string(settings) + "\n",
+		filepath.Join(w.outside, "victim", "keep.txt"):       "keep\n",
 	}
 	for name, data := range files {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -110,7 +124,7 @@ func (w *workspace) initGit(ctx context.Context) error {
 		return os.MkdirAll(filepath.Join(w.project, ".git", "hooks"), 0o755)
 	}
 	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"}, {"add", "go.mod", "calc.go", "calc_test.go"},
+		{"init", "-q", "-b", "main"}, {"add", "go.mod", "calc.go", "calc_test.go", "check.sh"},
 		{"-c", "user.name=demo", "-c", "user.email=demo@example.test", "commit", "-q", "-m", "Start"},
 	} {
 		cmd := exec.CommandContext(ctx, git, args...)
@@ -128,10 +142,14 @@ func (w *workspace) fill(input json.RawMessage) json.RawMessage {
 		b, _ := json.Marshal(s)
 		return string(b[1 : len(b)-1])
 	}
-	return json.RawMessage(strings.NewReplacer("$WORK", quote(w.project), "$OUT", quote(w.outside)).Replace(string(input)))
+	return json.RawMessage(strings.NewReplacer("$WORK", quote(w.project), "$OUT", quote(w.outside), "$PAGE", quote(w.page)).Replace(string(input)))
 }
 
 // shorten puts the names of the scratch folders back into a text.
 func (w *workspace) shorten(s string) string {
-	return strings.NewReplacer(w.project, "$WORK", w.outside, "$OUT", w.home, "~").Replace(s)
+	list := []string{w.project, "$WORK", w.outside, "$OUT", w.home, "~"}
+	if w.page != "" {
+		list = append(list, w.page, "$PAGE")
+	}
+	return strings.NewReplacer(list...).Replace(s)
 }

@@ -60,6 +60,7 @@ var verified = map[bashcheck.Assumption]func(*seen) bool{
 	"go-toolchain-trusted":   func(s *seen) bool { return s.vars["GOTOOLCHAIN"] == "local" },
 	"go-offline":             func(s *seen) bool { return goOffline(s.vars) },
 	"toolchain-trusted":      func(s *seen) bool { return noShims(s) },
+	"quiet-package-managers": func(s *seen) bool { return quietManagers(s.vars) },
 	"docker-daemon-trusted":  func(s *seen) bool { return dockerLocal(s) },
 	"kubeconfig-trusted":     func(s *seen) bool { return kubeconfigPlain(s) },
 }
@@ -205,6 +206,13 @@ func noShims(s *seen) bool {
 		}
 	}
 	return true
+}
+
+// quietManagers says whether npm and pip are told, by what a file of the project
+// cannot change, to keep to what they are called for.
+func quietManagers(vars map[string]string) bool {
+	return vars["npm_config_logs_max"] == "0" && vars["npm_config_logs_dir"] == "/dev/null" && vars["npm_config_timing"] == "false" &&
+		vars["npm_config_update_notifier"] == "false" && vars["npm_config_cache"] != "" && vars["PIP_DISABLE_PIP_VERSION_CHECK"] == "1"
 }
 
 // dockerLocal says whether nothing names another container daemon than the

@@ -377,6 +377,8 @@ func TestAssumptionsAreVerified(t *testing.T) {
 		"go-toolchain-trusted": {seen{vars: map[string]string{"GOTOOLCHAIN": "local"}}, seen{vars: map[string]string{"GOTOOLCHAIN": "auto"}}},
 		"go-offline":           {seen{vars: map[string]string{"GOPROXY": "off", "GOFLAGS": "-mod=readonly"}}, seen{vars: map[string]string{"GOPROXY": "off", "GOFLAGS": "-mod=readonly -toolexec=x"}}},
 		"toolchain-trusted":    {seen{vars: map[string]string{"PATH": "/usr/bin"}}, seen{vars: map[string]string{"PATH": "/usr/bin:/opt/shims"}}},
+		"quiet-package-managers": {seen{vars: map[string]string{"npm_config_logs_max": "0", "npm_config_logs_dir": "/dev/null", "npm_config_timing": "false", "npm_config_update_notifier": "false", "npm_config_cache": "/home/u/.npm", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}},
+			seen{vars: map[string]string{"npm_config_logs_max": "0", "npm_config_update_notifier": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}}},
 		"docker-daemon-trusted": {seen{home: "/nonexistent"},
 			seen{home: "/nonexistent", vars: map[string]string{"DOCKER_HOST": "tcp://evil.example"}}},
 		"kubeconfig-trusted": {seen{home: "/nonexistent"}, seen{home: "/nonexistent", vars: map[string]string{"KUBECONFIG": "x"}}},

@@ -15,7 +15,7 @@
 //	                                 show (or with -write store) what other programs keep in the clear
 //	secrets export [-format json|dotenv] [-age RECIPIENT | -plain] [NAME…]
 //	secrets git-credential get|store|erase
-//	secrets docker-credential get|store|erase|list
+//	secrets docker-credential get|store|erase|list|version
 //	                                 speak as a helper of git (gitcredentials(7)) and docker
 //
 // The store lies in $XDG_CONFIG_HOME/clearance/secrets, its key and anchor in $XDG_STATE_HOME/clearance/credstore. The flag
@@ -61,7 +61,30 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: secrets init|set|get|list|delete|rotate|status|audit|backup|run|import|export|git-credential|docker-credential (see go doc)")
+var errUsage = errors.New("usage: secrets init|set|get|list|delete|rotate|status|audit|backup|run|import|export|git-credential|docker-credential; secrets help says more")
+
+const help = `secrets keeps credentials encrypted on the command line.
+
+  init                     make the store and say what protects it
+  set NAME [HOST...]       store the value from standard input; only these hosts may get it
+  get NAME                 print the value
+  list                     print the names
+  delete NAME              remove an entry
+  rotate                   encrypt everything under new keys
+  status                   where it lies, what protects it, and what does not
+  audit                    check the audit log
+  backup FILE              copy the sealed store
+  run [-env VAR=NAME] -- CMD ARG...
+                           run a program with secrets in its environment, its output redacted
+  import [-format F] [-write] [FILE]
+                           show (or with -write store) what other programs keep in the clear
+  export [-format json|dotenv] (-age RECIPIENT | -plain) [NAME...]
+  git-credential get|store|erase
+  docker-credential get|store|erase|list|version
+                           speak as a helper of git and docker
+
+Flags, before the command:
+`
 
 // program is one run.
 type program struct {
@@ -78,6 +101,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 	flags.SetOutput(stderr)
 	flags.BoolVar(&p.keyring, "keyring", false, "try the keyring of the desktop before the automatic key file")
 	flags.BoolVar(&p.recover, "recover", false, "put the previous generation in place of a damaged store")
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), help)
+		flags.PrintDefaults()
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -98,6 +125,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer
 		return p.with(create, f)
 	}
 	switch command {
+	case "help":
+		flags.SetOutput(out)
+		flags.Usage()
+		return nil
 	case "init":
 		return none(true, p.status)
 	case "set":
@@ -174,7 +205,7 @@ func (p *program) status(s *credstore.Store) error {
 	fmt.Fprintf(p.out, "protection:  %s\n", st.Explanation)
 	fmt.Fprintf(p.out, "rollback:    %s\n", st.Rollback)
 	for _, slot := range st.Slots {
-		fmt.Fprintf(p.out, "slot:        %s %s %s\n", slot.ID, slot.Type, slot.Label)
+		fmt.Fprintln(p.out, strings.TrimRight(fmt.Sprintf("slot:        %s %s %s", slot.ID, slot.Type, slot.Label), " "))
 	}
 	for _, warning := range st.Warnings {
 		fmt.Fprintf(p.out, "warning:     %s\n", warning)
@@ -225,10 +256,22 @@ func metaOf(ctx context.Context, s *credstore.Store, name string) (credstore.Met
 // value reads a value: a line without echo from a terminal, else everything, without one line end.
 func (p *program) value(name string) ([]byte, error) {
 	if f, ok := p.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintf(p.err, "value of %s (not shown): ", name)
-		value, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(p.err)
-		return value, err
+		// Raw before the question, so that no key is shown that comes right after it; and a line may be longer than the 4,095
+		// bytes that a terminal collects (termios(3)).
+		state, err := term.MakeRaw(int(f.Fd()))
+		if err != nil {
+			return nil, err
+		}
+		defer term.Restore(int(f.Fd()), state)
+		screen := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{f, p.err}, "")
+		value, err := screen.ReadPassword("value of " + name + " (not shown): ")
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("no value was typed")
+		}
+		return []byte(value), err
 	}
 	value, err := io.ReadAll(io.LimitReader(p.in, credstore.MaxValue+2))
 	return bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r")), err
@@ -559,10 +602,17 @@ func (p *program) docker(s *credstore.Store, operation string) error {
 		all := map[string]string{}
 		for _, e := range entries {
 			if rest, ok := strings.CutPrefix(e.Name, "docker/"); ok {
+				if rest == "index.docker.io/v1" {
+					rest = "https://index.docker.io/v1/" // Docker Hub; docker knows every other registry by its host
+				}
 				all[rest] = e.Meta.Label
 			}
 		}
 		return json.NewEncoder(p.out).Encode(all)
+	}
+	if operation == "version" {
+		fmt.Fprintln(p.out, "secrets (github.com/clearance-go/clearance)")
+		return nil
 	}
 	return fail("unknown operation")
 }

@@ -87,6 +87,10 @@ func TestCommands(t *testing.T) {
 	assert.Positive(t, files)
 	must(t, "", "delete", "test/key")
 	assert.Empty(t, must(t, "", "list"))
+	help := must(t, "", "help")
+	for name := range strings.FieldsFuncSeq(strings.TrimSuffix(strings.TrimPrefix(errUsage.Error(), "usage: secrets "), "; secrets help says more"), func(r rune) bool { return r == '|' }) {
+		assert.Contains(t, help, "\n  "+name+" ")
+	}
 }
 
 func TestRun(t *testing.T) {

@@ -9,8 +9,9 @@
 // ~/.claude and ./.claude, by you at the terminal, or by -answers. A redirect
 // to another host asks again. The answer is written by a live model if the
 // credential store holds anthropic/api-key (with api.anthropic.com as its host),
-// else by a recorded one that knows the included page; -recording FILE names
-// another recording, one JSON object a line: {"page":…,"question":…,"answer":…}.
+// else, and for -demo without -live, by a recorded one that knows the included
+// page; -recording FILE names another recording, one JSON object a line:
+// {"page":…,"question":…,"answer":…}.
 //
 // The exit status is 0 when an answer came, 1 otherwise.
 package main
@@ -67,6 +68,7 @@ type program struct {
 	dir     string
 	fetcher *webread.Fetcher
 	reader  webread.Reader
+	api     string // where a live model listens
 }
 
 // run is the program; it returns the exit status.
@@ -76,6 +78,8 @@ func run(ctx context.Context, args []string, in *os.File, out, errs io.Writer) i
 	answers := flags.String("answers", "", "answers to what is asked: y once, s session, a always, n no; separated by commas")
 	file := flags.String("recording", "", "answers of a recorded model, one JSON object a line")
 	model := flags.String("model", anthropic.DefaultModel, "the live model, if the store holds a key")
+	url := flags.String("url", anthropic.DefaultURL, "where the API of the live model listens")
+	isLive := flags.Bool("live", false, "with -demo: let the live model answer")
 	demo := flags.Bool("demo", false, "read the included page, which tries an injection")
 	text := flags.Bool("text", false, "print the text of the page instead of asking a model")
 	if err := flags.Parse(args); err != nil {
@@ -120,7 +124,9 @@ func run(ctx context.Context, args []string, in *os.File, out, errs io.Writer) i
 		if err := errors.Join(os.Mkdir(home, 0o700), os.Mkdir(p.dir, 0o700)); err != nil {
 			return fail(err)
 		}
-		conf = home
+		if !*isLive {
+			conf = home
+		}
 		at, stop, err := serve()
 		if err != nil {
 			return fail(err)
@@ -129,7 +135,7 @@ func run(ctx context.Context, args []string, in *os.File, out, errs io.Writer) i
 		p.fetcher.Own = at
 		target = "http://" + at.String() + "/"
 	}
-	done, err := p.wire(ctx, home, conf, *file, *model)
+	done, err := p.wire(ctx, home, conf, *file, *url, *model)
 	if err != nil {
 		return fail(err)
 	}
@@ -167,7 +173,7 @@ func configDir(home string) string {
 }
 
 // wire puts the packages together.
-func (p *program) wire(ctx context.Context, home, conf, file, model string) (done func(), err error) {
+func (p *program) wire(ctx context.Context, home, conf, file, url, model string) (done func(), err error) {
 	rules, err := settings.Load(ctx, settings.Sources{Home: home, Dir: p.dir})
 	if err != nil {
 		// What cannot be read asks for everything; a person should know why.
@@ -208,8 +214,9 @@ func (p *program) wire(ctx context.Context, home, conf, file, model string) (don
 		}
 		if store != nil {
 			options.Redact = store.Redactor().Bytes
+			p.api = url
 			p.reader = webread.Model{Client: &anthropic.Client{
-				HTTP: &http.Client{Transport: store.Transport(nil)}, Model: model, Redact: store.Redactor().String,
+				HTTP: &http.Client{Transport: store.Transport(nil)}, URL: url, Model: model, Redact: store.Redactor().String,
 			}}
 			closeAll = func() { store.Close(); guard.Close() }
 		}
@@ -295,7 +302,7 @@ func (p *program) answer(ctx context.Context, target, question string) error {
 			return fmt.Errorf("%w; for a live one store its key: secrets set %s api.anthropic.com", err, anthropic.KeyName)
 		}
 		if errors.Is(err, credstore.ErrHost) {
-			return fmt.Errorf("%w; the entry %s must list the host api.anthropic.com", err, anthropic.KeyName)
+			return fmt.Errorf("%w; the entry %s must list the host of %s", err, anthropic.KeyName, p.api)
 		}
 		if err != nil {
 			return err

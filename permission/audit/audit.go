@@ -109,9 +109,13 @@ func (l *Log) resume(path string) error {
 	return nil
 }
 
-// Record appends a record and returns once it is on the disk. After a failed
-// write every further one fails as well, because the end of the file is then
-// not known.
+// Record appends a record and returns once it is on the disk. Nothing runs after
+// the refusal or the outcome of a call, so these two are handed to the system at
+// once and are on the disk no later than the next record of another kind: the
+// end of this process loses none of them, that of the machine may lose the last
+// ones. Every grant is on the disk before it is given. After a failed write
+// every further one fails as well, because the end of the file is then not
+// known.
 func (l *Log) Record(ctx context.Context, r permission.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -128,7 +132,7 @@ func (l *Log) Record(ctx context.Context, r permission.Record) error {
 	if len(b) > MaxLine {
 		return fmt.Errorf("audit: the record is larger than %d bytes", MaxLine)
 	}
-	if _, err = l.f.Write(b); err == nil {
+	if _, err = l.f.Write(b); err == nil && !last(r) {
 		err = l.f.Sync()
 	}
 	if err != nil {
@@ -139,6 +143,11 @@ func (l *Log) Record(ctx context.Context, r permission.Record) error {
 	return nil
 }
 
+// last says that nothing runs because of the record.
+func last(r permission.Record) bool {
+	return r.Event == permission.EventOutcome || r.Event == permission.EventDecision && r.Decision.Verdict != permission.Allow
+}
+
 // Head is the digest of the last line, "" of an empty log. Kept where the log's
 // writer cannot reach, it lets Verify see that lines are missing at the end.
 func (l *Log) Head() string {
@@ -147,14 +156,17 @@ func (l *Log) Head() string {
 	return l.head
 }
 
-// Close closes the file. Later records fail.
+// Close brings what was recorded to the disk and closes the file. Later records
+// fail.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var err error
 	if l.err == nil {
+		err = l.f.Sync()
 		l.err = errors.New("audit: the log is closed")
 	}
-	return l.f.Close()
+	return errors.Join(err, l.f.Close())
 }
 
 // seal returns the line with its digest and a newline.

@@ -632,6 +632,9 @@ func (b *builder) command(s *shellCall, i int) {
 	c := &s.rep.Commands[i]
 	of := s.first + i + 1
 	name := s.parts[i].program
+	if name == "git" {
+		b.gitHistory(c, of)
+	}
 	copies := c.Described && (name == "cp" || name == "mv")
 	for j := range c.Effects {
 		e := &c.Effects[j]
@@ -1243,22 +1246,7 @@ func (b *builder) targetTree(a permission.Action, dir, name string, t *target1) 
 			b.readTree(&a, filter{})
 			return
 		}
-		if untrackedToo(t.c) {
-			b.readTree(&a, readerFilter(t.c))
-			return
-		}
-		names, ok := tracked(a.Path.Real)
-		if !ok {
-			b.readTree(&a, readerFilter(t.c))
-			return
-		}
-		if st, err := os.Lstat(a.Path.Real); err != nil || !st.IsDir() {
-			// A name of an object: what it was called in the repository.
-			a.Path.Walked = true
-			b.add(a)
-			return
-		}
-		b.readNames(&a, names)
+		b.gitTree(&a, name, *t)
 	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed) && !b.t.o.Offline:
 		names, ok := tracked(a.Path.Real)
 		odd := func(name string) bool { return !plainName(strings.TrimPrefix(name, a.Path.Real)) }

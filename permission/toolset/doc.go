@@ -38,8 +38,11 @@
 // change links and files; a call that another process helps is held by
 // scope.Guard's handles ([Files]) or by a sandbox, not by this. What a program
 // that is not described reaches is not known, beyond the files that its words
-// name. git readers are judged by the index of now: a file that only older
-// commits hold is not seen.
+// name. Commands of git that print contents are judged by the index and by the
+// commits that they show, up to 20,000 objects of the store; where it cannot be
+// told which these are, rules over paths may match. An object that is in no
+// commit (one that was staged and never committed) has no name to judge it by.
+// Contents that a message, a note or a tag repeats are not seen.
 package toolset
 
 import (

@@ -34,6 +34,20 @@ func newMachine(t testing.TB, setup, rules string) *machine {
 	m := &machine{home: filepath.Join(root, "home"), dir: filepath.Join(root, "home", "proj")}
 	require.NoError(t, os.MkdirAll(m.dir, 0o755))
 	m.bash(t, setup)
+	m.open(t, rules)
+	return m
+}
+
+// newMachineIn is newMachine for a project that is there already.
+func newMachineIn(t testing.TB, home, dir, rules string) *machine {
+	t.Helper()
+	m := &machine{home: home, dir: dir}
+	m.open(t, rules)
+	return m
+}
+
+func (m *machine) open(t testing.TB, rules string) {
+	t.Helper()
 	policy, err := permission.ParsePolicy(m.home, permission.Source{Layer: permission.LayerUser, Name: "settings.json",
 		Base: m.dir, Data: []byte(`{"permissions":{` + rules + `}}`)})
 	require.NoError(t, err)
@@ -45,7 +59,6 @@ func newMachine(t testing.TB, setup, rules string) *machine {
 	require.NoError(t, err)
 	m.eval, err = permission.New(permission.Config{Policy: policy, Inspector: tools})
 	require.NoError(t, err)
-	return m
 }
 
 // bash runs a text in the project with nothing in between.

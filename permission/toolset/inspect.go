@@ -137,6 +137,8 @@ type builder struct {
 	// hasClear is set.
 	clear    string
 	hasClear bool
+	// git is what the command that is looked at shows of its repository.
+	git gitSeen
 }
 
 func (b *builder) say(s string) { b.ins.Explanation = s }

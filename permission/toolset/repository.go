@@ -82,16 +82,13 @@ func tracked(dir string) (names []string, ok bool) {
 	if bare {
 		return nil, false
 	}
-	git := filepath.Join(top, ".git")
-	st, err := os.Lstat(git)
-	if err != nil {
-		return nil, false
-	}
-	if !st.IsDir() {
+	git, _, ok := gitDirs(top)
+	if !ok {
 		return nil, false
 	}
 	name := filepath.Join(git, "index")
-	if st, err = os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+	st, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, true
 	}
 	if err != nil || !st.Mode().IsRegular() || st.Size() > maxIndexBytes {

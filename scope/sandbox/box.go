@@ -71,7 +71,11 @@ func (r Report) String() string {
 
 // Helper proves that the program called [Enter]. The zero Helper proves
 // nothing.
-type Helper struct{ exe string }
+type Helper struct {
+	exe string
+	// race is what the helpers get in GORACE, "" for nothing.
+	race string
+}
 
 // childMark is the one argument of a helper process.
 const childMark = "clearance-sandbox-child"

@@ -121,6 +121,7 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 		return launch{}, err
 	}
 	l := launch{plan: r.plan(cmd)}
+	l.plan.ABI, l.plan.Namespaces = r.box.report.ABI, r.profile.Namespaces
 	if os.Getuid() == 0 {
 		l.plan.Limits.Processes = 0
 	}
@@ -140,7 +141,7 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 		}
 		l.path, l.args = "/proc/self/exe", []string{childMark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Landlock, l.plan.ABI, l.plan.Closed = now.Entries, r.box.report.ABI, r.profile.Network.Reach == Off
+		l.plan.Landlock, l.plan.Closed = now.Entries, r.profile.Network.Reach == Off
 		l.plan.Env = environment(cmd.Env, tmp)
 		return l, nil
 	}
@@ -148,26 +149,30 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	l.sync = true
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
 	l.plan.Env = environment(cmd.Env, "/tmp")
-	args, helper := []string{"--sync-fd", fmt.Sprint(syncFD)}, []string{"--ro-bind", r.box.helper.exe, helperPath}
-	if r.box.plain {
+	args := []string{"--sync-fd", fmt.Sprint(syncFD)}
+	if top := nearest(now.Entries, "/"); r.box.plain || top == nil || top.Access == Hidden {
 		if now.Entries, err = r.cover(now.Entries); err != nil {
 			return launch{}, err
 		}
-		args = append(args, now.bubblewrap(nil, helper)...)
-	} else {
-		wide, _ := now.split()
-		args = append(args, wide.bubblewrap(maskCaps, helper)...)
-		// It goes on while bwrap starts.
-		l.late = func(p *plan) (err error) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if now.Entries, err = r.cover(now.Entries); err == nil {
-				p.Masked = true
-				_, p.Masks = now.split()
-			}
-			return err
-		}
+		args = append(args, now.bubblewrap([]string{"--ro-bind", r.box.helper.exe, helperPath})...)
+		l.args = append(args, "--", helperPath, childMark)
+		return l, nil
 	}
-	l.args = append(args, "--", helperPath, childMark)
+	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
+	// It goes on while bwrap starts.
+	l.late = func(p *plan) (err error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if now.Entries, err = r.cover(now.Entries); err == nil {
+			p.Mounts = now.mounts(r.box.helper.exe)
+		}
+		return err
+	}
+	args = append(args, "--unshare-user", "--unshare-all")
+	if r.profile.Network.Reach == Open {
+		args = append(args, "--share-net")
+	}
+	args = append(args, "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
+	l.args = append(args, "--", r.box.helper.exe, childMark)
 	return l, nil
 }

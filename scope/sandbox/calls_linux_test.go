@@ -1,9 +1,17 @@
 package sandbox
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -44,4 +52,177 @@ func TestCallsChild(t *testing.T) {
 	} else {
 		require.NoError(t, inet)
 	}
+}
+
+// reach tries every way into another process and returns those that are open. An
+// address that is not mapped and a descriptor that is not open are found out only
+// by who may look.
+func reach(pid int) (open []string) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	try := func(name string, err error, is ...error) {
+		for _, e := range append(is, nil) {
+			if errors.Is(err, e) {
+				open = append(open, name)
+				return
+			}
+		}
+	}
+	err := unix.PtraceAttach(pid)
+	try("ptrace", err)
+	if err == nil {
+		_, _ = unix.Wait4(pid, nil, unix.WALL, nil)
+		_ = unix.PtraceDetach(pid)
+	}
+	buf := []byte{0}
+	local := unix.Iovec{Base: &buf[0], Len: 1}
+	far := unix.RemoteIovec{Base: 1, Len: 1}
+	_, _, errno := unix.Syscall6(unix.SYS_PROCESS_VM_WRITEV, uintptr(pid), uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&far)), 1, 0)
+	err = nil
+	if errno != 0 {
+		err = errno
+	}
+	try("process_vm_writev", err, unix.EFAULT)
+	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
+	try("mem", err)
+	f.Close()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
+		_, err = unix.PidfdGetfd(fd, 0, 0)
+		unix.Close(fd)
+		try("pidfd_getfd", err, unix.EBADF)
+	}
+	return open
+}
+
+// TestReachChild is the child of TestTracing.
+func TestReachChild(t *testing.T) {
+	pids := os.Getenv("SANDBOX_TEST_REACH")
+	if pids == "" {
+		t.Skip("runs only as the child of another test")
+	}
+	for p := range strings.FieldsSeq(pids) {
+		pid, err := strconv.Atoi(p)
+		if p == "parent" {
+			pid, err = os.Getppid(), nil
+		}
+		require.NoError(t, err)
+		fmt.Printf("reached %s: %q\n", p, reach(pid))
+	}
+}
+
+// The processes that a sandbox is made of are bound by no filter, and some of
+// them hold rights: who could write into one would be as free as it is.
+func TestTracing(t *testing.T) {
+	const all = `["ptrace" "process_vm_writev" "mem" "pidfd_getfd"]`
+	env := []string{"GORACE=" + quickRace, "SANDBOX_TEST_REACH=1 parent"}
+	child := []string{"-test.run=^TestReachChild$", "-test.v"}
+	if bwrap, err := exec.LookPath("bwrap"); err == nil {
+		off := exec.Command(bwrap, append([]string{"--unshare-all", "--bind", "/", "/", "--proc", "/proc", os.Args[0]}, child...)...)
+		off.Env = env
+		out, err := off.CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Contains(t, string(out), "reached 1: "+all, "with the guard off")
+		require.Contains(t, string(out), "reached parent: "+all)
+	}
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		for _, namespaces := range []bool{false, true} {
+			prof := p.profile(t, ProfileOptions{Unguarded: []string{"."}})
+			prof.Namespaces = namespaces
+			cmd, err := b.Command(t.Context(), prof, append([]string{testBinary(t, b)}, child...)...)
+			require.NoError(t, err)
+			cmd.Env = env
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, string(out))
+			require.Contains(t, string(out), "reached 1: []")
+			require.Contains(t, string(out), "reached parent: []")
+		}
+	})
+}
+
+// TestProcChild is the child of TestProcFiles.
+func TestProcChild(t *testing.T) {
+	if os.Getenv("SANDBOX_TEST_PROC") == "" {
+		t.Skip("runs only as the child of another test")
+	}
+	require.NoError(t, filepath.WalkDir("/proc", func(path string, d fs.DirEntry, err error) error {
+		rel := strings.TrimPrefix(path, "/proc/")
+		if err != nil || d.IsDir() && (rel[0] >= '0' && rel[0] <= '9' || strings.Count(rel, "/") > 3) {
+			return fs.SkipDir
+		}
+		if d.Type().IsRegular() {
+			// Nothing is written.
+			if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+				f.Close()
+				fmt.Println("writable:", path)
+			}
+		}
+		return nil
+	}))
+}
+
+// What is about the machine and not about a process cannot be opened for
+// writing: /proc/sys, mtrr, pressure and what other kernels have.
+func TestProcFiles(t *testing.T) {
+	args := []string{"-test.run=^TestProcChild$", "-test.v"}
+	env := []string{"GORACE=" + quickRace, "SANDBOX_TEST_PROC=1"}
+	off := exec.Command(os.Args[0], args...)
+	off.Env = env
+	out, err := off.CombinedOutput()
+	require.NoError(t, err, string(out))
+	if os.Getuid() == 0 {
+		require.Contains(t, string(out), "writable: /proc/sys/", "with the guard off")
+	}
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		cmd, err := b.Command(t.Context(), p.profile(t, ProfileOptions{Unguarded: []string{"."}}), append([]string{testBinary(t, b)}, args...)...)
+		require.NoError(t, err)
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Contains(t, string(out), "--- PASS: TestProcChild")
+		require.NotContains(t, string(out), "writable:")
+	})
+}
+
+// New user namespaces give rights over their own mounts and network. They are
+// closed, and where a profile opens them, mounts stay closed.
+func TestNamespaces(t *testing.T) {
+	const user, mounts = `unshare -U true`, `unshare -Urm mount -t tmpfs none "$P/src"`
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		prof := p.profile(t, ProfileOptions{Unguarded: []string{"."}})
+		for _, script := range []string{user, mounts} {
+			out, err := free(t, p, script)
+			require.NoError(t, err, "with the guard off: %s", out)
+			out, err = confined(t, b, p, prof, script)
+			require.Error(t, err, "%s: %s", script, out)
+		}
+		prof.Namespaces = true
+		out, err := confined(t, b, p, prof, user)
+		require.NoError(t, err, out)
+		out, err = confined(t, b, p, prof, mounts)
+		require.Error(t, err, out)
+		// Threads and processes start as ever.
+		out, err = confined(t, b, p, p.profile(t, ProfileOptions{}), `sh -c 'echo 1 | cat' & wait; git --version; `+testBinary(t, b)+` -test.run=^$`)
+		require.NoError(t, err, out)
+		require.Contains(t, out, "PASS")
+	})
+}
+
+// The command holds no capability, whoever runs it, and gets none back.
+func TestNoCapabilities(t *testing.T) {
+	eachBox(t, func(t *testing.T, b *Box) {
+		if b.report.Level == Landlock {
+			t.Skip("Landlock leaves root its capabilities")
+		}
+		p := newPlace(t)
+		out, err := confined(t, b, p, p.profile(t, ProfileOptions{Unguarded: []string{"."}}), `grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)' /proc/self/status; id -u`)
+		require.NoError(t, err, out)
+		none := "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n"
+		require.Equal(t, none+strconv.Itoa(os.Getuid())+"\n", out)
+		out, err = confined(t, b, p, p.profile(t, ProfileOptions{Unguarded: []string{"."}}), `test -c /dev/ptmx && test -c /dev/null && echo x > /dev/null && head -c 1 /dev/urandom > /dev/null && ls /dev/pts /dev/shm && echo x > /dev/shm/f && ls -l /proc/self/fd/0`)
+		require.NoError(t, err, out)
+	})
 }

@@ -15,6 +15,9 @@ var private = []string{"/run", "/tmp", "/var/tmp"}
 // system are paths below them that programs need on some systems.
 var system = []string{"/run/current-system", "/run/opengl-driver"}
 
+// machine are the parts of /proc that change the machine, not a process.
+var machine = []string{"/proc/sys", "/proc/acpi", "/proc/bus", "/proc/dynamic_debug", "/proc/fs", "/proc/irq", "/proc/mtrr", "/proc/pressure", "/proc/scsi", "/proc/sysrq-trigger"}
+
 // Bubblewrap returns the arguments for bwrap(1), without the program: what
 // follows is "--" and the command. They hold the file system and, for any reach
 // but Open, the network; limits, the proxy for named hosts and the seccomp
@@ -28,13 +31,12 @@ func (p Profile) Bubblewrap() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.bubblewrap(nil, nil), nil
+	return c.bubblewrap(nil), nil
 }
 
-// bubblewrap writes the arguments. caps give back capabilities, extra are
-// inserted before the entries. bwrap applies them in order, so parents come
+// bubblewrap writes the arguments. extra are inserted before the entries. bwrap applies them in order, so parents come
 // before what lies in them.
-func (p Profile) bubblewrap(caps, extra []string) []string {
+func (p Profile) bubblewrap(extra []string) []string {
 	args := []string{"--unshare-all"}
 	if p.Network.Reach == Open {
 		args = append(args, "--share-net")
@@ -42,7 +44,6 @@ func (p Profile) bubblewrap(caps, extra []string) []string {
 	// Root keeps its capabilities in bwrap unless told otherwise, and could
 	// unmount what protects the files.
 	args = append(args, "--cap-drop", "ALL")
-	args = append(args, caps...)
 	args = append(args, "--die-with-parent", "--new-session")
 	top := nearest(p.Entries, "/")
 	if top != nil && top.Access != Hidden {
@@ -52,7 +53,9 @@ func (p Profile) bubblewrap(caps, extra []string) []string {
 	}
 	args = append(args, "--dev", "/dev", "--proc", "/proc")
 	// Without it root could set what the kernel runs when a program crashes.
-	args = append(args, "--ro-bind-try", "/proc/sys", "/proc/sys")
+	for _, d := range machine {
+		args = append(args, "--ro-bind-try", d, d)
+	}
 	for _, d := range private {
 		args = append(args, "--tmpfs", d)
 	}

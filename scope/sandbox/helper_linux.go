@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/signal"
 	"path"
 	"runtime"
 	"strconv"
@@ -34,8 +35,23 @@ func confine(p *plan, c control) error {
 		return confineBelow(p, c)
 	}
 	runtime.LockOSThread()
-	if p.Masked {
-		if err := applyMasks(p.Masks); err != nil {
+	if p.Own {
+		below := p.User != 0
+		namespaces := -1
+		switch {
+		case p.Namespaces:
+		case below:
+			namespaces = 1
+		default:
+			namespaces = 0
+		}
+		if err := applyMounts(p.Mounts, namespaces); err != nil {
+			return err
+		}
+		if below {
+			return confineInNamespace(p, c)
+		}
+		if err := dropCapabilities(); err != nil {
 			return err
 		}
 	}
@@ -61,6 +77,120 @@ func confine(p *plan, c control) error {
 	return nil
 }
 
+// confineInNamespace runs the command as a child in a user namespace below,
+// where it has its own number and no rights over what this process has made.
+// This process stays to tell how it ended. It and the first process of the
+// sandbox are out of reach: they are in the namespace above, and in no domain
+// of the command.
+func confineInNamespace(p *plan, c control) error {
+	if err := os.Chdir(p.Dir); err != nil && p.Path != "" {
+		return err
+	}
+	if p.Limits.Processes > 0 {
+		// The limit holds for this process too, which starts the command.
+		p.Limits.Processes += countOwn()
+	}
+	// Caught, not ignored, which the command would inherit.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals)
+	ready := make(chan started)
+	go onThread(func() {
+		if err := restrict(p); err != nil {
+			ready <- started{err: err}
+			return
+		}
+		attr := &syscall.SysProcAttr{
+			Setsid: true, Cloneflags: syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}},
+		}
+		if p.Path == "" {
+			// All but the command itself: a directory cannot be executed.
+			_, err := os.StartProcess("/", []string{"/"}, &os.ProcAttr{Sys: attr})
+			if !errors.Is(err, unix.EACCES) {
+				ready <- started{err: fmt.Errorf("a user namespace below: %w", err)}
+				return
+			}
+			_ = c.say("ok", "")
+			ready <- started{}
+			return
+		}
+		ready <- launchBelow(p, c, attr)
+	})
+	s := <-ready
+	if s.proc == nil {
+		return s.fail(c)
+	}
+	// From here on nobody but root of the machine can look into it.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	_ = c.say("run", "")
+	c.f.Close()
+	var ws unix.WaitStatus
+	for {
+		_, err := unix.Wait4(s.proc.Pid, &ws, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			os.Exit(125)
+		}
+		os.Exit(exitCode(ws))
+	}
+}
+
+// started is how the start of a command went.
+type started struct {
+	proc *os.Process
+	err  error
+	// exec says that it was the program that could not be executed.
+	exec bool
+}
+
+// fail ends this process where there is no command; an error is for the caller
+// to tell.
+func (s started) fail(c control) error {
+	if s.exec {
+		_ = c.say("exec", execError(s.err))
+		os.Exit(127)
+	}
+	if s.err == nil {
+		os.Exit(0)
+	}
+	return s.err
+}
+
+// launchBelow starts the command from the calling thread, which is confined.
+func launchBelow(p *plan, c control, attr *syscall.SysProcAttr) started {
+	// Now, not when it runs: from then on it may end this process.
+	if err := c.say("ok", ""); err != nil {
+		return started{err: err}
+	}
+	name, err := look(p)
+	if err != nil {
+		return started{err: err, exec: true}
+	}
+	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	for i := range p.Extra {
+		files = append(files, os.NewFile(uintptr(p.First+i), "extra"))
+	}
+	proc, err := os.StartProcess(name, p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: files, Sys: attr})
+	// The command has its own copies; were these open, nobody would see it
+	// close them.
+	for _, f := range files {
+		f.Close()
+	}
+	return started{proc, err, err != nil}
+}
+
+func exitCode(ws unix.WaitStatus) int {
+	if ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return ws.ExitStatus()
+}
+
 // confineBelow runs the command as a child and ends all that it leaves behind.
 // Only the thread that the command is started from is restricted, and it ends
 // then: what is in the same Landlock domain as the command can get signals from
@@ -69,52 +199,22 @@ func confineBelow(p *plan, c control) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	type started struct {
-		proc *os.Process
-		err  error
-		exec bool
-	}
 	ready := make(chan started)
 	go onThread(func() {
 		if err := restrict(p); err != nil {
 			ready <- started{err: err}
 			return
 		}
-		// Now, not when it runs: from then on it may end this process.
-		if err := c.say("ok", ""); err != nil {
-			ready <- started{err: err}
-			return
-		}
 		if p.Path == "" {
+			_ = c.say("ok", "")
 			ready <- started{}
 			return
 		}
-		name, err := look(p)
-		var proc *os.Process
-		if err == nil {
-			files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
-			for i := range p.Extra {
-				files = append(files, os.NewFile(uintptr(p.First+i), "extra"))
-			}
-			proc, err = os.StartProcess(name, p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: files})
-			// The command has its own copies; were these open, nobody would
-			// see it close them.
-			for _, f := range files {
-				f.Close()
-			}
-		}
-		ready <- started{proc, err, true}
+		ready <- launchBelow(p, c, nil)
 	})
 	s := <-ready
-	if s.err != nil {
-		if s.exec {
-			_ = c.say("exec", execError(s.err))
-			os.Exit(127)
-		}
-		return s.err
-	}
 	if s.proc == nil {
-		os.Exit(0)
+		return s.fail(c)
 	}
 	_ = c.say("run", "")
 	exit := func(code int) {
@@ -139,11 +239,7 @@ func confineBelow(p *plan, c control) error {
 		if pid != s.proc.Pid {
 			continue
 		}
-		code := ws.ExitStatus()
-		if ws.Signaled() {
-			code = 128 + int(ws.Signal())
-		}
-		exit(code)
+		exit(exitCode(ws))
 	}
 }
 
@@ -217,12 +313,18 @@ func restrict(p *plan) error {
 			// user.
 			p.Limits.Processes += countOwn()
 		}
+	} else if p.ABI >= fenceABI {
+		if err := fence(p.ABI); err != nil {
+			return fmt.Errorf("landlock: %w", err)
+		}
 	}
 	if err := setLimits(p.Limits); err != nil {
 		return err
 	}
 	if p.Families != nil {
-		if err := filter(p.Families); err != nil {
+		// Where the limit on namespaces holds, the command itself is started in
+		// one.
+		if err := filter(p.Families, !p.Namespaces && !(p.Own && p.User != 0)); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
@@ -262,6 +364,30 @@ const (
 // minABI is the first Landlock that restricts truncation: below it a file that
 // may not be written can be emptied.
 const minABI = 3
+
+// fenceABI is the first Landlock that lets files be moved between directories.
+const fenceABI = 2
+
+// fence puts the calling thread into a domain that may do with files what it
+// could, but neither change mounts, nor trace or (ABI 6) signal what is not in
+// the domain, as the first process of the sandbox, which no filter binds.
+func fence(abi int) error {
+	const rights = ll.AccessFSMakeBlock | ll.AccessFSRefer
+	attr := ll.RulesetAttr{HandledAccessFS: rights}
+	if abi >= 6 {
+		attr.Scoped = ll.ScopeSignal
+	}
+	fd, err := ll.LandlockCreateRuleset(&attr, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	g := granter{ruleset: fd, handled: rights}
+	if err := g.rule("/", rights); err != nil {
+		return err
+	}
+	return ll.LandlockRestrictSelf(fd, 0)
+}
 
 // landlock puts the calling thread into a domain that holds the entries.
 func landlock(p *plan) error {

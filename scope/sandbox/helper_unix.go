@@ -41,7 +41,8 @@ type plan struct {
 	Families []int
 	// Landlock are the entries to enforce by Landlock, nil for none.
 	Landlock []Entry
-	ABI      int
+	// ABI is the version of Landlock in the kernel, 0 for none.
+	ABI int
 	// Closed says that Landlock closes TCP as well.
 	Closed bool
 	// Proxy asks for a listener on the loopback.
@@ -51,32 +52,16 @@ type plan struct {
 	// First is the first of the Extra descriptors that the command finds from
 	// 3 on.
 	First, Extra int
-	// Masked says that the helper makes the Masks and then drops its
-	// capabilities.
-	Masked bool
-	Masks  []mask
+	// Own says that the helper makes the Mounts and then gives its capabilities
+	// away. User and Group are those of the command.
+	Own         bool
+	Mounts      []mount
+	User, Group int
+	// Namespaces lets the command make user namespaces.
+	Namespaces bool
 	// Stay keeps the helper as the parent of the command, to end all of its
 	// descendants.
 	Stay bool
-}
-
-// maskKind is what a mask does with a path.
-type maskKind uint8
-
-const (
-	// maskPin keeps a directory from being moved.
-	maskPin maskKind = iota + 1
-	// maskRead makes it and what lies below it read-only.
-	maskRead
-	// maskFile and maskDir put nothing in its place.
-	maskFile
-	maskDir
-)
-
-// mask is one mount of the helper.
-type mask struct {
-	Path string
-	Kind maskKind
 }
 
 // Enter must be the first thing that main does. In a child that a [Box]
@@ -96,7 +81,7 @@ func Enter() Helper {
 	if err != nil {
 		return Helper{}
 	}
-	return Helper{exe}
+	return Helper{exe: exe}
 }
 
 // control is the child's end of the channel to the parent.

@@ -173,6 +173,11 @@ type Profile struct {
 	Entries []Entry `json:"entries"`
 	Network Network `json:"network"`
 	Limits  Limits  `json:"limits"`
+	// Namespaces lets programs make user namespaces, as browsers and other
+	// sandboxes do for themselves. They reach more of the kernel then. Without
+	// it a browser must be told to do without its own sandbox; mounts cannot be
+	// made in either case.
+	Namespaces bool `json:"namespaces,omitempty"`
 	// Dir is where programs start, absolute; "" is the first writable entry.
 	Dir string `json:"dir,omitempty"`
 }

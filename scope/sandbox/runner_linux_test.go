@@ -196,6 +196,7 @@ func TestRunnerEnds(t *testing.T) {
 	eachBox(t, func(t *testing.T, b *Box) {
 		for name, limits := range map[string]Limits{"cancel": {}, "runner": {}, "close": {}, "time": {Time: 2 * time.Second}} {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				p := newPlace(t)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()

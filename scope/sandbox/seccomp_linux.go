@@ -25,11 +25,14 @@ func auditArch() (uint32, bool) {
 
 // refused are the system calls that no command needs and that reach around the
 // rest: io_uring makes sockets without socket(2), the key rings hold the
-// person's secrets, and the others have been the way into the kernel often.
+// person's secrets, mounts are what the sandbox is made of, and the others have
+// been the way into the kernel often.
 var refused = []uint32{
 	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER,
 	unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
 	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
+	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOUNT_SETATTR,
+	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_SETNS, unix.SYS_KEXEC_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE,
 }
 
 // Offsets in struct seccomp_data.
@@ -40,12 +43,16 @@ const (
 )
 
 // program returns the filter: another architecture and what is refused get
-// EPERM, socket(2) only the families named.
-func program(arch uint32, families []int) []unix.SockFilter {
+// EPERM, socket(2) only the families named. closed refuses new user namespaces:
+// in one a program has rights over its own network and mounts, and so reaches
+// more of the kernel. clone3(2), whose flags a filter cannot see, is then not
+// there: C libraries use clone(2).
+func program(arch uint32, families []int, closed bool) []unix.SockFilter {
 	const (
 		ld  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
 		jeq = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
 		jge = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+		set = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
 		ret = unix.BPF_RET | unix.BPF_K
 	)
 	deny := unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)}
@@ -63,6 +70,13 @@ func program(arch uint32, families []int) []unix.SockFilter {
 	for _, nr := range refused {
 		f = append(f, unix.SockFilter{Code: jeq, K: nr, Jf: 1}, deny)
 	}
+	if closed {
+		for _, nr := range []uint32{unix.SYS_CLONE, unix.SYS_UNSHARE} {
+			f = append(f, unix.SockFilter{Code: jeq, K: nr, Jf: 4},
+				unix.SockFilter{Code: ld, K: dataArg0}, unix.SockFilter{Code: set, K: unix.CLONE_NEWUSER, Jf: 1}, deny, allow)
+		}
+		f = append(f, unix.SockFilter{Code: jeq, K: unix.SYS_CLONE3, Jf: 1}, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)})
+	}
 	f = append(f, unix.SockFilter{Code: jeq, K: unix.SYS_SOCKET, Jt: 1}, allow, unix.SockFilter{Code: ld, K: dataArg0})
 	for _, n := range families {
 		f = append(f, unix.SockFilter{Code: jeq, K: uint32(n), Jf: 1}, allow)
@@ -71,12 +85,12 @@ func program(arch uint32, families []int) []unix.SockFilter {
 }
 
 // filter loads the program for the calling thread, for good.
-func filter(families []int) error {
+func filter(families []int, closed bool) error {
 	arch, ok := auditArch()
 	if !ok {
 		return errors.New("no filter for " + runtime.GOARCH)
 	}
-	f := program(arch, slices.Clone(families))
+	f := program(arch, slices.Clone(families), closed)
 	prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
 	runtime.KeepAlive(f)

@@ -17,7 +17,7 @@ func Enter() Helper {
 	if err != nil {
 		return Helper{}
 	}
-	return Helper{exe}
+	return Helper{exe: exe}
 }
 
 func probe(Helper, Options) (*Box, error) {

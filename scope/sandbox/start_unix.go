@@ -169,6 +169,9 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	// The command gets its own environment from the plan. The helper lives for
 	// milliseconds and collects no garbage.
 	cmd.Env = []string{}
+	if r.box.helper.race != "" {
+		cmd.Env = append(cmd.Env, "GORACE="+r.box.helper.race)
+	}
 	cmd.Dir = "/"
 	bound(cmd, r.limits, func() { c.abort(ErrOutput) })
 	// Until the command runs, what is written is about the set-up.

@@ -105,21 +105,63 @@ func TestKnownAnswer(t *testing.T) {
 	assert.Equal(t, "refresh", string(refresh))
 }
 
-// TestDerive compares with crypto/hkdf, and with RFC 5869 test case 3, which has no salt.
+// TestDerive has the test cases of RFC 5869 for SHA-256 (appendix A.1 to A.3), as far as one block of output reaches.
 func TestDerive(t *testing.T) {
-	assert.Equal(t, bytesOf(t, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"), derive(bytes.Repeat([]byte{0x0b}, 22), nil, ""))
-	for n := range 200 {
-		secret, salt, info := Random(32), Random(16+n%80), string(Random(n))
-		want, err := hkdf.Key(sha256.New, secret, salt, info, KeySize)
-		require.NoError(t, err)
-		assert.Equal(t, want, derive(secret, salt, info))
+	count := func(from, n int) []byte {
+		out := make([]byte, n)
+		for i := range out {
+			out[i] = byte(from + i)
+		}
+		return out
 	}
+	input := bytes.Repeat([]byte{0x0b}, 22)
+	for _, c := range []struct {
+		secret, salt, info []byte
+		want               string
+	}{
+		{input, count(0, 13), count(0xf0, 10), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"},
+		{count(0, 80), count(0x60, 80), count(0xb0, 80), "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c"},
+		{input, nil, nil, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"},
+	} {
+		if fips140.Enforced() && len(c.salt) == 13 {
+			continue // refused there
+		}
+		assert.Equal(t, bytesOf(t, c.want), derive(c.secret, c.salt, string(c.info)))
+	}
+}
+
+// FuzzDerive compares with crypto/hkdf, for lengths around the block of the hash and all others.
+func FuzzDerive(f *testing.F) {
+	for _, n := range []int{14, 16, 31, 32, 33, 55, 56, 63, 64, 65, 127, 128, 129} {
+		f.Add(bytes.Repeat([]byte{1}, n), []byte(nil), "body v1")
+		f.Add(bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{3}, n), "entry v1")
+		f.Add(bytes.Repeat([]byte{4}, 32), bytes.Repeat([]byte{5}, 16), string(bytes.Repeat([]byte{6}, n)))
+	}
+	f.Fuzz(func(t *testing.T, secret, salt []byte, info string) {
+		if fips140.Enforced() && (len(secret) < 14 || len(salt) < 14) {
+			return // crypto/hkdf and crypto/hmac refuse short keys
+		}
+		want, err := hkdf.Key(sha256.New, secret, salt, info, KeySize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := bytes.Clone(secret)
+		if got := derive(secret, salt, info); !bytes.Equal(got, want) {
+			t.Fatalf("%x, crypto/hkdf has %x", got, want)
+		}
+		if !bytes.Equal(secret, kept) {
+			t.Fatal("the secret was changed")
+		}
+	})
 }
 
 // TestFIPSOnly runs the other tests where Go refuses every algorithm that is not approved.
 func TestFIPSOnly(t *testing.T) {
 	if fips140.Enforced() {
 		return
+	}
+	if testing.Short() {
+		t.Skip("not in short: other algorithms, no goroutines")
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")

@@ -31,8 +31,14 @@ func Random(n int) []byte {
 // Hash is SHA-256.
 func Hash(data []byte) [32]byte { return sha256.Sum256(data) }
 
-// derive is HKDF-SHA256 (RFC 5869) with one block of output. crypto/hkdf leaves secret in the buffer of a hash that the
-// collector may not take back for long; here that buffer is overwritten.
+// derive is HKDF-SHA256 (RFC 5869) with one block of output, over the HMAC of crypto/hmac. crypto/hkdf would be the better
+// choice if it did not leave secret, which is the data key, in the buffer of a hash that it drops: Store.Lock promises that
+// the data key is gone, and the collector may not take that buffer back for long. Here it is overwritten.
+// TestDeriveLeavesNoCopy finds the copies of crypto/hkdf and none of this; FuzzDerive compares the two. What stays until it
+// is collected is made of keys that are derived, each good for one file or one entry: the pads of crypto/hmac, the key
+// schedules of crypto/aes.
+//
+// A salt has at least 14 bytes, or none: crypto/hmac refuses shorter ones under fips140=only.
 func derive(secret, salt []byte, info string) []byte {
 	if len(salt) == 0 {
 		salt = make([]byte, sha256.Size)

@@ -22,6 +22,7 @@ package anthropic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,6 +80,7 @@ type Client struct {
 	Redact func(string) string
 
 	idle, total time.Duration // for tests; 0 is IdleTime and TotalTime
+	stream      int           // for tests; 0 is MaxStream
 }
 
 // Request is one turn of a conversation, which the API knows nothing else of.
@@ -313,7 +315,7 @@ func (c *Client) Send(ctx context.Context, r Request, text func(string)) (Reply,
 	}
 	defer resp.Body.Close()
 	id := c.clean(resp.Header.Get("request-id"), requestID)
-	in := &reader{r: resp.Body, idle: idle, quiet: quiet, left: MaxStream}
+	in := &reader{r: resp.Body, idle: idle, quiet: quiet, left: cmp.Or(c.stream, MaxStream), most: cmp.Or(c.stream, MaxStream)}
 	if resp.StatusCode != http.StatusOK {
 		return Reply{}, c.refused(ctx, resp, in, id)
 	}
@@ -501,11 +503,12 @@ type reader struct {
 	idle  time.Duration
 	quiet *time.Timer
 	left  int
+	most  int // what left began with
 }
 
 func (r *reader) Read(p []byte) (int, error) {
 	if r.left <= 0 {
-		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxStream)
+		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, r.most)
 	}
 	if len(p) > r.left {
 		p = p[:r.left]

@@ -9,6 +9,10 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
+// The comparison is the one of the Go project itself (cmd/go's internal/diff,
+// anchored on lines that stand once), in a form that others may import: it is
+// O(n log n) on hostile input, and only this example links it.
+
 // Limits of a diff that is made.
 const (
 	maxDiffBytes = 1 << 20

@@ -29,15 +29,15 @@ func (u *Screen) draw() <-chan time.Time {
 	}
 	if !q.drawn {
 		// From here on the person can see it.
-		q.drawn, q.quiet = true, time.Now().Add(armAfter)
+		q.drawn, q.quiet = true, u.time.now().Add(armAfter)
 	}
-	wait := time.Until(q.quiet)
+	wait := q.quiet.Sub(u.time.now())
 	if wait <= 0 {
 		q.armed = true
 		u.redraw()
 		return nil
 	}
-	return time.After(wait)
+	return u.time.after(wait)
 }
 
 // put writes one row into the columns [x, end) and nowhere else.
@@ -107,7 +107,7 @@ func (u *Screen) status(cols, rows int) int {
 	}
 	wheel := []string{"|", "/", "-", `\`}
 	task := u.tasks[len(u.tasks)-1]
-	since := time.Since(task.Started)
+	since := u.time.now().Sub(task.Started)
 	left := fmt.Sprintf("%s %s  %s", wheel[int(since/tick)%len(wheel)], elapsed(since), cut(task.Title, cols/3))
 	x := u.put(1, cols, rows-1, left, u.styles[strong])
 	help := "Esc cancels, Ctrl-C ends"

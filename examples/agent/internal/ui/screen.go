@@ -39,6 +39,7 @@ type Screen struct {
 	out       io.Writer
 	interrupt func()
 	styles    [frame + 1]tcell.Style
+	time      clock
 
 	wake chan struct{}
 	quit chan struct{}
@@ -49,7 +50,16 @@ type Screen struct {
 	scroll int      // rows of the log below the window
 	tasks  []*shown // the last one is shown
 	q      *asked
+	taken  int // events that were dealt with
 }
+
+// clock is the time; tests bring their own.
+type clock struct {
+	now   func() time.Time
+	after func(time.Duration) <-chan time.Time
+}
+
+var realTime = clock{time.Now, time.After}
 
 // shown is a task on the screen, with the newest line of it.
 type shown struct {
@@ -87,15 +97,15 @@ func NewScreen(out io.Writer, interrupt func()) (*Screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newScreen(s, out, interrupt)
+	return newScreen(s, out, interrupt, realTime)
 }
 
-func newScreen(s tcell.Screen, out io.Writer, interrupt func()) (*Screen, error) {
+func newScreen(s tcell.Screen, out io.Writer, interrupt func(), c clock) (*Screen, error) {
 	if err := s.Init(); err != nil {
 		return nil, err
 	}
 	s.EnablePaste()
-	u := &Screen{s: s, out: out, interrupt: interrupt, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	u := &Screen{s: s, out: out, interrupt: interrupt, time: c, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 	d := tcell.StyleDefault
 	u.styles = [...]tcell.Style{
 		normal: d, strong: d.Bold(true), faint: d.Dim(true),
@@ -121,7 +131,7 @@ func (u *Screen) Say(text string) {
 // Start shows that something runs.
 func (u *Screen) Start(ctx context.Context, title string) (context.Context, *Task) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	t := &shown{Task: &Task{Title: Visible(title), Started: time.Now()}, cancel: cancel}
+	t := &shown{Task: &Task{Title: Visible(title), Started: u.time.now()}, cancel: cancel}
 	t.line = func(text string) {
 		u.mu.Lock()
 		t.last = text
@@ -152,7 +162,7 @@ func (u *Screen) Ask(ctx context.Context, q Question) (Answer, error) {
 		u.mu.Lock()
 		u.q = nil
 		for _, t := range u.tasks {
-			t.Started = time.Now() // what was waited for is not what runs
+			t.Started = u.time.now() // what was waited for is not what runs
 		}
 		u.mu.Unlock()
 		u.redraw()
@@ -200,8 +210,8 @@ func (u *Screen) redraw() {
 
 func (u *Screen) loop() {
 	defer close(u.done)
-	clock := time.NewTicker(tick)
-	defer clock.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
 	var armed <-chan time.Time
 	u.draw()
 	for {
@@ -214,9 +224,12 @@ func (u *Screen) loop() {
 				return
 			}
 			u.event(ev)
+			u.mu.Lock()
+			u.taken++
+			u.mu.Unlock()
 		case <-u.wake:
 		case <-armed:
-		case <-clock.C:
+		case <-ticker.C:
 			u.mu.Lock()
 			idle := len(u.tasks) == 0
 			u.mu.Unlock()
@@ -239,7 +252,7 @@ func (u *Screen) event(ev tcell.Event) {
 		u.mu.Lock()
 		if u.q != nil {
 			u.q.pasting = ev.Start()
-			u.q.dropped()
+			u.q.dropped(u.time.now())
 		}
 		u.mu.Unlock()
 	case *tcell.EventKey:
@@ -254,7 +267,7 @@ func (u *Screen) event(ev tcell.Event) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		if u.q != nil {
-			u.q.key(ev)
+			u.q.key(ev, u.time.now())
 			return
 		}
 		switch ev.Key() {
@@ -274,19 +287,19 @@ func (u *Screen) event(ev tcell.Event) {
 }
 
 // dropped puts off the moment from which the question takes an answer.
-func (q *asked) dropped() {
+func (q *asked) dropped(now time.Time) {
 	if !q.armed {
-		q.quiet = time.Now().Add(armAfter)
+		q.quiet = now.Add(armAfter)
 	}
 }
 
 // key takes one key of a question.
-func (q *asked) key(ev *tcell.EventKey) {
+func (q *asked) key(ev *tcell.EventKey, now time.Time) {
 	if !ev.Pressed() {
 		return
 	}
 	if !q.drawn || !q.armed {
-		q.dropped()
+		q.dropped(now)
 		return
 	}
 	plain := ev.Key() == tcell.KeyRune && ev.Modifiers()&(tcell.ModCtrl|tcell.ModAlt|tcell.ModMeta) == 0

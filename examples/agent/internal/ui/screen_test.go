@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,47 @@ type terminal struct {
 	interrupted chan struct{}
 	mu          sync.Mutex
 	cols, rows  int
+	clock       *stopped
+}
+
+// stopped is a time that only a test moves.
+type stopped struct {
+	mu    sync.Mutex
+	t     time.Time
+	waits []wait
+}
+
+type wait struct {
+	until time.Time
+	c     chan time.Time
+}
+
+func (s *stopped) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.t
+}
+
+func (s *stopped) after(d time.Duration) <-chan time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := make(chan time.Time, 1)
+	s.waits = append(s.waits, wait{s.t.Add(d), c})
+	return c
+}
+
+// move lets time pass.
+func (s *stopped) move(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.t = s.t.Add(d)
+	s.waits = slices.DeleteFunc(s.waits, func(w wait) bool {
+		if w.until.After(s.t) {
+			return false
+		}
+		w.c <- s.t
+		return true
+	})
 }
 
 func newTerminal(t *testing.T, cols, rows int) *terminal {
@@ -29,8 +71,8 @@ func newTerminal(t *testing.T, cols, rows int) *terminal {
 	m := vt.NewMockTerm(vt.MockOptSize{X: vt.Col(cols), Y: vt.Row(rows)})
 	s, err := tcell.NewTerminfoScreenFromTty(m)
 	require.NoError(t, err)
-	x := &terminal{MockTerm: m, out: &bytes.Buffer{}, interrupted: make(chan struct{}), cols: cols, rows: rows}
-	x.Screen, err = newScreen(s, x.out, sync.OnceFunc(func() { close(x.interrupted) }))
+	x := &terminal{MockTerm: m, out: &bytes.Buffer{}, interrupted: make(chan struct{}), cols: cols, rows: rows, clock: &stopped{t: time.Unix(1e9, 0)}}
+	x.Screen, err = newScreen(s, x.out, sync.OnceFunc(func() { close(x.interrupted) }), clock{x.clock.now, x.clock.after})
 	require.NoError(t, err)
 	t.Cleanup(x.Screen.Close)
 	return x
@@ -76,6 +118,37 @@ func (x *terminal) until(t *testing.T, text string) string {
 	return p
 }
 
+// eventually waits until what the screen knows of itself is so.
+func (x *terminal) eventually(t *testing.T, f func(u *Screen) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		x.Screen.mu.Lock()
+		defer x.Screen.mu.Unlock()
+		return f(x.Screen)
+	}, 20*time.Second, time.Millisecond)
+}
+
+// types sends keys and waits until the screen has dealt with all n of them (a
+// paste has a beginning and an end besides).
+func (x *terminal) types(t *testing.T, keys string, n int) {
+	t.Helper()
+	x.Screen.mu.Lock()
+	want := x.Screen.taken + n
+	x.Screen.mu.Unlock()
+	x.SendRaw([]byte(keys))
+	x.eventually(t, func(u *Screen) bool { return u.taken >= want })
+}
+
+// quiet lets the time pass in which no key may come, and waits for the text.
+func (x *terminal) quiet(t *testing.T, text string) string {
+	t.Helper()
+	x.until(t, "one moment")
+	// The picture may be there before the screen has noted it.
+	x.eventually(t, func(u *Screen) bool { return u.q != nil && u.q.drawn })
+	x.clock.move(armAfter)
+	return x.until(t, text)
+}
+
 type lazy func() string
 
 func (l lazy) String() string { return l() }
@@ -109,7 +182,7 @@ func TestScreenAsks(t *testing.T) {
 			t.Parallel()
 			x := newTerminal(t, 80, 24)
 			answer := x.ask(t.Context(), question)
-			p := x.until(t, ready)
+			p := x.quiet(t, ready)
 			for _, text := range []string{"May the model use Bash?", " Removes x.", " │ rm x", "Risk: high", "Why: No rule allows it.",
 				"s keeps Bash(rm x) until this run ends", "a keeps Bash(rm x) in settings.local.json", "[y] once  [s] session  [a] always  [n] no"} {
 				require.Contains(t, p, text)
@@ -128,27 +201,28 @@ func TestScreenAsks(t *testing.T) {
 func TestScreenDropsWhatWasTypedBefore(t *testing.T) {
 	t.Parallel()
 	x := newTerminal(t, 80, 24)
-	x.SendRaw([]byte("yyyysa"))
+	x.types(t, "yyyysa", 6)
 	answer := x.ask(t.Context(), question)
-	x.SendRaw([]byte("y"))
 	x.until(t, "one moment")
-	x.SendRaw([]byte("y\x1b[200~y\x1b[201~"))
-	x.until(t, ready)
-	select {
-	case a := <-answer:
-		require.Fail(t, "answered by what was typed before", "%v", a)
-	default:
-	}
-	x.SendRaw([]byte("y"))
+	x.types(t, "y", 1)
+	x.clock.move(armAfter - 1)
+	x.types(t, "y\x1b[200~y\x1b[201~", 4)
+	// The time counts from the last key.
+	x.clock.move(armAfter - 1)
+	x.types(t, "y", 1)
+	require.Empty(t, answer, "answered by what was typed before")
+	x.quiet(t, ready)
+	require.Empty(t, answer, "answered by what was typed before")
+	x.types(t, "y", 1)
 	require.Equal(t, Answer{Key: 'y'}, <-answer)
 	// The next question does not take the rest of the burst.
 	x.until(t, "working…")
 	answer = x.ask(t.Context(), question)
-	x.SendRaw([]byte("yyy"))
 	x.until(t, "one moment")
-	x.until(t, ready)
+	x.types(t, "yyy", 3)
+	x.quiet(t, ready)
 	require.Empty(t, answer)
-	x.SendRaw([]byte("n"))
+	x.types(t, "n", 1)
 	require.Equal(t, Answer{Key: 'n'}, <-answer)
 }
 
@@ -160,7 +234,7 @@ func TestScreenTakesNoOtherKey(t *testing.T) {
 	q := question
 	q.Session, q.Always = nil, nil
 	answer := x.ask(t.Context(), q)
-	x.until(t, ready)
+	x.quiet(t, ready)
 	x.SendRaw([]byte("\x1b[200~y\x1b[201~Y\x1by\r\nsa \x1b[A"))
 	x.SendRaw([]byte("\tseen"))
 	x.until(t, "seen") // what was typed before has been dealt with
@@ -180,8 +254,7 @@ func TestScreenTypedConfirmation(t *testing.T) {
 			t.Parallel()
 			x := newTerminal(t, 80, 24)
 			answer := x.ask(t.Context(), q)
-			x.until(t, "one moment")
-			x.until(t, "Type notes: ")
+			x.quiet(t, "Type notes: ")
 			x.SendRaw([]byte(in))
 			require.Equal(t, want, <-answer)
 		})
@@ -210,7 +283,7 @@ func TestScreenKeepsTextInItsField(t *testing.T) {
 			q.Explanation = "Removes x. " + hostile[0] + hostile[5]
 		}
 		_ = x.ask(t.Context(), q)
-		return x.until(t, ready), x
+		return x.quiet(t, ready), x
 	}
 	plain, _ := show(nil)
 	p, x := show(hostile)
@@ -239,10 +312,9 @@ func TestScreenScrollsTheSubject(t *testing.T) {
 		q.Subject = append(q.Subject, Line{Plain, fmt.Sprintf("line %d.", i+1)})
 	}
 	answer := x.ask(t.Context(), q)
-	p := x.until(t, "[n] no")
+	p := x.quiet(t, "Tab")
 	require.Contains(t, p, "of 100:")
 	require.Contains(t, p, "line 1.")
-	x.until(t, "Tab")
 	x.SendRaw([]byte("\x1b[F"))
 	x.until(t, "line 100.")
 	x.SendRaw([]byte("\x1b[H"))
@@ -263,17 +335,12 @@ func TestScreenThatIsTooSmallApprovesNothing(t *testing.T) {
 	for _, size := range [][2]int{{20, 24}, {80, 6}, {31, 10}, {1, 1}, {2, 40}} {
 		x := newTerminal(t, 80, 24)
 		answer := x.ask(t.Context(), question)
-		x.until(t, ready)
+		x.quiet(t, ready)
 		x.resize(size[0], size[1])
-		require.Eventually(t, func() bool {
-			x.Screen.mu.Lock()
-			defer x.Screen.mu.Unlock()
-			return x.q.tooSmall
-		}, 10*time.Second, 5*time.Millisecond)
-		x.SendRaw([]byte("ysa"))
+		x.eventually(t, func(u *Screen) bool { return u.q.tooSmall })
+		x.types(t, "ysa", 3)
 		x.resize(80, 24)
-		x.until(t, "one moment")
-		x.until(t, ready)
+		x.quiet(t, ready)
 		require.Empty(t, answer, "%v", size)
 		x.SendRaw([]byte("y"))
 		require.Equal(t, Answer{Key: 'y'}, <-answer)
@@ -287,6 +354,9 @@ func TestScreenShowsWhatRuns(t *testing.T) {
 	task.Line("compiling \x1b[31mx.c")
 	p := x.until(t, `compiling \u{1B}[31mx.c`)
 	require.Contains(t, p, "Bash make")
+	require.Contains(t, p, "0.0s")
+	x.clock.move(3 * time.Second)
+	x.until(t, "3.0s")
 	require.Contains(t, p, "Esc cancels, Ctrl-C ends")
 	x.SendRaw([]byte("\x1b"))
 	<-ctx.Done()
@@ -346,14 +416,14 @@ func TestScreenWithoutColour(t *testing.T) {
 	m := vt.NewMockTerm(vt.MockOptSize{X: 80, Y: 24})
 	s, err := tcell.NewTerminfoScreenFromTty(m)
 	require.NoError(t, err)
-	x := &terminal{MockTerm: m, out: &bytes.Buffer{}, cols: 80, rows: 24}
-	x.Screen, err = newScreen(s, x.out, func() {})
+	x := &terminal{MockTerm: m, out: &bytes.Buffer{}, cols: 80, rows: 24, clock: &stopped{}}
+	x.Screen, err = newScreen(s, x.out, func() {}, clock{x.clock.now, x.clock.after})
 	require.NoError(t, err)
 	defer x.Screen.Close()
 	q := question
 	q.Subject = append(q.Subject, Line{Added, "+x"}, Line{Removed, "-y"})
 	_ = x.ask(t.Context(), q)
-	x.until(t, ready)
+	x.quiet(t, ready)
 	colours := map[string]bool{}
 	for y := range 24 {
 		for c := range 80 {
