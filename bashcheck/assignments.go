@@ -168,3 +168,85 @@ func (w *walker) integerValue(a *syntax.Assign) bool {
 	}
 	return false
 }
+
+// separators marks IFS=, before read as inert: read is a regular builtin, so the
+// variable has its old value again afterwards (POSIX 2.9.1), and it only says
+// where the line is cut, into variables whose values are not known anyway.
+func separators(assigns []Assignment, source []*syntax.Assign) {
+	for i, a := range source {
+		if len(assigns) == len(source) && assigns[i].Name == "IFS" && assigns[i].Value.Static && !assigns[i].Value.Glob && !a.Append && a.Index == nil && a.Array == nil {
+			assigns[i].Inert = true
+		}
+	}
+}
+
+// decl reports export, declare and their like, which the grammar sets apart.
+func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
+	argv := []word{{Word: Word{Text: x.Variant.Value, Static: true, Span: w.nodeSpan(x.Variant)}}}
+	effects := []Effect(nil)
+	for _, a := range x.Args {
+		s := w.nodeSpan(a)
+		t := word{Word: Word{Text: w.src[a.Pos().Offset():a.End().Offset()], Static: true, Span: s}}
+		if a.Name == nil {
+			if a.Value != nil {
+				t = w.word(a.Value)
+			}
+			w.st.forget, w.st.vars = true, nil
+		} else {
+			w.assigns([]*syntax.Assign{a}, false)
+			w.set(a.Name.Value, value{})
+			effects = append(effects, Effect{Kind: Environment, Target: a.Name.Value, Extent: Exact, Dir: w.st.dir, Span: s})
+		}
+		argv = append(argv, t)
+	}
+	text := x.Variant.Value
+	for _, a := range x.Args {
+		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
+	}
+	c := Command{Span: w.nodeSpan(x), Text: text}
+	if len(effects) == 0 {
+		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
+	}
+	w.fill(&c, argv)
+	var loose []word // what the grammar takes for no assignment
+	for i, a := range x.Args {
+		if a.Name == nil {
+			loose = append(loose, argv[i+1])
+		}
+	}
+	w.declared(argv[0].Span, loose)
+	c.Effects = append(effects, w.redirects(redirs)...)
+	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
+	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
+		c.Described = len(x.Args) > 0
+		for _, a := range x.Args {
+			// A flag or a word that is not known may do more.
+			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
+		}
+	}
+	w.add(&c)
+}
+
+// declared looks at what the grammar does not take for assignments after
+// declare and its like. Quoted, the builtin reads NAME[SUBSCRIPT]=VALUE out of
+// it, and the shell runs code in a subscript. With -i or -n it runs code in what
+// the variable gets, then and later.
+func (w *walker) declared(at Span, args []word) {
+	for _, a := range args {
+		text := a.Text
+		if !a.Static {
+			text = a.guessed().prefix
+		}
+		if a.Static && len(text) > 1 && (text[0] == '-' || text[0] == '+') {
+			if strings.Trim(text[1:], "aAgprxfFtlu-") != "" {
+				w.block(CodeArithmetic, at, "this flag of a declaration makes the shell evaluate what variables get, in which it may run code")
+				return
+			}
+			continue
+		}
+		if name, _, assigns := strings.Cut(text, "="); strings.ContainsAny(name, "[{") || !a.Static && !assigns { // braces become several words
+			w.block(CodeArithmetic, at, "a declaration evaluates a subscript, in which a shell may run code")
+			return
+		}
+	}
+}

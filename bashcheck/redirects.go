@@ -178,3 +178,39 @@ func cutAny(s string, prefixes ...string) (string, bool) {
 	}
 	return "", false
 }
+
+// inputText is the text of a here-string that the source spells.
+func (w *walker) inputText(n *syntax.Word) *word {
+	v := word{Word: Word{Static: true, Span: w.nodeSpan(n)}}
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	switch x := n.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if v.Text = x.Value; x.Dollar {
+			return nil
+		}
+	case *syntax.DblQuoted:
+		l, ok := oneLit(x.Parts)
+		if !ok {
+			return nil
+		}
+		v.Text = unescapeQuoted(l)
+	default:
+		if v.Text = n.Lit(); !plainLit(v.Text) {
+			return nil
+		}
+	}
+	return &v
+}
+
+func oneLit(parts []syntax.WordPart) (string, bool) {
+	if len(parts) != 1 {
+		return "", false
+	}
+	l, ok := parts[0].(*syntax.Lit)
+	if !ok {
+		return "", false
+	}
+	return l.Value, true
+}
