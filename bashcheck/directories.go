@@ -93,7 +93,7 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true
-	case !args[0].mayBeFlag():
+	case !args[0].mayBeFlag(), args[0].lead == '/': // several words are an error
 		c.Described = true
 	}
 	after := Dir{}

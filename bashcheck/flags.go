@@ -181,7 +181,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern {
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
 				ok = w.useValue(s.value, v, j) && ok

@@ -60,6 +60,14 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if sub = p.subs[name.Text]; sub != nil {
 					words, operands = 2, operands[1:]
 				}
+				if sub != nil && sub.group {
+					rest, m, _, fine := w.flags(sub, operands, j, true)
+					if len(rest) > 0 && rest[0].Static {
+						if inner := p.subs[name.Text+" "+rest[0].Text]; inner != nil {
+							sub, words, operands, j.ok = inner, 3, rest[1:], j.ok && fine && m == ""
+						}
+					}
+				}
 			}
 		}
 		if sub == nil {

@@ -40,29 +40,32 @@ const (
 	vTest
 	vAssign
 	vRefuse
-	vEnvName    // a variable whose value is no secret
-	vPair       // two words follow: a name and a text
-	vLiteral    // a text that the source spells
-	vVarName    // a shell variable that is assigned
-	vGitObject  // a revision, a path or REVISION:PATH
-	vFormat     // a git format without signature checks
-	vRevision   // the name of a revision, not of a sub-command
-	vPSLetters  // the old flags of ps
-	vPSFormat   // columns of ps
-	vSysctlName // a name of dots and letters
-	vSetOption  // a shell option that makes the shell stricter
-	vUpload     // a text that is sent, or @FILE, which is read and sent
-	vReplace    // what xargs replaces in the command
-	vLocalFile  // a path that no program takes for HOST:PATH or @FILE
-	vAwkFile    // a file that awk reads, or NAME=VALUE
-	vInet       // sockets that lsof lists
-	vUsedFile   // a file or port whose users fuser lists
-	vPrintf     // a format of printf that assigns no variable
-	vDD         // an operand of dd, NAME=VALUE
-	vZipFile    // an archive that unzip reads: one file, whose name it may lengthen
-	vGitKey     // the name of a git setting
-	vGitSort    // what references are sorted by, without checking signatures
-	vKubeOutput // an output format of kubectl that no file holds
+	vEnvName     // a variable whose value is no secret
+	vPair        // two words follow: a name and a text
+	vLiteral     // a text that the source spells
+	vVarName     // a shell variable that is assigned
+	vGitObject   // a revision, a path or REVISION:PATH
+	vFormat      // a git format without signature checks
+	vRevision    // the name of a revision, not of a sub-command
+	vPSLetters   // the old flags of ps
+	vPSFormat    // columns of ps
+	vSysctlName  // a name of dots and letters
+	vSetOption   // a shell option that makes the shell stricter
+	vUpload      // a text that is sent, or @FILE, which is read and sent
+	vReplace     // what xargs replaces in the command
+	vLocalFile   // a path that no program takes for HOST:PATH or @FILE
+	vAwkFile     // a file that awk reads, or NAME=VALUE
+	vInet        // sockets that lsof lists
+	vUsedFile    // a file or port whose users fuser lists
+	vPrintf      // a format of printf that assigns no variable
+	vDD          // an operand of dd, NAME=VALUE
+	vSSFilter    // a filter of ss without names
+	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
+	vGitKey      // the name of a git setting
+	vGitSort     // what references are sorted by, without checking signatures
+	vKubeOutput  // an output format of kubectl that no file holds
+	vComposeFile // a compose file on this machine
+	vOutput      // a file that is written, or - for the output
 )
 
 type valueSpec struct {
@@ -137,6 +140,7 @@ type program struct {
 	forms        map[string]*form
 	subs         map[string]*program
 	parent       *program
+	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
 	short        []*flagSpec
 	manyLetters  bool // a flag begins with one dash and has more than one letter
@@ -164,8 +168,8 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -450,6 +454,11 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "argfiles":
 		l.top.argFiles = true
+	case "group":
+		if l.cur.parent == nil || len(l.cur.operands) > 0 {
+			return fail(cols[0], "group is about a sub-command without operands")
+		}
+		l.cur.group = true
 	case "posix":
 		l.form.posix = true
 	case "words":

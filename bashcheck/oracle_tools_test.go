@@ -37,6 +37,7 @@ var toolTricks = []struct {
 	{"sqlite3", "sqlite3 -init x -version", "a start-up file is run before the version is printed", map[string]string{"x": ".shell touch mark\n"}, ""},
 	{"psql", "psql -o mark --version", "the output is opened before the version is printed", nil, ""},
 	{"ctest", "ctest -N", "a list makes a folder", nil, ""},
+	{"find", "cd 'mark -delete' && find $(pwd) -name x", "a folder whose name has a blank becomes two words", map[string]string{"mark -delete/a": "", "mark/b": ""}, ""},
 	{"as", "as -v < /dev/null", "the version is printed and then the input read and a.out made", nil, ""},
 }
 
@@ -84,5 +85,17 @@ func TestOracleTools(t *testing.T) {
 	t.Logf("%d of %d tricks were run", ran, len(toolTricks))
 	if os.Getenv("CI") == "true" {
 		assert.Greater(t, ran, 7, "too few tricks were run: install testdata/oracle-packages.txt")
+	}
+}
+
+// TestUnquotedFolder: a substitution that prints a folder is one word only in
+// quotes, or for cd, which takes no second one.
+func TestUnquotedFolder(t *testing.T) {
+	for src, want := range map[string]bool{
+		`find "$(pwd)" -name x`: true, `find $(pwd) -name x`: false, `find $(git rev-parse --show-toplevel) -name x`: false,
+		`cd $(git rev-parse --show-toplevel) && ls`: true, `ls $(pwd)`: true, `cd "$(git rev-parse --show-toplevel)" && find . -name x`: true,
+		`dpkg -S "$(which curl)"`: true, `dpkg -S $(which curl)`: false, `dpkg -S "$(which -a curl)"`: false, `dpkg -S "$(which ./x)"`: false,
+	} {
+		assert.Equal(t, want, Analyze(src).ReadOnly(), src)
 	}
 }

@@ -108,7 +108,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 		if a.Static && a.Text != "" && !a.Glob {
 			first = a.Text[0]
 		}
-		if first == 0 || first == leadName || strings.IndexByte("-(!),", first) >= 0 {
+		if first == 0 || first == leadName || a.later || strings.IndexByte("-(!),", first) >= 0 {
 			j.ok = false
 		}
 		if first != '.' && first != '/' {
@@ -768,7 +768,8 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 				for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\n') {
 					n++
 				}
-				key := n < len(s) && s[n] == ':' && len(open) > 0 && open[len(open)-1] == '{' && (prev == "{" || prev == ",")
+				// Without a value it names the field: {name, size}.
+				key := n < len(s) && strings.IndexByte(":,}", s[n]) >= 0 && len(open) > 0 && open[len(open)-1] == '{' && (prev == "{" || prev == ",")
 				if !key && !jqName(word) && !own[word] {
 					if jqRefused(word) || prev != "(" && prev != ";" || !jqParameter(s[:k]) {
 						return i, false
@@ -874,6 +875,25 @@ func printfPrints(f string) bool {
 				return true
 			}
 			if f[i] == 'n' || f[i] == '\\' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ssFilter says that a word of the filter of ss, or the whole filter in one
+// word, names states, ports by number and addresses by number (ss(8)): a name
+// would be looked up.
+func ssFilter(text string) bool {
+	for _, t := range strings.Fields(text) {
+		switch t {
+		case "state", "exclude", "sport", "dport", "src", "dst", "=", "==", "!=", "eq", "ne", "neq", "<", ">", "<=", ">=", "lt", "gt", "le", "ge", "leq", "geq",
+			"and", "or", "not", "&&", "||", "&", "|", "!", "(", ")",
+			"all", "connected", "synchronized", "bucket", "big", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait",
+			"closed", "close-wait", "last-ack", "listening", "listen", "closing":
+		default:
+			if strings.Trim(t, "0123456789.:/*[]") != "" {
 				return false
 			}
 		}

@@ -122,7 +122,7 @@ func trustedDir(d string, roots []string) bool {
 // what is read, or hold credentials, by the words in the name.
 func keepable(name string) bool {
 	upper := strings.ToUpper(name)
-	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
+	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "DEBUGINFOD", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
 		if strings.HasPrefix(upper, p) {
 			return false
 		}
@@ -181,9 +181,16 @@ const (
 	// whatever the .npmrc of the project says; pip asks for no newer pip. SafeEnv
 	// makes it true if EnvOptions.Home is set and Online is not.
 	AssumeQuietManagers Assumption = "quiet-package-managers"
+	// AssumeNoDebuginfod: no variable names servers that readers of object files
+	// fetch symbols from. SafeEnv makes it true.
+	AssumeNoDebuginfod Assumption = "debuginfod-unset"
 	// AssumeDocker: the container daemon of the user's own configuration may be
 	// asked. SafeEnv passes no DOCKER_HOST; the rest is the host's promise.
 	AssumeDocker Assumption = "docker-daemon-trusted"
+	// AssumeComposeFile: the compose file of the project includes nothing from
+	// other machines; docker compose fetches what it names, whatever it is called
+	// for. Not among the assumptions of SafeEnv, as the file is part of the project.
+	AssumeComposeFile Assumption = "compose-file-trusted"
 	// AssumeKubeconfig: the kubectl configuration runs no plugins. Not among the
 	// assumptions of SafeEnv.
 	AssumeKubeconfig Assumption = "kubeconfig-trusted"
@@ -200,5 +207,5 @@ const (
 // filters and converters, the user's container configuration and toolchains.
 func SafeEnvAssumptions() []Assumption {
 	return []Assumption{AssumeShellBash, AssumePath, AssumeNoFunctions, AssumeNoCDPATH, AssumeRipgrepConfig, AssumeNoAutoMount,
-		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeDocker, AssumeNoProxy}
+		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeNoDebuginfod, AssumeDocker, AssumeNoProxy}
 }

@@ -15,6 +15,7 @@ type value struct {
 	known   bool
 	lead    byte // of a value not known: its first byte, 0 not known
 	integer bool
+	solid   bool    // of a value not known: it holds no blank and no pattern
 	one     *[]Word // of a value not known: it is one of these literals, or matches one of these patterns
 }
 

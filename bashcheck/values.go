@@ -62,6 +62,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		// Of the words that git config takes instead of the name of a setting
 		// (edit, from 2.46) none has a dot.
 		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
+	case vComposeFile:
+		// Anything else may be the address of a repository or an image.
+		return o.Static && !o.Glob && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -99,7 +103,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return false
 	case vPSLetters:
-		return o.Static && strings.Trim(o.Text, "auxfwlj") == ""
+		return o.Static && strings.Trim(strings.TrimSuffix(o.Text, "o"), "auxfwlj") == "" // o: the columns follow
 	case vPSFormat:
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
@@ -113,7 +117,10 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vInet:
-		return o.Static && !o.Glob && socketFilter(o.Text)
+		like := o.guessed().like // :$port
+		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
+	case vSSFilter:
+		return o.Static && !o.Glob && ssFilter(o.Text)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
@@ -135,6 +142,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		}
 		return w.usePath(read, o, j)
+	case vOutput:
+		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -224,6 +233,9 @@ func number(s string) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || len(s) > 20 {
 		return false
+	}
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		return hex != "" && strings.Trim(hex, "0123456789abcdefABCDEF") == ""
 	}
 	digits := 0
 	for digits < len(s) && (s[digits] >= '0' && s[digits] <= '9' || s[digits] == '.' || s[digits] == ',') {

@@ -11,6 +11,7 @@ type word struct {
 	Word
 	lead   byte   // not static: the first byte of every field it becomes, 0 not known
 	fields bool   // may become any number of fields
+	later  bool   // fields after the first may begin with anything
 	proc   bool   // a process substitution
 	odd    bool   // written with quotes or escapes inside
 	guess  *guess // not static: what else is known; may be nil
@@ -38,7 +39,9 @@ func (o *word) guessed() guess {
 const leadName = 1
 
 // mayBeFlag says that a word which is not known may begin with a dash.
-func (o word) mayBeFlag() bool { return o.lead == 0 || o.lead == '-' || o.lead == leadName }
+func (o word) mayBeFlag() bool {
+	return o.lead == 0 || o.lead == '-' || o.lead == leadName || o.later
+}
 
 // ctx says where a part stands.
 type ctx uint8
@@ -192,9 +195,20 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 	likely := true  // nothing but numbers is unknown
 	known := true   // everything so far is known
 	splits := false // fields of unknown beginnings
+	hollow := false // everything so far may turn out to be empty
 	first := func(c byte) {
-		if known && b.empty() {
+		if hollow {
+			out.lead, hollow = mergeLead(out.lead, c), false
+		} else if known && b.empty() {
 			out.lead = c
+		}
+	}
+	// perhaps is first for what may be empty, so that the word may begin with
+	// what follows: "$(wc -l < none)-o" is -o.
+	perhaps := func(c byte) {
+		if hollow || known && b.empty() {
+			first(c)
+			hollow = true
 		}
 	}
 	emit := func(s string) {
@@ -229,6 +243,7 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 	}
 	for i, p := range n.Parts {
 		if !w.part(p, cWord) {
+			perhaps(0)
 			unknown()
 			out.fields = true
 			continue
@@ -271,6 +286,7 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 				text, ok = ansiC(x.Value)
 			}
 			if !ok {
+				perhaps(0)
 				unknown()
 				break
 			}
@@ -296,9 +312,7 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 						}
 						emitQuoted(v.text)
 					} else {
-						if v.lead != 0 {
-							first(v.lead)
-						}
+						perhaps(v.lead)
 						if manyFields(y) {
 							out.fields, splits = true, true
 						}
@@ -309,14 +323,13 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 						}
 					}
 				case *syntax.ArithmExp:
+					perhaps(0)
 					number()
 				case *syntax.CmdSubst:
-					v := substValue(y)
-					if v.lead != 0 {
-						first(v.lead)
-					}
+					perhaps(substValue(y).lead)
 					unknown()
 				default:
+					perhaps(0)
 					unknown()
 				}
 			}
@@ -330,33 +343,38 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 				emit(v.text)
 			default:
 				if v.integer { // digits do not split
+					perhaps(0)
 					number()
 					break
 				}
 				out.fields, splits = out.fields || split, splits || split
-				if v.lead != 0 && !split {
-					first(v.lead)
+				if split {
+					perhaps(0)
+				} else {
+					perhaps(v.lead)
 				}
 				unknown()
 			}
 		case *syntax.ArithmExp:
+			perhaps(0)
 			number()
 		case *syntax.ProcSubst:
 			first('/')
 			out.proc = len(n.Parts) == 1
 			unknown()
 		case *syntax.ExtGlob:
+			perhaps(0)
 			glob, out.fields = true, true
 			unknown()
 		case *syntax.CmdSubst:
 			v := substValue(x)
-			if v.lead != 0 && len(n.Parts) == 1 {
-				first(v.lead)
-			}
-			out.fields = out.fields || split
-			splits = splits || split && v.lead == 0
+			perhaps(v.lead)
+			out.fields = out.fields || split && !v.solid
+			splits = splits || split && v.lead == 0 && !v.solid
+			out.later = out.later || split && v.lead == '/' // a path may hold blanks
 			unknown()
 		default:
+			perhaps(0)
 			out.fields, splits = out.fields || split, splits || split
 			unknown()
 		}
@@ -439,12 +457,53 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{lead: '0', integer: true}
 	case s == "pwd", s == "git rev-parse --show-toplevel":
 		return value{lead: '/'}
-	case s == "git rev-parse HEAD", s == "git rev-parse --short HEAD", s == "git rev-parse --abbrev-ref HEAD", s == "git branch --show-current":
-		return value{lead: 'x'} // the name of a branch does not begin with a dash (git-check-ref-format(1))
-	case strings.HasPrefix(s, "git merge-base ") && !strings.Contains(s, " -"):
+	case s == "git rev-parse --abbrev-ref HEAD", s == "git branch --show-current":
+		return value{solid: true}
+	case strings.HasPrefix(s, "git ") && printsObjects(strings.Fields(s)[1:]):
 		return value{lead: 'x'}
+	case strings.HasPrefix(s, "which ") && strings.Trim(s[6:], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._") == "":
+		return value{lead: '/'} // nothing, or where it lies below a folder of PATH
 	}
 	return value{}
+}
+
+// printsObjects says that git, called with these words, prints nothing but
+// digests of objects, or the words themselves. It does not hold for names of
+// branches: one that came with a clone may begin with a dash, as
+// git-check-ref-format(1) forbids it to the commands that make branches alone.
+func printsObjects(args []string) bool {
+	sub := args[0]
+	digest := sub != "log"
+	for i := 1; i < len(args); i++ {
+		a := args[i]
+		if a[0] != '-' {
+			continue
+		}
+		name, val, _ := strings.Cut(a, "=")
+		switch sub {
+		case "rev-parse":
+			if name != "--short" && a != "--verify" && a != "-q" && a != "--quiet" {
+				return false
+			}
+		case "rev-list", "log":
+			switch {
+			case isInteger(a):
+			case a == "-n" && i+1 < len(args) && isInteger(args[i+1]):
+				i++
+			case sub == "log" && (name == "--format" || name == "--pretty") && (val == "%H" || val == "%h"):
+				digest = true
+			case a == "--":
+				return digest
+			case name == "--max-count" || name == "--max-parents" || name == "--since" || name == "--until",
+				a == "--all" || a == "--first-parent" || a == "--merges" || a == "--no-merges" || a == "--reverse":
+			default:
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return digest && (sub == "rev-parse" || sub == "rev-list" || sub == "log" || sub == "merge-base" || sub == "hash-object")
 }
 
 func manyFields(p *syntax.ParamExp) bool {

@@ -250,9 +250,16 @@ func (w *slowWorld) without(i int) *slowWorld {
 
 // TestMonotone: a further deny or ask rule never loosens, an allow rule that
 // goes never loosens, and the order of rules in a list never matters.
+//
+// One case is looked at more closely. A WebFetch rule also opens the sandbox's
+// network, so a session that knows secrets and untrusted text is asked before a
+// command runs inside. Without the rule the sandbox lets nothing out, and there
+// is nothing to ask: the verdict is looser and what can happen is less. The test
+// takes that for no loosening only where the question was about sending alone,
+// the call is confined, and the sandbox without the rule names no host.
 func TestMonotone(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	changed := 0
+	changed, closed := 0, 0
 	for range count(60_000) {
 		tu := randomTuple(r)
 		before := tu.w.evaluator(t).Decide(tu.st, tu.call, tu.ins, tu.ops...)
@@ -269,14 +276,21 @@ func TestMonotone(t *testing.T) {
 			if rule.effect != Allow {
 				continue
 			}
-			if tu.w.sandbox && strings.HasPrefix(rule.text, "WebFetch(") && tu.st.Labels&Untrusted != 0 {
-				// It also opens the network of the sandbox: without it, what runs
-				// inside can send nothing, and need not be asked about.
+			e := tu.w.without(i).evaluator(t)
+			less := e.Decide(tu.st, tu.call, tu.ins, tu.ops...)
+			if less.Verdict <= before.Verdict {
 				continue
 			}
-			if less := tu.w.without(i).evaluator(t).Decide(tu.st, tu.call, tu.ins, tu.ops...); less.Verdict > before.Verdict {
-				t.Fatalf("without %v it is %s, with it %s\n%s", rule, less.Verdict, before.Verdict, tu)
+			sends := true
+			for _, r := range before.Reasons {
+				sends = sends && (r.Verdict == Allow || r.Code == CodeSend || r.Code == CodeMode)
 			}
+			net := e.Policy().Sandbox(tu.st.Dir).Network
+			if strings.HasPrefix(rule.text, "WebFetch(") && sends && less.Confinement == ConfinementRequired && tu.st.Enforces && len(net.AllowedDomains)+len(net.AllowUnixSockets) == 0 && !net.AllowAllUnixSockets {
+				closed++
+				continue
+			}
+			t.Fatalf("without %v it is %s, with it %s\n%s", rule, less.Verdict, before.Verdict, tu)
 		}
 		mixed := *tu.w
 		mixed.rules = slices.Clone(tu.w.rules)
@@ -286,6 +300,7 @@ func TestMonotone(t *testing.T) {
 		}
 	}
 	require.Positive(t, changed, "no added rule ever changed anything")
+	t.Logf("%d calls were asked about for a network that the rule opens", closed)
 }
 
 // TestStrictModes: plan and dontAsk never run what default would ask about,

@@ -56,6 +56,7 @@ type locks struct {
 	blockReadsOutside    bool
 	blockWritesOutside   bool
 	managedDomainsOnly   bool
+	host                 Locks
 	sandbox              SandboxSettings
 	excluded             []commandPattern
 	allowedDomains       []hostPort
@@ -136,6 +137,9 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	slices.SortStableFunc(files, func(a, b parsed) int { return cmp.Compare(a.src.Layer, b.src.Layer) })
 	p.locks.managedRulesOnly = managedOnly || lockUnknown
 	p.locks.managedDomainsOnly = box.domainsOnly || lockUnknown
+	h := &p.locks.host
+	h.ManagedReadsOnly = box.readsOnly || lockUnknown
+	h.ManagedHooksOnly, h.ManagedServersOnly = lockUnknown, lockUnknown
 	more := 0
 	for i := range files {
 		f := &files[i]
@@ -204,6 +208,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		disable(&p.locks.disableAuto, keyDisableAuto)
 		disable(&p.locks.disableAuto, keyDisableAutoTop)
 		box.layer(&f.src, f.file)
+		p.locks.host.layer(&f.src, f.file)
 		if !loosens {
 			continue
 		}

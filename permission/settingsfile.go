@@ -67,6 +67,13 @@ const (
 	keySOCKSProxy      = "sandbox.network.socksProxyPort"
 	keyCredentialFiles = "sandbox.credentials.files"
 	keyCredentialVars  = "sandbox.credentials.envVars"
+	keyManagedHooks    = "allowManagedHooksOnly"
+	keyManagedServers  = "allowManagedMcpServersOnly"
+	keyDisableHooks    = "disableAllHooks"
+	keySkipWarning     = "skipDangerousModePermissionPrompt"
+	keyConnectors      = "disableClaudeAiConnectors"
+	keyAutoInPlan      = "useAutoModeDuringPlan"
+	keyClassifyShell   = "autoMode.classifyAllShell"
 )
 
 // knownSettings is the tree of the keys.
@@ -79,6 +86,8 @@ var knownSettings = settingTree(map[string]settingKind{
 	keyAllowedDomains: settingTexts, keyDeniedDomains: settingTexts, keyStrictList: settingFlag, keyManagedDomains: settingFlag,
 	keySockets: settingTexts, keyAllSockets: settingFlag, keyLocalBinding: settingFlag, keyHTTPProxy: settingNumber, keySOCKSProxy: settingNumber,
 	keyCredentialFiles: settingEntries, keyCredentialVars: settingEntries,
+	keyManagedHooks: settingFlag, keyManagedServers: settingFlag, keyDisableHooks: settingFlag, keySkipWarning: settingFlag,
+	keyConnectors: settingFlag, keyAutoInPlan: settingFlag, keyClassifyShell: settingFlag,
 })
 
 // entryFields are the fields of the objects in a list that decisions use.

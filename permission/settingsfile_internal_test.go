@@ -73,6 +73,13 @@ var strictest = map[string]func(p *Policy) bool{
 	keyManagedRules: func(p *Policy) bool {
 		return p.locks.managedRulesOnly && !holds(p, Allow, "Bash(user)")
 	},
+	keyManagedHooks:   func(p *Policy) bool { return p.Locks().ManagedHooksOnly },
+	keyManagedServers: func(p *Policy) bool { return p.Locks().ManagedServersOnly },
+	keyDisableHooks:   func(p *Policy) bool { return !p.Locks().DisableHooks && !p.Locks().DisableManagedHooks },
+	keySkipWarning:    func(p *Policy) bool { return !p.Locks().SkipBypassWarning },
+	keyConnectors:     func(p *Policy) bool { return p.Locks().DisableConnectors },
+	keyAutoInPlan:     func(p *Policy) bool { return p.Locks().NoAutoInPlan },
+	keyClassifyShell:  func(p *Policy) bool { return p.Locks().ClassifyAllShell },
 	keyEnabled:        func(p *Policy) bool { return p.Sandbox("/p").Enabled },
 	keyFail:           func(p *Policy) bool { return p.Sandbox("/p").FailIfUnavailable },
 	keyAutoAllow:      func(p *Policy) bool { return !p.Sandbox("/p").AutoAllowBash },
@@ -129,6 +136,7 @@ func managedPolicy(t testing.TB, data string) (*Policy, error) {
 var good = map[string]string{
 	keyAllow: `["Bash(managed)"]`, keyAsk: `["Bash(a)"]`, keyDeny: `["Bash(d)"]`, keyDirectories: `["/x"]`, keyMode: `"acceptEdits"`,
 	keyDisableBypass: `"disable"`, keyDisableAuto: `"disable"`, keyDisableAutoTop: `"disable"`,
+	keyManagedHooks: `false`, keyManagedServers: `false`, keyDisableHooks: `true`, keySkipWarning: `true`, keyConnectors: `false`, keyAutoInPlan: `true`, keyClassifyShell: `false`,
 	keyDenyPrompts: `false`, keyBlockReads: `false`, keyBlockWrites: `false`, keyManagedRules: `false`,
 	keyEnabled: `false`, keyFail: `false`, keyAutoAllow: `true`, keyExcluded: `["make"]`, keyUnsandboxed: `true`,
 	keyAllowWrite: `["/mw"]`, keyDenyWrite: `["/mw"]`, keyAllowRead: `["/mr"]`, keyDenyRead: `["/mr"]`, keyFilesDisabled: `true`, keyManagedReads: `false`,
@@ -395,5 +403,55 @@ func TestSandboxDecides(t *testing.T) {
 		d := e.Decide(State{Dir: proj, Mode: c.mode, Enforces: !c.naked}, Call{Tool: "Bash", Dir: proj}, c.ins)
 		assert.Equal(t, c.want, d.Verdict, "%s: %+v", name, d.Reasons)
 		assert.Equal(t, c.conf, d.Confinement, name)
+	}
+}
+
+// TestLocks: what the layers close is told to the host. A lock of managed
+// settings is one in managed settings only, what loosens is not taken from the
+// repository, and what cannot be read is closed.
+func TestLocks(t *testing.T) {
+	src := func(l Layer, data string) Source {
+		return Source{Layer: l, Name: l.String(), Base: "/b", Data: []byte(data)}
+	}
+	const all = `{"allowManagedPermissionRulesOnly":true,"allowManagedHooksOnly":true,"allowManagedMcpServersOnly":true,"disableAllHooks":true,"skipDangerousModePermissionPrompt":true,
+"disableClaudeAiConnectors":true,"useAutoModeDuringPlan":false,"autoMode":{"classifyAllShell":true,"environment":["x"]},"sandbox":{"network":{"allowManagedDomainsOnly":true},"filesystem":{"allowManagedReadPathsOnly":true}}}`
+	tight := Locks{DisableConnectors: true, NoAutoInPlan: true, ClassifyAllShell: true}
+	user, local, managed := tight, tight, tight
+	user.DisableHooks, user.SkipBypassWarning = true, true
+	local.SkipBypassWarning = true
+	managed = user
+	managed.DisableManagedHooks = true
+	managed.ManagedRulesOnly, managed.ManagedHooksOnly, managed.ManagedServersOnly, managed.ManagedDomainsOnly, managed.ManagedReadsOnly = true, true, true, true, true
+	for layer, want := range map[Layer]Locks{LayerUser: user, LayerCommandLine: user, LayerProject: tight, LayerLocal: local, LayerManaged: managed} {
+		p, err := ParsePolicy("/home/u", src(layer, all))
+		require.NoError(t, err)
+		assert.Equal(t, want, p.Locks(), layer)
+	}
+	untrusted := src(LayerLocal, all)
+	untrusted.TightenOnly = true
+	p, err := ParsePolicy("/home/u", untrusted)
+	require.NoError(t, err)
+	assert.Equal(t, tight, p.Locks())
+	// A weaker layer opens nothing again.
+	p, err = ParsePolicy("/home/u", src(LayerManaged, `{"allowManagedHooksOnly":true,"disableClaudeAiConnectors":true,"useAutoModeDuringPlan":false}`),
+		src(LayerUser, `{"allowManagedHooksOnly":false,"disableClaudeAiConnectors":false,"useAutoModeDuringPlan":true}`))
+	require.NoError(t, err)
+	assert.Equal(t, Locks{ManagedHooksOnly: true, DisableConnectors: true, NoAutoInPlan: true}, p.Locks())
+	// Unreadable, as a whole and key by key.
+	p, err = ParsePolicy("/home/u", src(LayerManaged, `{`))
+	require.Error(t, err)
+	assert.Equal(t, Locks{ManagedRulesOnly: true, ManagedHooksOnly: true, ManagedServersOnly: true, ManagedDomainsOnly: true, ManagedReadsOnly: true}, p.Locks())
+	p, err = ParsePolicy("/home/u", src(LayerManaged, `{"allowManagedHooksOnly":"yes","allowManagedMcpServersOnly":1,"disableAllHooks":"yes"}`))
+	require.Error(t, err)
+	assert.Equal(t, Locks{ManagedHooksOnly: true, ManagedServersOnly: true}, p.Locks())
+	assert.Equal(t, Locks{}, (&Policy{}).Locks())
+
+	// In auto mode no rule for a shell command counts.
+	for data, want := range map[string]Verdict{`{"permissions":{"allow":["Bash(npm test)"]}}`: Allow, `{"permissions":{"allow":["Bash(npm test)"]},"autoMode":{"classifyAllShell":true}}`: Ask} {
+		p, err := ParsePolicy("/home/u", src(LayerUser, data))
+		require.NoError(t, err)
+		d := (&Evaluator{policy: p, interpreter: commonInterpreter}).Decide(State{Mode: ModeAuto, Classifier: true, Dir: "/p"}, Call{Tool: "Bash", Dir: "/p"},
+			Inspection{Family: "Bash", Actions: []Action{{Kind: Run, Origin: Tool, Command: Command{Allow: []string{"npm test"}, Deny: []string{"npm test"}}}}})
+		assert.Equal(t, want, d.Verdict, data)
 	}
 }

@@ -180,7 +180,7 @@ func (d *decider) suspended(r *Rule, c *Command) bool {
 	if d.st.Mode != ModeAuto {
 		return false
 	}
-	if r.kind == ruleBare || r.tool == "Monitor" {
+	if r.kind == ruleBare || r.tool == "Monitor" || d.p.locks.host.ClassifyAllShell {
 		return true
 	}
 	if r.command.exact() {

@@ -314,6 +314,9 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 	case (family == "Read" || family == "Edit") && onPath:
 		p := a.Path
 		if !definite(p) {
+			if a.Own && a.Origin == Operand && p.Extent != Exact {
+				return no // the program's own business
+			}
 			return may
 		}
 		isDir := p.Extent == Tree || p.Extent == Within || a.Kind == List

@@ -79,12 +79,18 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 	case Read, List, Write, Delete:
 		p := &a.Path
 		if !p.known() {
-			d.some(t, n, t.paths, i)
+			if !ownBusiness(a) {
+				d.some(t, n, t.paths, i)
+			}
 			return
 		}
 		d.eachName(p, func(name string) { t.eachPath(name, try) })
 		if p.Extent != Exact && !p.Walked && a.Kind != List {
-			d.someBelow(t, n, p, i)
+			if ownBusiness(a) {
+				t.eachPath(foldPath(p.Clean)+anyChild, try)
+			} else {
+				d.someBelow(t, n, p, i)
+			}
 		}
 	case Connect:
 		if a.Host == "" {
@@ -305,9 +311,21 @@ func powerShellMatch(p *commandPattern, texts []string) match {
 	return matchMay
 }
 
+// ownBusiness says that an action reaches what a program keeps for itself (the
+// inside of .git, a build cache). A rule that names such a place, or everything
+// in it, means it, but a rule for .env is not one about whatever git writes
+// below .git.
+// anyChild is a name below a directory that no rule has in mind.
+const anyChild = "/\x00"
+
+func ownBusiness(a *Action) bool { return a.Own && a.Origin == Operand && a.Path.Extent != Exact }
+
 func (d *decider) matchPath(r *Rule, a *Action) match {
 	p := &a.Path
 	if !p.known() {
+		if ownBusiness(a) {
+			return matchNo
+		}
 		return matchMay
 	}
 	dirLike := p.Extent == Tree || p.Extent == Within || a.Kind == List
@@ -320,6 +338,12 @@ func (d *decider) matchPath(r *Rule, a *Action) match {
 		}
 	}
 	if p.Extent == Exact || p.Walked || a.Kind == List {
+		return matchNo
+	}
+	if ownBusiness(a) {
+		if d.coversFolded(r, p.Clean+anyChild, false) {
+			return matchYes
+		}
 		return matchNo
 	}
 	if d.mayBeBelow(r, p.Clean) || p.Real != p.Clean && d.mayBeBelow(r, p.Real) {

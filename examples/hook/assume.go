@@ -61,6 +61,7 @@ var verified = map[bashcheck.Assumption]func(*seen) bool{
 	"go-offline":             func(s *seen) bool { return goOffline(s.vars) },
 	"toolchain-trusted":      func(s *seen) bool { return noShims(s) },
 	"quiet-package-managers": func(s *seen) bool { return quietManagers(s.vars) },
+	"debuginfod-unset":       func(s *seen) bool { return unset(s.vars, "DEBUGINFOD_URLS") },
 	"docker-daemon-trusted":  func(s *seen) bool { return dockerLocal(s) },
 	"kubeconfig-trusted":     func(s *seen) bool { return kubeconfigPlain(s) },
 }

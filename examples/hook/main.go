@@ -7,6 +7,9 @@
 // and exits 2, which blocks the call. PermissionRequest ignores that status, so
 // there a failure is "no decision" and the person is asked.
 //
+// It keeps nothing between two events, unless -state names a folder for what
+// sessions have read and written.
+//
 // The hook does not run the command. It grants an assumption of the analysis
 // only where it can see for itself that it holds; -assume names further ones.
 package main
@@ -42,10 +45,12 @@ type event struct {
 	Dir       string          `json:"cwd"`
 	Mode      string          `json:"permission_mode"`
 	ToolUseID string          `json:"tool_use_id"`
+	Session   string          `json:"session_id"`
 }
 
 type config struct {
 	home, managed, settings, project, assume, shell string
+	state, servers                                  string
 	trusted                                         bool
 	timeout                                         time.Duration
 }
@@ -67,6 +72,8 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	flags.StringVar(&c.project, "project", "", "project directory (default: CLAUDE_PROJECT_DIR, else the event's cwd)")
 	flags.StringVar(&c.assume, "assume", "", "assumptions that hold although the hook cannot see it, separated by commas")
 	flags.StringVar(&c.shell, "shell", "", "shell that runs Bash calls: bash, sh, zsh, any (default: from SHELL)")
+	flags.StringVar(&c.state, "state", "", "folder outside of every project in which the hook keeps what sessions have read and written (default: it keeps nothing)")
+	flags.StringVar(&c.servers, "servers", "", "names of all MCP servers that the agent connects to, separated by commas (default: not known)")
 	flags.BoolVar(&c.trusted, "trusted", false, "the project's settings may also loosen")
 	flags.DurationVar(&c.timeout, "timeout", 5*time.Second, "give up after this time")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
@@ -98,8 +105,9 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	}
 
 	type result struct {
-		d   permission.Decision
-		err error
+		d       permission.Decision
+		changes string
+		err     error
 	}
 	done := make(chan result, 1)
 	go func() {
@@ -108,8 +116,8 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 				done <- result{err: fmt.Errorf("internal error: %v", p)}
 			}
 		}()
-		d, err := decide(ctx, c, ev, env)
-		done <- result{d, err}
+		d, changes, err := decide(ctx, c, ev, env)
+		done <- result{d, changes, err}
 	}()
 	var r result
 	select {
@@ -120,7 +128,7 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	if r.err != nil {
 		return fail(r.err)
 	}
-	answer, err := encode(ev.Name, r.d)
+	answer, err := encode(ev.Name, r.d, r.changes)
 	if err != nil {
 		return fail(err)
 	}
@@ -153,7 +161,7 @@ func readEvent(ctx context.Context, in io.Reader) ([]byte, error) {
 	}
 }
 
-func decide(ctx context.Context, c config, ev event, env []string) (permission.Decision, error) {
+func decide(ctx context.Context, c config, ev event, env []string) (d permission.Decision, changes string, err error) {
 	var none permission.Decision
 	vars := environ(env)
 	userDir := ""
@@ -165,10 +173,10 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 		userDir = vars["CLAUDE_CONFIG_DIR"]
 	}
 	if c.home == "" {
-		return none, errors.New("no home directory: set HOME or use -home")
+		return none, "", errors.New("no home directory: set HOME or use -home")
 	}
 	if !filepath.IsAbs(ev.Dir) {
-		return none, fmt.Errorf("the event's cwd %q is not an absolute path", ev.Dir)
+		return none, "", fmt.Errorf("the event's cwd %q is not an absolute path", ev.Dir)
 	}
 	if c.project == "" {
 		c.project = vars["CLAUDE_PROJECT_DIR"]
@@ -176,13 +184,13 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 	if c.project == "" {
 		c.project = ev.Dir
 	}
-	for _, p := range []*string{&c.home, &c.project, &c.managed, &c.settings, &userDir} {
+	for _, p := range []*string{&c.home, &c.project, &c.managed, &c.settings, &c.state, &userDir} {
 		if *p == "" {
 			continue
 		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
-			return none, err
+			return none, "", err
 		}
 		*p = abs
 	}
@@ -190,7 +198,7 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 	if ev.Mode != "" {
 		m, err := permission.ParseMode(ev.Mode)
 		if err != nil {
-			return none, err
+			return none, "", err
 		}
 		mode = m
 	}
@@ -208,41 +216,105 @@ func decide(ctx context.Context, c config, ev event, env []string) (permission.D
 		var se *permission.SettingsError
 		var re *permission.RuleError
 		if !errors.As(err, &se) && !errors.As(err, &re) {
-			return none, err
+			return none, "", err
 		}
 	}
-	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: existing(rules.Directories()), Protect: rules.Files()})
+	kept, err := openStore(c.state, c.project, ev.Session)
 	if err != nil {
-		return none, err
+		return none, "", err
+	}
+	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: existing(rules.Directories()), Protect: append(rules.Files(), kept.files()...)})
+	if err != nil {
+		return none, "", err
 	}
 	defer guard.Close()
 	dialect, err := shell(c.shell, vars["SHELL"])
 	if err != nil {
-		return none, err
+		return none, "", err
+	}
+	var ledger *toolset.Ledger
+	if kept != nil {
+		ledger = kept.ledger
 	}
 	tools, err := toolset.NewWith(toolset.Options{
-		Files: guard, Home: c.home,
+		Files: guard, Home: c.home, Ledger: ledger,
 		Analyzer: bashcheck.New(bashcheck.Options{Home: c.home, Shell: dialect}),
 		Assume: assumptions(c.assume, dialect, &seen{
 			home: c.home, dir: ev.Dir, own: guard.Roots(), vars: vars, mounts: mounts(),
 		}),
 	})
 	if err != nil {
-		return none, err
+		return none, "", err
 	}
-	eval, err := permission.New(permission.Config{Policy: rules.Policy(), Inspector: tools})
+	eval, err := permission.New(permission.Config{Policy: rules.Policy(), Inspector: tools, Servers: names(c.servers)})
 	if err != nil {
-		return none, err
+		return none, "", err
 	}
 	// The project is where relative rules start, the event's cwd where the
 	// call does.
 	st := permission.State{Mode: mode, Dir: c.project}
 	call := permission.Call{ID: ev.ToolUseID, Tool: ev.Tool, Input: ev.Input, Dir: ev.Dir}
 	if call.Tool == "" {
-		return none, errors.New("the event names no tool")
+		return none, "", errors.New("the event names no tool")
 	}
-	ins, _ := eval.Inspect(ctx, st, call)
-	return eval.Decide(st, call, ins), nil
+	if kept == nil {
+		ins, _ := eval.Inspect(ctx, st, call)
+		return eval.Decide(st, call, ins), "", nil
+	}
+	return remembered(ctx, eval, kept, st, call, ev.Name == "PreToolUse")
+}
+
+// remembered decides a call as part of its session. Whether a person allows
+// what is asked about the hook does not learn, so it takes that to have run.
+func remembered(ctx context.Context, eval *permission.Evaluator, kept *store, st permission.State, call permission.Call, note bool) (d permission.Decision, changes string, err error) {
+	labels, err := kept.labels()
+	if err != nil {
+		return d, "", err
+	}
+	session := permission.NewGate(eval, permission.GateOptions{Ledger: kept.ledger}).Session(permission.SessionOptions{Dir: st.Dir, Mode: &st.Mode})
+	session.Label(labels)
+	grant, req, err := session.Check(ctx, call)
+	var refused *permission.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return refused.Decision, "", nil
+	case err != nil:
+		return d, "", err
+	case req != nil:
+		d, changes = req.Decision, req.Changes
+		if labels |= req.Inspection.Brings; note && labels&permission.Untrusted != 0 {
+			if places := written(req.Inspection); len(places) > 0 {
+				err = kept.ledger.Wrote(ctx, places, false)
+			}
+		}
+	default:
+		d, labels = grant.Decision(), grant.Inspection().Brings
+	}
+	if note && err == nil {
+		err = kept.label(labels)
+	}
+	return d, changes, err
+}
+
+// written are the files that an asked-about call would write.
+func written(ins permission.Inspection) []permission.Place {
+	var out []permission.Place
+	for _, a := range ins.Actions {
+		if a.Kind == permission.Write && a.Path.Extent == permission.Exact && a.Path.Real != "" {
+			out = append(out, permission.Place{Path: a.Path.Real})
+		}
+	}
+	return out
+}
+
+func names(list string) []string {
+	var out []string
+	for _, n := range strings.Split(list, ",") {
+		if n = strings.TrimSpace(n); n != "" {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 type trustAll struct{}
@@ -269,10 +341,13 @@ func environ(env []string) map[string]string {
 	return out
 }
 
-func encode(name string, d permission.Decision) ([]byte, error) {
+func encode(name string, d permission.Decision, changes string) ([]byte, error) {
 	text := d.Text()
 	if d.Explanation != "" && d.Verdict != permission.Allow {
 		text += " " + d.Explanation
+	}
+	if changes != "" && d.Verdict == permission.Ask {
+		text += "\nWhat changed since it last ran:\n" + changes
 	}
 	if len(text) > 9000 {
 		text = strings.ToValidUTF8(text[:9000], "") + "…"

@@ -256,14 +256,18 @@ func quoted(entries []string) string {
 
 // Value returns the value of a top-level key (hooks, env, apiKeyHelper, …) from
 // the strongest layer that has it. Layers of a workspace that is not trusted
-// do not count: what they would start or set is inert. ok is false where no
-// layer has the key.
+// do not count: what they would start or set is inert. Nor do layers beside a
+// managed lock over the key: hooks under allowManagedHooksOnly, and
+// allowedMcpServers under allowManagedMcpServersOnly, come from managed files
+// alone. ok is false where no layer has the key.
 func (s *Settings) Value(key string) (value json.RawMessage, layer permission.Layer, ok bool) {
 	s.mu.Lock()
-	layers := s.layers
+	layers, policy := s.layers, s.policy
 	s.mu.Unlock()
+	locks := policy.Locks()
+	managed := key == "hooks" && locks.ManagedHooksOnly || key == "allowedMcpServers" && locks.ManagedServersOnly
 	for i := len(layers) - 1; i >= 0; i-- {
-		if layers[i].TightenOnly {
+		if layers[i].TightenOnly || managed && layers[i].Layer != permission.LayerManaged {
 			continue
 		}
 		var top map[string]json.RawMessage
@@ -407,6 +411,8 @@ var tightening = map[string]bool{
 var tighteningValue = map[string]string{
 	"sandbox.enabled": "true", "sandbox.failIfUnavailable": "true", "sandbox.autoAllowBashIfSandboxed": "false", "sandbox.allowUnsandboxedCommands": "false",
 	"sandbox.network.strictAllowlist": "true",
+	"disableClaudeAiConnectors":       "true", "useAutoModeDuringPlan": "false",
+	"allowManagedHooksOnly": "true", "allowManagedMcpServersOnly": "true", "allowManagedPermissionRulesOnly": "true",
 }
 
 // loosening lists everything in a layer but what can only restrict.

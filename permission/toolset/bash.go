@@ -53,6 +53,7 @@ func (b *builder) bash() error {
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
 	rep := b.t.o.Analyzer.Analyze(command)
 	b.ins.Report = rep.Digest()
+	b.source = rep.Source
 	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
 	s := &shellCall{rep: &rep, first: len(b.ins.Actions), own: true}

@@ -318,7 +318,7 @@ func (b *builder) targetTree(a permission.Action, dir, name string, t *target1) 
 			b.readTree(&a, t.filter())
 			return
 		}
-		b.readNames(&a, names)
+		b.readNames(&a, names, nil)
 	case reading:
 		b.readTree(&a, t.filter())
 	case t.program == "git":

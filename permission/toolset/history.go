@@ -192,7 +192,7 @@ func (b *builder) gitTree(a *permission.Action, name string, t target1) {
 	if top, _ := repository(a.Path.Real); seen.known && name == "." {
 		names = slices.DeleteFunc(names, func(n string) bool { return !seen.specs.takes(strings.TrimPrefix(n, top+"/")) })
 	}
-	b.readNames(a, names)
+	b.readNames(a, names, t.c)
 }
 
 // gitHistory adds the names that a git command shows out of the history.
@@ -940,9 +940,45 @@ func (b *builder) shown(g *gitCall, c *bashcheck.Command, of int, names []string
 			found = append(found, permission.Action{Kind: permission.Read, Of: of, Origin: permission.Operand, Free: true, Path: p, Span: span(c.Span)})
 		}
 	}
+	note := b.leaveOutOfGit(c, found)
 	for _, a := range found {
+		a.Note = note
 		b.addOnce(a)
 	}
+}
+
+// leaveOutOfGit is leaveOut for the pathspecs of git.
+func (b *builder) leaveOutOfGit(c *bashcheck.Command, found []permission.Action) string {
+	places := b.places(c.Dir)
+	r, rest, in, ok := gitWords(c)
+	if !ok || r.stash || r.none || r.one || r.all || len(found) == 0 || len(found) > 16 || len(places) != 1 {
+		return ""
+	}
+	dir := places[0]
+	if in != "" {
+		dir = absolute(dir, in)
+	}
+	top, _ := repository(dir)
+	var specs []string
+	for _, a := range found {
+		rel, ok := strings.CutPrefix(a.Path.Clean, top+"/")
+		if !ok || strings.ContainsAny(rel, "*?[\\'") || !printable(rel) {
+			return ""
+		}
+		magic := ":!"
+		if path.Clean(dir) != top || strings.IndexByte("\"#%&',-;<=>@_`~$+!^/(:", rel[0]) >= 0 {
+			magic = ":(top,exclude)"
+		}
+		specs = appendNew(specs, "'"+magic+rel+"'")
+	}
+	what := strings.Join(specs, " ")
+	if !slices.ContainsFunc(rest, func(w bashcheck.Word) bool { return w.Text == "--" }) {
+		if b.git.known && b.git.specs.any {
+			return "To leave it out, add " + what + " behind \"--\" and the paths."
+		}
+		what = "-- " + what
+	}
+	return b.rewritten(c.Argv[len(c.Argv)-1].Span.End, what)
 }
 
 // mayShow adds that it is not known which files of the past the command shows.

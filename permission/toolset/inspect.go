@@ -137,6 +137,8 @@ type builder struct {
 	// hasClear is set.
 	clear    string
 	hasClear bool
+	// source is the command text that is inspected.
+	source string
 	// git is what the command that is looked at shows of its repository.
 	git gitSeen
 }

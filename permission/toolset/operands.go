@@ -31,6 +31,9 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 				b.operand(t, d, of, name, span(w.Span))
 			}
 		}
+		if out := b.outputOf(c, i); out != "" || name == "sed" {
+			b.outputs(c, of, out, w)
+		}
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
@@ -103,21 +105,76 @@ func plainName(name string) bool { return !strings.ContainsAny(name, " \t\n\v\f\
 
 // filter is what a reader over a tree leaves out by itself.
 type filter struct {
+	// by is the command that it is read off.
+	by       *bashcheck.Command
 	plain    bool // every name must be plain
 	hidden   bool // leaves out names that begin with a dot
 	follow   bool // follows links that it meets
 	include  []string
 	exclude  []string
 	skipDirs []string
+	// notPaths are patterns for the whole path, in which a star spans slashes.
+	// Each begins with one.
+	notPaths []string
+	// shown are patterns for hidden names that an ignore file makes visible.
+	shown []string
 }
 
-func (f *filter) skipDir(base string) bool {
-	return f.hidden && strings.HasPrefix(base, ".") || matchAny(f.skipDirs, base)
+func (f *filter) hides(base string) bool {
+	return f.hidden && strings.HasPrefix(base, ".") && !matchAny(f.shown, base)
 }
 
-func (f *filter) skipFile(base string) bool {
-	return f.hidden && strings.HasPrefix(base, ".") || matchAny(f.exclude, base) ||
-		len(f.include) > 0 && !matchAny(f.include, base)
+func (f *filter) skipDir(rel, base string) bool {
+	return f.hides(base) || matchAny(f.skipDirs, base) || slices.ContainsFunc(f.notPaths, func(p string) bool {
+		return strings.HasSuffix(p, "/*") && wildMatch(p, "./"+rel+"/")
+	})
+}
+
+func (f *filter) skipFile(rel, base string) bool {
+	return f.hides(base) || matchAny(f.exclude, base) || len(f.include) > 0 && !matchAny(f.include, base) ||
+		slices.ContainsFunc(f.notPaths, func(p string) bool { return wildMatch(p, "./"+rel) })
+}
+
+// ignoreFiles are read by rg and fd, which then show what a line with "!"
+// names, hidden or not.
+var ignoreFiles = []string{".gitignore", ".ignore", ".rgignore", ".fdignore", ".git/info/exclude"}
+
+// unhides takes what the ignore files of a directory make visible.
+func (f *filter) unhides(dir string) {
+	if !f.hidden {
+		return
+	}
+	for _, n := range ignoreFiles {
+		data, err := readSmall(dir+"/"+n, 1<<20)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			f.shown = append(f.shown, "*")
+			continue
+		}
+		for _, line := range strings.Split(string(data), "\n") {
+			p, ok := strings.CutPrefix(strings.TrimRight(line, " \t\r/"), "!")
+			if !ok {
+				continue
+			}
+			p = p[strings.LastIndexByte(p, '/')+1:]
+			if p == "" || strings.ContainsAny(p, `[{\`) {
+				p = "*"
+			}
+			f.shown = append(f.shown, p)
+		}
+	}
+}
+
+// unhidesAbove is unhides for every directory above.
+func (f *filter) unhidesAbove(dir string) {
+	for at := path.Dir(dir); f.hidden; at = path.Dir(at) {
+		f.unhides(strings.TrimSuffix(at, "/"))
+		if at == path.Dir(at) {
+			return
+		}
+	}
 }
 
 func matchAny(patterns []string, name string) bool {
@@ -132,7 +189,7 @@ func matchAny(patterns []string, name string) bool {
 // readerFilter reads the filters of a reader off its words. Only what is
 // understood narrows; everything else leaves the filter wide.
 func readerFilter(c *bashcheck.Command) filter {
-	f := filter{follow: true}
+	f := filter{follow: true, by: c}
 	if c == nil || len(c.Argv) == 0 {
 		return f
 	}
@@ -158,7 +215,7 @@ func readerFilter(c *bashcheck.Command) filter {
 	case "grep", "egrep", "fgrep":
 		f.follow = short("R") || long("--deref")
 		var in, ex []string
-		plain := true
+		plain, excluded := true, false
 		for i, w := range c.Argv[1:] {
 			name, value, attached := strings.Cut(w.Text, "=")
 			switch name {
@@ -176,29 +233,34 @@ func readerFilter(c *bashcheck.Command) filter {
 				}
 				value = c.Argv[i+2].Text
 			}
-			if !w.Static || w.Glob || strings.ContainsAny(value, `/[\`) || value == "" {
+			// A file could be named like the whole word; what the shell makes of
+			// it is then still matched by the pattern.
+			glob := w.Glob && !(name == "--include" && attached && !strings.ContainsAny(value, "?"))
+			if !w.Static || glob || strings.ContainsAny(value, `/[\`) || value == "" {
 				plain = false
 				continue
 			}
 			switch name {
 			case "--include":
+				// With both, the last one that matches decides.
+				plain = plain && !excluded
 				in = append(in, value)
 			case "--exclude":
+				excluded = true
 				ex = append(ex, value)
 			default:
 				f.skipDirs = append(f.skipDirs, value)
 			}
 		}
-		// With both, the last one that matches decides; that is not followed.
-		if plain && (len(in) == 0 || len(ex) == 0) {
+		if plain {
 			f.include, f.exclude = in, ex
-		}
-		if !plain {
+		} else {
 			f.skipDirs = nil
 		}
 	case "rg":
 		f.follow = short("L") || long("--follow")
 		f.hidden = !(short("u") || short(".") || long("--hidden", "--unrestricted", "--no-ignore"))
+		f.globs(c)
 	case "fd", "fdfind":
 		f.follow = short("L") || long("--follow")
 		f.hidden = !(short("u") || short("H") || long("--hidden", "--unrestricted", "--no-ignore"))
@@ -208,7 +270,12 @@ func readerFilter(c *bashcheck.Command) filter {
 		f.follow = short("L") || short("H") || long("--deref")
 	case "find":
 		f.follow = short("L") || long("-follow")
-		f.include = findNames(c)
+		f.find()
+	case "gofmt":
+		f.include = []string{"*.go"}
+	case "go":
+		// Names that begin with a dot or "_" are no part of a package.
+		f.hidden = len(c.Argv) > 1 && (c.Argv[1].Text == "list" || c.Argv[1].Text == "vet" || c.Argv[1].Text == "doc")
 	case "git", "diff", "wc", "du", "ls", "tree":
 		f.follow = short("L") || long("--deref")
 	}
@@ -229,26 +296,198 @@ func (t *target1) filter() filter {
 
 var errNotPlain = errors.New("a name with a blank or a quote")
 
-// findNames is the pattern of a find that chooses by -name alone, joined by
-// nothing but "and"; nil where it may choose more.
-func findNames(c *bashcheck.Command) []string {
-	var names []string
-	for i, w := range c.Argv {
-		switch w.Text {
-		case "-o", "-or", "!", "-not", "(", ")", ",":
-			return nil
-		case "-exec", "-execdir", "-ok", "-okdir", "-print", "-print0", "-delete":
-			return names // a test that follows chooses nothing
-		case "-name":
-			if i+1 < len(c.Argv) && c.Argv[i+1].Static && !strings.ContainsAny(c.Argv[i+1].Text, `[\\`) {
-				names = []string{c.Argv[i+1].Text}
-			}
+// plainTypes are the types of rg whose names are never hidden.
+var plainTypes = map[string]bool{"go": true, "py": true, "python": true, "js": true, "ts": true, "rust": true, "java": true, "c": true, "cpp": true, "md": true, "markdown": true,
+	"json": true, "yaml": true, "html": true, "css": true, "toml": true, "txt": true, "csharp": true, "swift": true, "kotlin": true, "php": true, "xml": true, "sql": true}
+
+// globs reads the globs of rg, the last of which decides: only where all of
+// them leave out do they narrow. One that takes a name takes it hidden or not,
+// and so does a type.
+func (f *filter) globs(c *bashcheck.Command) {
+	var out []string
+	glob := func(p string, ok bool) {
+		p, not := strings.CutPrefix(p, "!")
+		if f.hidden = f.hidden && ok && not; !ok || !not || p == "" || strings.ContainsAny(p, `/[{\`) || strings.Contains(p, "**") {
+			out = append(out, "")
+			return
 		}
-		if !w.Static {
-			return nil
+		out = append(out, p)
+	}
+	for i := 1; i < len(c.Argv); i++ {
+		t, ok := c.Argv[i].Text, c.Argv[i].Static
+		if t == "--" {
+			break
+		}
+		next := func() (string, bool) {
+			if i+1 == len(c.Argv) {
+				return "", false
+			}
+			i++
+			return c.Argv[i].Text, c.Argv[i].Static
+		}
+		name, value, attached := strings.Cut(t, "=")
+		switch {
+		case !ok:
+			glob("", false)
+		case name == "--glob" || t == "-g":
+			if !attached || t == "-g" {
+				value, ok = next()
+			}
+			glob(value, ok)
+		case name == "--iglob", strings.HasPrefix(name, "--type-"), name == "--regex-size-limit" && !attached:
+			if name != "--type-not" && name != "--type-list" {
+				glob("", false)
+			}
+		case name == "--type" || t == "-t":
+			if !attached || t == "-t" {
+				value, ok = next()
+			}
+			f.hidden = f.hidden && ok && plainTypes[value]
+		case strings.HasPrefix(t, "-t") && len(t) > 2:
+			f.hidden = f.hidden && plainTypes[t[2:]]
+		case strings.HasPrefix(t, "-g") && len(t) > 2:
+			glob(t[2:], true)
+		case len(t) > 2 && t[0] == '-' && t[1] != '-' && strings.ContainsAny(t, "gt"):
+			glob("", false) // among other letters
 		}
 	}
-	return names
+	if !slices.Contains(out, "") {
+		f.exclude, f.skipDirs = append(f.exclude, out...), append(f.skipDirs, out...)
+	}
+}
+
+// findTests are the tests and options of find that are understood, with the
+// number of words that follow.
+var findTests = map[string]int{
+	"-name": 1, "-iname": 1, "-path": 1, "-wholename": 1, "-ipath": 1, "-type": 1, "-xtype": 1, "-size": 1, "-mtime": 1, "-mmin": 1, "-atime": 1, "-amin": 1, "-ctime": 1, "-cmin": 1,
+	"-newer": 1, "-anewer": 1, "-cnewer": 1, "-newermt": 1, "-maxdepth": 1, "-mindepth": 1, "-user": 1, "-group": 1, "-perm": 1, "-regex": 1, "-iregex": 1, "-regextype": 1, "-links": 1,
+	"-empty": 0, "-readable": 0, "-writable": 0, "-executable": 0, "-mount": 0, "-xdev": 0, "-follow": 0, "-depth": 0, "-daystart": 0, "-noleaf": 0, "-true": 0,
+}
+
+// find narrows to what a find chooses whose tests are joined by nothing but
+// "and", up to its first action.
+func (f *filter) find() {
+	argv := f.by.Argv
+	for i := 1; i < len(argv); i++ {
+		if argv[i].Text == "-o" || argv[i].Text == "-or" || argv[i].Text == "," || argv[i].Text == "(" || !argv[i].Static {
+			return
+		}
+	}
+	var include, exclude, notPaths []string
+	not, tests := false, false
+	i := 1
+	for ; i < len(argv); i++ {
+		t := argv[i].Text
+		if !tests && (!strings.HasPrefix(t, "-") && t != "!" || t == "-L" || t == "-P" || t == "-H" || strings.HasPrefix(t, "-O")) {
+			continue // where it starts
+		}
+		tests = true
+		if t == "!" || t == "-not" {
+			not = !not
+			continue
+		}
+		n, ok := findTests[t]
+		if !ok || i+n >= len(argv) && n > 0 {
+			break // an action, or what is not understood: nothing behind it counts
+		}
+		if n == 1 {
+			i++
+		}
+		switch v := argv[i].Text; {
+		case t == "-name" && strings.ContainsAny(v, `[\`), t == "-path" && strings.ContainsAny(v, `[\?`):
+		case t == "-name" && not:
+			exclude = append(exclude, v)
+		case t == "-name":
+			include = []string{v}
+		case (t == "-path" || t == "-wholename") && not && strings.HasPrefix(v, "*"):
+			notPaths = append(notPaths, v)
+		}
+		not = false
+	}
+	f.include, f.exclude, f.notPaths = include, exclude, notPaths
+}
+
+// leaveOut is the sentence that says how a command leaves out what was found
+// below a tree: the same text with the options that its reader has for that. It
+// is "" where there are none, or too many.
+func (b *builder) leaveOut(by *bashcheck.Command, found []permission.Action) string {
+	if by == nil || len(found) == 0 || len(found) > 16 || len(by.Argv) == 0 {
+		return ""
+	}
+	var options []string
+	end := len(by.Argv)
+	for _, a := range found {
+		base, dir := path.Base(a.Path.Clean), a.Path.Extent != permission.Exact
+		if base == "/" || strings.ContainsAny(base, "*?[{\\!'\"") || !printable(base) {
+			return ""
+		}
+		option := ""
+		switch program(by) {
+		case "grep", "egrep", "fgrep":
+			if option = "--exclude=" + shellWord(base); dir {
+				option = "--exclude-dir=" + shellWord(base)
+			}
+		case "rg":
+			option = "-g '!" + base + "'"
+		case "find":
+			if option = "-not -path '*/" + base + "'"; dir {
+				option = "-not -path '*/" + base + "/*'"
+			}
+			for end > 1 && !findAction(by, end) {
+				end--
+			}
+		}
+		if option == "" {
+			return ""
+		}
+		options = appendNew(options, option)
+	}
+	for i, w := range by.Argv {
+		if program(by) != "find" && w.Text == "--" && end == len(by.Argv) {
+			end = i
+		}
+	}
+	if program(by) == "find" && end <= 1 {
+		end = len(by.Argv)
+	}
+	return b.rewritten(by.Argv[end-1].Span.End, strings.Join(options, " "))
+}
+
+// findAction says whether the word at a place is the first action of a find.
+func findAction(c *bashcheck.Command, at int) bool {
+	if at >= len(c.Argv) {
+		return false
+	}
+	switch c.Argv[at].Text {
+	case "-exec", "-execdir", "-ok", "-okdir", "-print", "-print0", "-printf", "-ls", "-quit", "-delete":
+		for _, w := range c.Argv[1:at] {
+			switch w.Text {
+			case "-exec", "-execdir", "-ok", "-okdir", "-print", "-print0", "-printf", "-ls", "-quit", "-delete":
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// rewritten is the sentence for a text with something put in.
+func (b *builder) rewritten(at int, what string) string {
+	if at <= 0 || at > len(b.source) || len(b.source)+len(what) > 400 || !printable(b.source) {
+		return "To leave it out, add " + what + "."
+	}
+	return "To leave it out, write: " + b.source[:at] + " " + what + b.source[at:]
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@/=:,") == "" {
+		return s
+	}
+	return "'" + s + "'"
 }
 
 // readTree looks below a tree that is read for the names that a rule speaks of
@@ -260,9 +499,19 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 		b.add(*a)
 		return
 	}
+	b.lookBelow(a, f)
+}
+
+// lookBelow is readTree on the disk.
+func (b *builder) lookBelow(a *permission.Action, f filter) {
 	var found []permission.Action
-	told := map[permission.RuleRef]bool{}
+	type hit struct {
+		rule permission.RuleRef
+		base string
+	}
+	told := map[hit]bool{}
 	top := a.Path.Real
+	f.unhidesAbove(top)
 	err := filepath.WalkDir(top, func(name string, d os.DirEntry, err error) error {
 		if err != nil {
 			if name == top && errors.Is(err, os.ErrNotExist) {
@@ -278,14 +527,20 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 			return err
 		}
 		if name == top {
+			if d.IsDir() {
+				f.unhides(top)
+			}
 			return nil
 		}
-		base := d.Name()
-		if d.IsDir() && f.skipDir(base) {
+		base, rel := d.Name(), strings.TrimPrefix(name, strings.TrimSuffix(top, "/")+"/")
+		if d.IsDir() && f.skipDir(rel, base) {
 			return filepath.SkipDir
 		}
-		if !d.IsDir() && f.skipFile(base) {
+		if !d.IsDir() && f.skipFile(rel, base) {
 			return nil
+		}
+		if d.IsDir() {
+			f.unhides(name)
 		}
 		if f.plain && !plainName(base) {
 			return errNotPlain
@@ -307,9 +562,9 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 				return filepath.SkipDir
 			}
 			found = append(found, e)
-		case denied && !told[ref]:
-			// One file tells what the rule says of all of them.
-			told[ref] = true
+		case denied && !told[hit{ref, base}] && len(told) < maxTold:
+			// One file tells what the rule says of all of that name.
+			told[hit{ref, base}] = true
 			found = append(found, e)
 		case link && (r.dir || r.path.Zone != a.Path.Zone):
 			// The reader goes on where the link leads.
@@ -328,6 +583,10 @@ func (b *builder) readTree(a *permission.Action, f filter) {
 	}
 	a.Path.Walked = err == nil
 	b.add(*a)
+	note := b.leaveOut(f.by, found)
+	for i := range found {
+		found[i].Note = note
+	}
 	b.ins.Actions = append(b.ins.Actions, found...)
 }
 
@@ -343,6 +602,10 @@ func (b *builder) noneBelow(dir string) bool {
 	return true
 }
 
+// maxTold bounds how many names below a tree are told of for what rules say of
+// them.
+const maxTold = 50
+
 // denies reports the deny or ask rule that matches reading the path.
 func (b *builder) denies(p *permission.Path) (permission.RuleRef, bool) {
 	if b.rules == nil || p.Clean == "" {
@@ -357,9 +620,18 @@ func (b *builder) denies(p *permission.Path) (permission.RuleRef, bool) {
 
 // readNames is readTree over names that are known already: those in the index
 // of a repository.
-func (b *builder) readNames(a *permission.Action, names []string) {
+func (b *builder) readNames(a *permission.Action, names []string, c *bashcheck.Command) {
 	a.Path.Walked = true
 	b.add(*a)
+	first := len(b.ins.Actions)
+	defer func() {
+		if c != nil {
+			note := b.leaveOutOfGit(c, b.ins.Actions[first:])
+			for i := range b.ins.Actions[first:] {
+				b.ins.Actions[first+i].Note = note
+			}
+		}
+	}()
 	for _, name := range names {
 		if rel, err := filepath.Rel(a.Path.Real, name); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
 			continue

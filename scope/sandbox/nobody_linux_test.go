@@ -40,7 +40,7 @@ func asNobody(t *testing.T, run string) {
 	require.NoError(t, os.Chown(tmp, uid, uid))
 	cmd := exec.CommandContext(t.Context(), bin, "-test.run="+run, "-test.v", "-test.timeout=300s", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.skip=^(TestExports|TestAsNobody|TestProcessLimitOfRoot)$")
 	cmd.Dir = tmp
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=" + tmp, "HOME=" + tmp, "CI=" + os.Getenv("CI"), "GORACE=" + quickRace}
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=" + tmp, "HOME=" + tmp, "CI=" + os.Getenv("CI"), "GORACE=" + quickRace, "SANDBOX_TEST_AGAIN=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	text, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", text)

@@ -20,7 +20,16 @@ var placeholderTime = time.Unix(1, 0)
 const placeholderMode = 0o444
 
 func isPlaceholderInfo(fi fs.FileInfo) bool {
-	return fi.Mode() == placeholderMode && fi.Size() == 0 && fi.ModTime().Equal(placeholderTime)
+	return fi.Mode() == placeholderMode && fi.Size() == int64(len(placeholderText(fi.Name()))) && fi.ModTime().Equal(placeholderTime)
+}
+
+// placeholderText is what a placeholder holds. git stops at an empty commondir;
+// this one says what is true without it.
+func placeholderText(path string) string {
+	if filepath.Base(path) == "commondir" {
+		return ".\n"
+	}
+	return ""
 }
 
 func isPlaceholder(path string) bool {
@@ -62,7 +71,7 @@ func (r *Runner) cover(entries []Entry) ([]Entry, error) {
 		}
 		err = makePlaceholder(root.Root, rel, root.first)
 		switch {
-		case err == nil && root.first == "":
+		case err == nil && root.first == "" && placeholderText(rel) == "":
 			root.first = rel
 		case errors.Is(err, fs.ErrExist):
 			fi, err := root.Lstat(rel)
@@ -133,7 +142,8 @@ func (r *Runner) lock(path string) (*lockedRoot, error) {
 // makePlaceholder makes one, as a hard link of the one made before where there
 // is one: making a file costs fifty times as much.
 func makePlaceholder(root *os.Root, rel, first string) error {
-	if first != "" {
+	text := placeholderText(rel)
+	if first != "" && text == "" {
 		err := root.Link(first, rel)
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			return err
@@ -143,6 +153,7 @@ func makePlaceholder(root *os.Root, rel, first string) error {
 	if err != nil {
 		return err
 	}
+	_, err = f.WriteString(text)
 	t := unix.NsecToTimeval(placeholderTime.UnixNano())
-	return errors.Join(f.Chmod(placeholderMode), unix.Futimes(int(f.Fd()), []unix.Timeval{t, t}), f.Close())
+	return errors.Join(err, f.Chmod(placeholderMode), unix.Futimes(int(f.Fd()), []unix.Timeval{t, t}), f.Close())
 }

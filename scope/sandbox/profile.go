@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -191,6 +192,17 @@ type ProfileOptions struct {
 	// guarded and their secrets not hidden. Naming a protected path lifts it
 	// alone.
 	Unguarded []string
+	// Commits lets the program write what git writes when it adds, commits,
+	// branches and merges, in each .git directory of a writable root: objects,
+	// refs, logs, index, HEAD. What makes git run or load things stays
+	// read-only, whether it exists or not: hooks, config, config.worktree,
+	// info/attributes, commondir, and the directories of sub-modules and work
+	// trees. Without it all of .git is read-only. The program can leave a
+	// history of its own making, and a rebase half done, whose list of steps may
+	// name commands: look before "git rebase --continue". It needs bubblewrap
+	// and [Box.Command]: Landlock cannot let git make its lock files beside
+	// them, and git refuses the empty commondir that bare bwrap leaves.
+	Commits bool
 	// Lean covers only those missing names in the workspace that git, editors
 	// and agents read by themselves (the rules git, editors and agents). Each
 	// covered name is a mount: some eighty of them are most of the time that
@@ -270,6 +282,14 @@ func FromGuard(g *scope.Guard, o ProfileOptions) (Profile, error) {
 		case m.Class == scope.Protected:
 			e.Access = Read
 		}
+		if o.Commits && m.Name == "git" && e.Dir && m.Exists && path.Base(m.Path) == ".git" {
+			list, err := gitEntries(m.Path)
+			if err != nil {
+				return Profile{}, err
+			}
+			p.Entries = append(p.Entries, list...)
+			continue
+		}
 		switch {
 		case (!m.Exists || isPlaceholder(m.Path)) && o.Lean && m.Class == scope.Protected && !slices.Contains(leanRules, m.Name):
 			continue
@@ -294,6 +314,36 @@ func FromGuard(g *scope.Guard, o ProfileOptions) (Profile, error) {
 		return Profile{}, fmt.Errorf("%w: %d protected or sensitive paths; name the folders that hold most of them in Unguarded or Skip", ErrProfile, len(p.Entries))
 	}
 	return p.clean()
+}
+
+// gitGuarded are the names in a git directory that decide what git runs and
+// where it looks (gitrepository-layout(5), gitattributes(5)).
+var gitGuarded = []string{"commondir", "config", "config.worktree", "hooks", "info/attributes", "modules", "worktrees"}
+
+// gitEntries returns what keeps the guarded names of a git directory as they
+// are.
+func gitEntries(dir string) ([]Entry, error) {
+	var out []Entry
+next:
+	for _, name := range gitGuarded {
+		at := dir
+		for part := range strings.SplitSeq(name, "/") {
+			at = path.Join(at, part)
+			fi, err := os.Lstat(at)
+			switch {
+			case errors.Is(err, fs.ErrNotExist), err == nil && isPlaceholderInfo(fi):
+				out = append(out, Entry{Path: at, Access: Read, Missing: true})
+				continue next
+			case err != nil:
+				return nil, fmt.Errorf("%w: %w", ErrProfile, err)
+			case fi.Mode()&fs.ModeSymlink != 0:
+				return nil, fmt.Errorf("%w: %s is a symbolic link, which a program could replace; make it a file or directory, or do without Commits", ErrProfile, at)
+			case at == path.Join(dir, name):
+				out = append(out, Entry{Path: at, Access: Read, Dir: fi.IsDir()})
+			}
+		}
+	}
+	return out, nil
 }
 
 // within tells whether a path is dir or lies below it.

@@ -232,7 +232,7 @@ func TestRunnerEnds(t *testing.T) {
 				before := fi.Size()
 				require.Never(t, func() bool {
 					fi, err := os.Stat(filepath.Join(p.root, "src", "beat"))
-					return err != nil || fi.Size() != before
+					return err == nil && fi.Size() != before
 				}, 100*time.Millisecond, 20*time.Millisecond, "nothing runs on")
 			})
 		}

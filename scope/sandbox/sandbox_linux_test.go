@@ -87,12 +87,17 @@ func newPlace(t testing.TB) place {
 	return p
 }
 
-func (p place) profile(t testing.TB, o ProfileOptions) Profile {
+func (p place) guard(t testing.TB) *scope.Guard {
 	t.Helper()
 	g, err := scope.New(p.root, scope.Options{Home: p.home, ReadOnly: []string{filepath.Dir(p.root)}})
 	require.NoError(t, err)
-	defer g.Close()
-	prof, err := FromGuard(g, o)
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+func (p place) profile(t testing.TB, o ProfileOptions) Profile {
+	t.Helper()
+	prof, err := FromGuard(p.guard(t), o)
 	require.NoError(t, err)
 	return prof
 }
@@ -554,13 +559,14 @@ func TestCancelEndsAll(t *testing.T) {
 		require.NoError(t, err)
 		cancel()
 		require.ErrorIs(t, cmd.Wait(), context.Canceled)
-		size := func() int64 {
+		fi, err := os.Stat(filepath.Join(p.root, "src", "beat"))
+		require.NoError(t, err)
+		before := fi.Size()
+		// The last look may come when the test is over and the file gone.
+		require.Never(t, func() bool {
 			fi, err := os.Stat(filepath.Join(p.root, "src", "beat"))
-			require.NoError(t, err)
-			return fi.Size()
-		}
-		before := size()
-		require.Never(t, func() bool { return size() != before }, 200*time.Millisecond, 20*time.Millisecond, "nothing runs on")
+			return err == nil && fi.Size() != before
+		}, 200*time.Millisecond, 20*time.Millisecond, "nothing runs on")
 	})
 }
 

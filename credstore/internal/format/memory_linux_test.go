@@ -49,7 +49,7 @@ func TestDeriveLeavesNoCopy(t *testing.T) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // what is left behind stays
 	salt := Random(16)
-	after := func(derive func(secret []byte)) int {
+	once := func(derive func(secret []byte)) int {
 		masked := Random(KeySize)
 		for range 8 {
 			secret := make([]byte, KeySize)
@@ -60,6 +60,15 @@ func TestDeriveLeavesNoCopy(t *testing.T) {
 			clear(secret)
 		}
 		return inMemory(t, masked)
+	}
+	// The fewest of some tries: the runtime may stop a goroutine anywhere and save its registers, secret and all. That happens
+	// now and then; a buffer that is left behind is there each time.
+	after := func(derive func(secret []byte)) int {
+		fewest := once(derive)
+		for range 7 {
+			fewest = min(fewest, once(derive))
+		}
+		return fewest
 	}
 	assert.Zero(t, after(func(secret []byte) { derive(secret, salt, "entry v1") }))
 	assert.Positive(t, after(func(secret []byte) { _, _ = hkdf.Key(sha256.New, secret, salt, "entry v1", KeySize) }), "the control: crypto/hkdf leaves copies")

@@ -34,7 +34,8 @@ func Hash(data []byte) [32]byte { return sha256.Sum256(data) }
 // derive is HKDF-SHA256 (RFC 5869) with one block of output, over the HMAC of crypto/hmac. crypto/hkdf would be the better
 // choice if it did not leave secret, which is the data key, in the buffer of a hash that it drops: Store.Lock promises that
 // the data key is gone, and the collector may not take that buffer back for long. Here it is overwritten.
-// TestDeriveLeavesNoCopy finds the copies of crypto/hkdf and none of this; FuzzDerive compares the two. What stays until it
+// TestDeriveLeavesNoCopy finds the copies of crypto/hkdf and none of this (only a goroutine that is stopped in the middle may
+// have its registers saved: what the experiment runtimesecret is for); FuzzDerive compares the two. What stays until it
 // is collected is made of keys that are derived, each good for one file or one entry: the pads of crypto/hmac, the key
 // schedules of crypto/aes.
 //
