@@ -302,6 +302,12 @@ func (w *walker) special(p *program, argv []word, j *judged) {
 		if len(argv) > 1 {
 			j.shells = []word{joined}
 		}
+	case "kill":
+		// One quoted word after -0 is no flag that a shell knows there: it asks
+		// about a process, or about a group.
+		if len(argv) == 3 && argv[1].Static && argv[1].Text == "-0" && !argv[2].fields && !argv[2].Glob {
+			j.ok = true
+		}
 	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
 		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
 			for _, a := range argv[1:] {

@@ -30,6 +30,8 @@ type judged struct {
 	other     bool // it prints something else
 }
 
+func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
+
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word, j *judged) {
 	j.ok, j.class, j.say, j.argv, j.effects = true, p.class, p.say, argv, w.room.openEffects()
@@ -42,6 +44,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		}
 		w.reader(p, args, j)
 		w.fixed(&p.form, nil, j, argv)
+		return
+	}
+	if p.help && len(args) == 1 && onlyHelp(args[0]) {
+		j.class, j.say, j.prefix = Plain, "explains itself", 1
 		return
 	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
@@ -83,6 +89,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			p = sub
 			j.class = p.class
 			j.assume[0] = base.assume
+			if base.help && len(operands) == 1 && onlyHelp(operands[0]) {
+				j.class, j.say, j.prefix = Plain, "explains itself", words
+				return
+			}
 			var ok bool
 			operands, mode, command, ok = w.flags(p, operands, j, false)
 			j.ok = j.ok && ok

@@ -64,7 +64,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
-		return o.Static && !o.Glob && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
@@ -134,7 +134,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		read := valueSpec{kind: vPath, effect: Read, extent: Exact}
-		if path.Ext(o.Text) == "" {
+		switch path.Ext(o.Text) {
+		case ".zip", ".jar", ".war", ".ear", ".aar", ".apk", ".ipa", ".whl", ".egg", ".epub", ".docx", ".xlsx", ".pptx", ".odt", ".xpi", ".crx", ".vsix", ".nupkg":
+		default:
 			for _, ext := range []string{".zip", ".ZIP"} {
 				named := o
 				named.Text += ext
