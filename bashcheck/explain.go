@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Explain says in one or two plain sentences what the text does: every simple
@@ -12,8 +13,8 @@ import (
 func (r Report) Explain() string { return r.explain() }
 
 func (r *Report) explain() string {
-	var t teller
-	t.out, t.names, t.list = t.outRoom[:0], t.namesRoom[:0], t.listRoom[:0]
+	t := tellers.Get().(*teller)
+	defer t.release()
 	if !r.Parsed && len(r.Commands) == 0 {
 		t.say("The text was not understood, so nothing is known about what it does")
 	} else {
@@ -100,10 +101,19 @@ type teller struct {
 	list  []touched
 	count [nTouches]int32
 	touches
+}
 
-	outRoom   [512]byte
-	namesRoom [192]byte
-	listRoom  [12]touched
+var tellers = sync.Pool{New: func() any {
+	return &teller{out: make([]byte, 0, 1024), names: make([]byte, 0, 512), list: make([]touched, 0, 16)}
+}}
+
+// release gives the teller back, without the texts that it holds.
+func (t *teller) release() {
+	if cap(t.out) > 1<<16 || cap(t.names) > 1<<16 || cap(t.list) > 1<<12 {
+		return
+	}
+	*t = teller{out: t.out[:0], names: t.names[:0], list: t.list[:0]}
+	tellers.Put(t)
 }
 
 // touch is what happens to a target.

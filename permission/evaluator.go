@@ -79,8 +79,12 @@ func (e *Evaluator) Decide(st State, call Call, ins Inspection, opinions ...Opin
 	if e == nil || e.policy == nil {
 		return Decision{Reasons: []Reason{{Code: CodeNoAction, Text: "There are no rules to decide by."}}}
 	}
-	d := &decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, ownCall: call, ownIns: ins, asked: ^Settlers(0)}
-	d.call, d.ins = &d.ownCall, &d.ownIns
+	// The decider itself stays on the stack.
+	what := &struct {
+		call Call
+		ins  Inspection
+	}{call, ins}
+	d := decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, call: &what.call, ins: &what.ins, asked: ^Settlers(0)}
 	d.dir, d.foldedDir = st.Dir, foldPath(st.Dir)
 	d.foldedCallDir = d.foldedDir
 	if call.Dir != st.Dir {
@@ -127,11 +131,6 @@ type decider struct {
 	toolAllow     *Rule
 	toolRuleKnown bool
 	servers       []string // the MCP servers that the host knows
-
-	// ownCall and ownIns hold what call and ins point to, so that a decision
-	// is one allocation beside its reasons.
-	ownCall Call
-	ownIns  Inspection
 
 	hits    []hit
 	denied  bool

@@ -14,17 +14,19 @@ import (
 type ruleTable struct {
 	rules []Rule
 
-	tools      map[string][]int32 // rules about calls, by literal tool or server
-	toolGlobs  []int32
-	heads      map[string][]int32 // command rules by their literal first words
-	firstWords map[string][]int32 // the same rules by the first of these words
-	headMax    int                // bytes of the longest head
-	loose      []int32            // command rules without a literal first word
-	commands   []int32            // all command rules
-	segments   map[string][]int32 // path rules by a literal segment
-	exts       map[string][]int32 // path rules like *.pem, by ".pem"
-	loosePaths []int32
-	paths      []int32 // all path rules
+	tools       map[string][]int32 // rules about calls, by literal tool or server
+	toolGlobs   []int32
+	heads       map[string][]int32 // command rules by their literal first words
+	firstWords  map[string][]int32 // the same rules by the first of these words
+	headKeys    keySet
+	headMax     int                // bytes of the longest head
+	loose       []int32            // command rules without a literal first word
+	commands    []int32            // all command rules
+	segments    map[string][]int32 // path rules by a literal segment
+	segmentKeys keySet
+	exts        map[string][]int32 // path rules like *.pem, by ".pem"
+	loosePaths  []int32
+	paths       []int32 // all path rules
 	// fixed and relative are the deny and ask rules for paths by where their
 	// patterns begin: fixed in absolute directories, relative below that of a
 	// session.
@@ -34,6 +36,28 @@ type ruleTable struct {
 	looseHosts      []int32
 	allHosts        []int32
 	broken          []int32
+}
+
+// keySet says of most strings that are not keys of a map that they are not,
+// without hashing them.
+type keySet [16]uint64
+
+func (k *keySet) bit(s string) (word, bit int) {
+	if s == "" {
+		return 0, 0
+	}
+	n := len(s)*131 + int(s[0])*7 + int(s[len(s)-1])*31 + int(s[len(s)/2])*61
+	return n >> 6 & 15, n & 63
+}
+
+func (k *keySet) add(s string) {
+	w, b := k.bit(s)
+	k[w] |= 1 << b
+}
+
+func (k *keySet) may(s string) bool {
+	w, b := k.bit(s)
+	return k[w]>>b&1 != 0
 }
 
 func add(m *map[string][]int32, key string, i int32) {
@@ -77,6 +101,7 @@ func newRuleTable(rules []Rule) *ruleTable {
 				break
 			}
 			add(&t.heads, head, i)
+			t.headKeys.add(head)
 			word, _, _ := strings.Cut(head, " ")
 			add(&t.firstWords, word, i)
 			t.headMax = max(t.headMax, len(head))
@@ -136,6 +161,7 @@ func (t *ruleTable) addPath(r *Rule, i int32, count map[string]int) {
 	switch {
 	case key != "":
 		add(&t.segments, key, i)
+		t.segmentKeys.add(key)
 	case ext != "":
 		add(&t.exts, ext, i)
 	default:
@@ -222,7 +248,7 @@ func (t *ruleTable) eachCommand(text string, known bool, yield func(i int32)) {
 	}
 	if t.heads != nil {
 		for at := 0; at <= len(text) && at <= t.headMax; at++ {
-			if at == len(text) || text[at] == ' ' {
+			if (at == len(text) || text[at] == ' ') && t.headKeys.may(text[:at]) {
 				for _, i := range t.heads[text[:at]] {
 					yield(i)
 				}
@@ -248,7 +274,7 @@ func (t *ruleTable) eachPath(p string, yield func(i int32)) {
 			end += at
 		}
 		if seg := p[at:end]; seg != "" {
-			if t.segments != nil {
+			if t.segmentKeys.may(seg) {
 				for _, i := range t.segments[seg] {
 					yield(i)
 				}
@@ -294,6 +320,7 @@ func (t *ruleTable) eachHost(host string, yield func(i int32)) {
 // begin in, written with a slash before each name: "" is the root.
 type placeIndex struct {
 	at     map[string][]int32
+	keys   keySet
 	sorted []placed
 }
 
@@ -304,6 +331,7 @@ type placed struct {
 
 func (x *placeIndex) add(dir string, i int32) {
 	add(&x.at, dir, i)
+	x.keys.add(dir)
 	x.sorted = append(x.sorted, placed{dir, i})
 }
 
@@ -319,12 +347,21 @@ func (x *placeIndex) each(dir string, yield func(i int32)) {
 	}
 	for at := 0; at <= len(dir); at++ {
 		if at == len(dir) || dir[at] == '/' {
+			if !x.keys.may(dir[:at]) {
+				continue
+			}
 			for _, i := range x.at[dir[:at]] {
 				yield(i)
 			}
 		}
 	}
-	n, _ := slices.BinarySearchFunc(x.sorted, dir, func(p placed, dir string) int { return cmp.Compare(p.dir, dir+"/") })
+	// Those below it follow dir with a slash.
+	n, _ := slices.BinarySearchFunc(x.sorted, dir, func(p placed, dir string) int {
+		if rest, ok := strings.CutPrefix(p.dir, dir); ok {
+			return cmp.Compare(rest, "/")
+		}
+		return cmp.Compare(p.dir, dir)
+	})
 	for ; n < len(x.sorted); n++ {
 		if rest, ok := strings.CutPrefix(x.sorted[n].dir, dir); !ok || rest == "" || rest[0] != '/' {
 			return
@@ -356,8 +393,8 @@ const maxBelow = 64
 // something below the folded directory dir, for relative rules that begin in
 // one of starts. Where there are many it returns all path rules.
 func (t *ruleTable) mayBelow(dir string, starts ...string) []int32 {
-	if len(t.paths) <= maxBelow {
-		return t.paths
+	if len(t.paths) <= 4 {
+		return t.paths // as cheap as looking up
 	}
 	var out []int32
 	many := false

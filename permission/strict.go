@@ -460,9 +460,21 @@ func (l lookout) decider() decider {
 // first few where there are many.
 func (l lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
-	d := l.decider()
+	folded, start := foldPath(dir), foldPath(l.dir)
+	callStart := start
+	if l.callDir != l.dir {
+		callStart = foldPath(l.callDir)
+	}
 	for _, t := range l.p.strict {
-		for _, i := range t.mayBelow(foldPath(dir), d.foldedDir, d.foldedCallDir) {
+		if len(t.paths) == 0 {
+			continue
+		}
+		list := t.mayBelow(folded, start, callStart)
+		if len(list) == 0 {
+			continue
+		}
+		d := l.decider()
+		for _, i := range list {
 			if r := &t.rules[i]; r.family == "Read" && (d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true)) {
 				if out = append(out, r.ref); len(out) == maxMay {
 					return out

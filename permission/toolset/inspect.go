@@ -130,9 +130,13 @@ type builder struct {
 	// first are the first questions about paths, seen the others.
 	first   [4]answer
 	nfirst  int
-	seen    map[pathKey]resolved
+	seen    map[pathKey]*resolved
 	looked  int
 	spelled int
+	// clear is the last directory below which no rule names anything, where
+	// hasClear is set.
+	clear    string
+	hasClear bool
 	// source is the command text that is inspected.
 	source string
 	// git is what the command that is looked at shows of its repository.
@@ -178,10 +182,10 @@ func (b *builder) judged(kind permission.Kind, p *permission.Path) string {
 	switch kind {
 	case permission.Read:
 		verb, risk = "Reads", permission.RiskLow
-		b.brings(*p)
+		b.brings(p)
 	case permission.List:
 		verb, risk = "Lists", permission.RiskLow
-		b.brings(*p)
+		b.brings(p)
 	case permission.Delete:
 		verb = "Removes"
 	}
@@ -263,7 +267,7 @@ func (b *builder) search(kind permission.Kind) error {
 	b.params("path")
 	b.ins.Risk = permission.RiskLow
 	b.say(fmt.Sprintf("Searches in %s.", strconv.Quote(p.Clean)))
-	b.brings(p)
+	b.brings(&p)
 	return nil
 }
 
@@ -297,7 +301,7 @@ func patternBase(pattern string) string {
 	return pattern[:strings.LastIndexByte(pattern[:i], '/')+1]
 }
 
-func (b *builder) brings(p permission.Path) {
+func (b *builder) brings(p *permission.Path) {
 	if p.Zone == permission.Outside || p.Extent != permission.Exact && b.t.o.Ledger.holdsBelow(p.Real) || b.t.o.Ledger.holds(p.Real, "") {
 		b.ins.Brings |= permission.Untrusted
 	}

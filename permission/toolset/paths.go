@@ -41,42 +41,54 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 	return b.look(dir, name, op).path
 }
 
-// look resolves a path for an operation, once for each distinct question.
-func (b *builder) look(dir, name string, op scope.Op) resolved {
-	key := pathKey{dir, name, op}
+// look resolves a path for an operation, once for each distinct question. The
+// answer is shared and must not be changed.
+func (b *builder) look(dir, name string, op scope.Op) *resolved {
 	for i := range b.nfirst {
-		if b.first[i].pathKey == key {
-			return b.first[i].resolved
+		if k := &b.first[i].pathKey; k.op == op && k.name == name && k.dir == dir {
+			return &b.first[i].resolved
 		}
 	}
+	key := pathKey{dir, name, op}
 	if r, ok := b.seen[key]; ok {
 		return r
 	}
-	out := b.ask(dir, name, op)
 	// Most calls ask few questions.
 	if b.nfirst < len(b.first) {
-		b.first[b.nfirst] = answer{key, out}
+		a := &b.first[b.nfirst]
 		b.nfirst++
-		return out
+		a.pathKey = key
+		b.answer(&a.resolved, dir, name, op)
+		return &a.resolved
 	}
 	if b.seen == nil {
-		b.seen = map[pathKey]resolved{}
+		b.seen = map[pathKey]*resolved{}
 	}
+	out := new(resolved)
+	b.answer(out, dir, name, op)
 	b.seen[key] = out
 	return out
 }
 
 // ask resolves a path without keeping the answer, for walks.
-func (b *builder) ask(dir, name string, op scope.Op) resolved {
+func (b *builder) ask(dir, name string, op scope.Op) (out resolved) {
+	b.answer(&out, dir, name, op)
+	return out
+}
+
+// answer asks the resolver of paths.
+func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	if path.IsAbs(name) {
 		dir = "." // plays no part, and the root needs no resolving
 	}
 	r := b.t.o.Files.CheckFrom(dir, name, op)
-	p := permission.Path{
-		Clean: r.Clean, Real: r.Real, Zone: zone(r.Zone), Class: class(r.Class), ClassName: r.ClassName,
-		Critical: r.Critical, ReadOnly: r.ReadOnly,
+	out.exists, out.dir, out.regular = r.Exists, r.Exists && r.Mode.IsDir(), r.Exists && r.Mode.IsRegular()
+	p := &out.path
+	p.Clean, p.Real, p.Zone, p.Class, p.ClassName = r.Clean, r.Real, zone(r.Zone), class(r.Class), r.ClassName
+	p.Critical, p.ReadOnly = r.Critical, r.ReadOnly
+	if len(r.Via) > 0 {
+		p.Also = append(p.Also, r.Via...)
 	}
-	p.Also = append(p.Also, r.Via...)
 	if r.Err != nil && p.Class == permission.Ordinary {
 		// What cannot be resolved is not ordinary.
 		p.Class = permission.Unclassified
@@ -101,7 +113,6 @@ func (b *builder) ask(dir, name string, op scope.Op) resolved {
 			p.Also = append(p.Also, f)
 		}
 	}
-	return resolved{p, r.Exists, r.Exists && r.Mode.IsDir(), r.Exists && r.Mode.IsRegular()}
 }
 
 // foreignHome says whether a path lies in a home directory that is not the

@@ -55,16 +55,43 @@ func brought(c *bashcheck.Command) permission.Labels {
 	return out
 }
 
+// oneOf says that a word is one of those in a list with blanks between them.
+func oneOf(list, word string) bool {
+	if word == "" || strings.Contains(word, " ") {
+		return false
+	}
+	for {
+		i := strings.Index(list, word)
+		if i < 0 {
+			return false
+		}
+		end := i + len(word)
+		if (i == 0 || list[i-1] == ' ') && (end == len(list) || list[end] == ' ') {
+			return true
+		}
+		list = list[end:]
+		if list == "" || list[0] != ' ' {
+			_, rest, ok := strings.Cut(list, " ")
+			if !ok {
+				return false
+			}
+			list = rest
+		}
+	}
+}
+
 func (s *source) meant(args []bashcheck.Word) bool {
 	switch {
 	case s.words != "":
-		for _, w := range args {
-			for want := range strings.FieldsSeq(s.words) {
-				if !w.Static || w.Text == want {
-					return true
-				}
+		for i := range args {
+			w := &args[i]
+			if !w.Static {
+				return true
 			}
-			if w.Static && !strings.HasPrefix(w.Text, "-") {
+			if oneOf(s.words, w.Text) {
+				return true
+			}
+			if !strings.HasPrefix(w.Text, "-") {
 				return false // the sub-command, and it is another one
 			}
 		}

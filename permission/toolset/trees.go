@@ -503,7 +503,7 @@ func shellWord(s string) string {
 // None: the tree is no obstacle.
 func (b *builder) readTree(a *permission.Action, f filter) {
 	if b.t.o.Offline {
-		a.Path.Walked = b.rules == nil || len(b.rules.Below(a.Path.Real)) == 0
+		a.Path.Walked = b.noneBelow(a.Path.Real)
 		b.add(*a)
 		return
 	}
@@ -596,6 +596,18 @@ func (b *builder) lookBelow(a *permission.Action, f filter) {
 		found[i].Note = note
 	}
 	b.ins.Actions = append(b.ins.Actions, found...)
+}
+
+// noneBelow says that no rule names anything below a directory.
+func (b *builder) noneBelow(dir string) bool {
+	switch {
+	case b.rules == nil, b.hasClear && b.clear == dir:
+		return true
+	case len(b.rules.Below(dir)) > 0:
+		return false
+	}
+	b.clear, b.hasClear = dir, true
+	return true
 }
 
 // maxTold bounds how many names below a tree are told of for what rules say of
