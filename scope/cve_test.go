@@ -5,6 +5,7 @@ package scope
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -227,4 +228,32 @@ func TestHeldDirectory(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(root, "d", "f"), nil, 0o644))
 		require.FileExists(t, filepath.Join(out, "f"))
 	})
+}
+
+// A pattern with braces grows without bound in matchers that expand them. Here
+// such a rule is refused, and the worst pattern that is accepted costs at most
+// its length times that of the name.
+func TestCVE_2026_13149_PatternBraces(t *testing.T) {
+	var expand func(p string) int
+	expand = func(p string) int {
+		before, rest, ok := strings.Cut(p, "{")
+		if !ok {
+			return 1
+		}
+		group, after, _ := strings.Cut(rest, "}")
+		_ = before
+		return (strings.Count(group, ",") + 1) * expand(after)
+	}
+	braces := strings.Repeat("{a,a*,*a,aa}", 12) + "c"
+	require.Greater(t, expand(braces), 16_000_000, "as many patterns are tried without the refusal")
+	_, err := New(t.TempDir(), Options{Classes: []Rule{{Name: "x", Class: Sensitive, Patterns: []string{braces}, Reason: "r"}}})
+	require.ErrorContains(t, err, "refused")
+
+	worst := strings.Repeat("a*", 2047) + "b"
+	g, err := New(t.TempDir(), Options{Classes: []Rule{{Name: "x", Class: Sensitive, Patterns: []string{worst}, Reason: "r"}}})
+	require.NoError(t, err)
+	defer g.Close()
+	long := strings.Repeat(strings.Repeat("a", 250)+"/", 100)
+	require.Equal(t, Ordinary, g.Check(long, Read).Class)
+	require.Equal(t, Sensitive, g.Check(strings.Repeat("a", 5000)+"b", Read).Class)
 }

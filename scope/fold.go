@@ -98,7 +98,7 @@ func shortName(name string) (stem, ext string, ok bool) {
 		return "", "", false
 	}
 	tilde := strings.LastIndexByte(name, '~')
-	if tilde < 2 || tilde > 6 {
+	if tilde < 1 || tilde > 6 {
 		return "", "", false
 	}
 	rest := name[tilde+1:]
@@ -116,10 +116,29 @@ func shortName(name string) (stem, ext string, ok bool) {
 	return name[:tilde], ext, true
 }
 
+// isShort tells whether a folded name fits in eight and three characters as it
+// is.
+func isShort(name string) bool {
+	base, ext, dot := strings.Cut(name, ".")
+	if base == "" || len(base) > 8 || len(ext) > 3 || dot && ext == "" {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; c <= ' ' || c >= utf8.RuneSelf || strings.IndexByte("+,;=[]", c) >= 0 {
+			return false
+		}
+	}
+	return strings.IndexByte(ext, '.') < 0
+}
+
 // shortOf tells whether stem and ext can be the 8.3 form that Windows makes of
 // the folded long name: the first six characters of the base without dots and
-// blanks, or two of them and four hexadecimal digits.
+// blanks, or two of them and four hexadecimal digits. A name that has that form
+// itself gets no other one ([MS-FSCC] 2.1.5.2.1): "id_rsa~1" is not id_rsa.
 func shortOf(stem, ext, long string) bool {
+	if isShort(long) {
+		return false
+	}
 	base, longExt := strings.TrimLeft(long, "."), ""
 	if i := strings.LastIndexByte(base, '.'); i > 0 {
 		base, longExt = base[:i], base[i+1:]

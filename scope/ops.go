@@ -77,7 +77,7 @@ func (g *Guard) place(path string, op Op) (p place, err error) {
 			return p, err
 		}
 		defer h.close()
-		h.whole = true
+		h.whole, h.portable = true, g.held[0].portable
 		rel = strings.TrimPrefix(filepath.ToSlash(r.Real[len(top):]), "/")
 		if rel == "" {
 			rel = "."

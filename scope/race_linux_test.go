@@ -240,3 +240,70 @@ func TestWithRaced(t *testing.T) {
 	_, err = g.ReadFile("l/f")
 	require.ErrorIs(t, err, ErrOutside, "the link leads elsewhere now")
 }
+
+// What is permitted outside the roots is opened by the path that was permitted,
+// while the directory above it is exchanged for a link elsewhere. Without the
+// guard the same look and then open reads the secret.
+func TestWithRacedOutside(t *testing.T) {
+	place := func(t *testing.T) (root, d, permitted, secret string) {
+		base, err := filepath.EvalSymlinks(t.TempDir())
+		require.NoError(t, err)
+		root, d, secret = filepath.Join(base, "proj"), filepath.Join(base, "d"), filepath.Join(base, "secret")
+		put(t, root, "x")
+		put(t, d, "in/f")
+		put(t, secret, "in/f")
+		require.NoError(t, os.WriteFile(filepath.Join(secret, "in", "f"), []byte("secret"), 0o644))
+		require.NoError(t, os.Symlink(secret, filepath.Join(base, "evil")))
+		return root, d, filepath.Join(d, "in", "f"), secret
+	}
+	t.Run("guard off", func(t *testing.T) {
+		_, d, p, _ := place(t)
+		stop := attack(t, d, filepath.Join(filepath.Dir(d), "evil"))
+		defer stop()
+		for range 500_000 {
+			if real, err := filepath.EvalSymlinks(p); err == nil && real == p {
+				if data, err := os.ReadFile(p); err == nil && string(data) == "secret" {
+					return
+				}
+			}
+		}
+		t.Fatal("the attack never succeeded, so what follows proves nothing")
+	})
+	for _, portable := range []bool{false, true} {
+		t.Run(fmt.Sprintf("guard on, portable %v", portable), func(t *testing.T) {
+			root, d, p, secret := place(t)
+			guard, err := New(root, Options{})
+			require.NoError(t, err)
+			defer guard.Close()
+			guard.held[0].portable = portable
+			g := guard.With(func(_ Op, real string) bool { return filepath.Dir(real) == filepath.Dir(p) })
+			before := snapshot(t, secret)
+			stop := attack(t, d, filepath.Join(filepath.Dir(d), "evil"))
+			done, refused := 0, 0
+			n := scaled(8000)
+			for i := 0; i < n || i < 40*n && (done == 0 || refused == 0); i++ {
+				switch i % 4 {
+				case 0, 2:
+					var data []byte
+					data, err = g.ReadFile(p)
+					require.False(t, err == nil && string(data) == "secret", "it read elsewhere")
+				case 1:
+					err = g.WriteFile(p, []byte("x"))
+				case 3:
+					err = g.Write(p, []byte("x"), WriteOptions{InPlace: true})
+				}
+				if err == nil {
+					done++
+					continue
+				}
+				refused++
+				var pe *PathError
+				require.ErrorAs(t, err, &pe)
+			}
+			require.Positive(t, stop())
+			require.Positive(t, done)
+			require.Positive(t, refused)
+			require.Equal(t, before, snapshot(t, secret))
+		})
+	}
+}

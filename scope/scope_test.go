@@ -152,6 +152,13 @@ func TestClassByOperation(t *testing.T) {
 		{"package.json", Write, Inside, Ordinary},
 		{"Claude~1.md", Write, Inside, Ordinary},
 		{"claude~1/settings.json", Write, Inside, Protected},
+		{"env~1", Read, Inside, Sensitive},
+		{"id_ed2~1", Read, Inside, Sensitive},
+		{"netrc~1", Read, Inside, Sensitive},
+		// Names that are short already have no other short name.
+		{"id_rsa~1", Read, Inside, Ordinary},
+		{"a~1.txt", Write, Inside, Ordinary},
+		{"file~1.txt", Write, Inside, Ordinary},
 	} {
 		r := l.Check(c.path, c.op)
 		assert.Equal(t, c.zone, r.Zone, "%s %s: zone", c.op, c.path)

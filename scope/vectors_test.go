@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,6 +43,23 @@ func vectorFile(t *testing.T, name string) string {
 		t.Skipf("the vector file %s is not here; set CLEARANCE_VECTORS to the folder that holds it", name)
 	}
 	return file
+}
+
+// socketLine is how a set-up makes a socket, in a language that need not be
+// installed.
+var socketLine = regexp.MustCompile(`^python3 -c 'import socket.*chdir\("'\$T'([^"]*)"\).*\.bind\("([^"]+)"\)'$`)
+
+// withoutSockets takes the lines that make sockets out of a set-up and returns
+// the paths of those below its directory.
+func withoutSockets(lines []string) (rest, sockets []string) {
+	for _, l := range lines {
+		if m := socketLine.FindStringSubmatch(l); m != nil {
+			sockets = append(sockets, m[1]+"/"+m[2])
+			continue
+		}
+		rest = append(rest, l)
+	}
+	return rest, sockets
 }
 
 func vectorExceptions(t *testing.T) map[string]string {
@@ -229,10 +248,18 @@ func runVector(t *testing.T, v *vector) (msg, skip string) {
 	if strings.Contains(strings.Join(v.Setup, "\n"), "mount") {
 		return runMountVector(t, v, dir)
 	}
-	if out := sh(v.Setup); out != "" {
+	setup, sockets := withoutSockets(v.Setup)
+	if out := sh(setup); out != "" {
 		return "", "the set-up does not work here: " + out
 	}
 	x := strings.NewReplacer("$T", dir, "${T}", dir)
+	for _, s := range sockets {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: dir + s, Net: "unix"})
+		if err != nil {
+			return "", "the set-up does not work here: " + err.Error()
+		}
+		defer l.Close()
+	}
 	opts := Options{Home: filepath.Join(dir, "home"), Classes: denyRules(v.Deny)}
 	for _, e := range v.ExtraRoots {
 		opts.Additional = append(opts.Additional, x.Replace(e))

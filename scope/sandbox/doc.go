@@ -21,8 +21,12 @@
 // which protected paths are read-only, protected names that are missing are
 // covered, and the directories above both cannot be moved; secrets are covered;
 // /tmp and /run are empty and private; processes, network, IPC and
-// host name are the sandbox's own; a seccomp filter refuses the kernel's key
-// rings, io_uring, bpf and every socket family but the Internet ones.
+// host name are the sandbox's own; the parts of /proc that are about the machine
+// are read-only; a seccomp filter refuses the kernel's key rings, io_uring, bpf,
+// mounts and every socket family but the Internet ones. The program holds no
+// capability and, where the kernel has Landlock, can neither trace nor signal the
+// processes that the sandbox is made of. It makes no user namespace, so a browser
+// must be told to do without its own sandbox, unless [Profile.Namespaces] is set.
 //
 // Landlock (no bubblewrap, or it does not start here): Landlock rights only add
 // up, so a name inside a writable directory can be protected only by giving the
