@@ -450,6 +450,12 @@ func (w *walker) special(p *program, argv []word, j *judged) {
 		if len(argv) > 1 {
 			j.shells = []word{joined}
 		}
+	case "kill":
+		// One quoted word after -0 is no flag that a shell knows there: it asks
+		// about a process, or about a group.
+		if len(argv) == 3 && argv[1].Static && argv[1].Text == "-0" && !argv[2].fields && !argv[2].Glob {
+			j.ok = true
+		}
 	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
 		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
 			for _, a := range argv[1:] {
@@ -735,6 +741,8 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	return dirs{after, w.st.dir}
 }
 
+func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
+
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word, j *judged) {
 	j.ok, j.class, j.say, j.argv, j.effects = true, p.class, p.say, argv, w.room.openEffects()
@@ -747,6 +755,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		}
 		w.reader(p, args, j)
 		w.fixed(&p.form, nil, j, argv)
+		return
+	}
+	if p.help && len(args) == 1 && onlyHelp(args[0]) {
+		j.class, j.say, j.prefix = Plain, "explains itself", 1
 		return
 	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
@@ -788,6 +800,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			p = sub
 			j.class = p.class
 			j.assume = append(j.assume, base.assume...)
+			if base.help && len(operands) == 1 && onlyHelp(operands[0]) {
+				j.class, j.say, j.prefix = Plain, "explains itself", words
+				return
+			}
 			var ok bool
 			operands, mode, command, ok = w.flags(p, operands, j, false)
 			j.ok = j.ok && ok
@@ -1186,7 +1202,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
-		return o.Static && !o.Glob && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
 			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
@@ -1256,7 +1272,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		read := valueSpec{kind: vPath, effect: Read, extent: Exact}
-		if path.Ext(o.Text) == "" {
+		switch path.Ext(o.Text) {
+		case ".zip", ".jar", ".war", ".ear", ".aar", ".apk", ".ipa", ".whl", ".egg", ".epub", ".docx", ".xlsx", ".pptx", ".odt", ".xpi", ".crx", ".vsix", ".nupkg":
+		default:
 			for _, ext := range []string{".zip", ".ZIP"} {
 				named := o
 				named.Text += ext

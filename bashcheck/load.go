@@ -140,6 +140,7 @@ type program struct {
 	forms        map[string]*form
 	subs         map[string]*program
 	parent       *program
+	help         bool       // --help alone explains the program or the sub-command before it
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
 	short        []*flagSpec
@@ -454,6 +455,11 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "argfiles":
 		l.top.argFiles = true
+	case "help":
+		if l.cur.parent != nil {
+			return fail(cols[0], "help stands before the first sub-command")
+		}
+		l.cur.help = true
 	case "group":
 		if l.cur.parent == nil || len(l.cur.operands) > 0 {
 			return fail(cols[0], "group is about a sub-command without operands")

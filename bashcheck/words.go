@@ -497,7 +497,7 @@ func printsObjects(args []string) bool {
 			case a == "--":
 				return digest
 			case name == "--max-count" || name == "--max-parents" || name == "--since" || name == "--until",
-				a == "--all" || a == "--first-parent" || a == "--merges" || a == "--no-merges" || a == "--reverse":
+				a == "--all" || a == "--tags" || a == "--branches" || a == "--remotes" || a == "--first-parent" || a == "--merges" || a == "--no-merges" || a == "--reverse":
 			default:
 				return false
 			}

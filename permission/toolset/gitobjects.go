@@ -39,6 +39,8 @@ var (
 // gitHash is the SHA-1 name of an object.
 type gitHash [20]byte
 
+func (h gitHash) text() string { return hex.EncodeToString(h[:]) }
+
 // gitKind is the type of an object, with the numbers of a pack.
 type gitKind byte
 
@@ -372,7 +374,7 @@ func (s *gitStore) object(h gitHash) (gitObject, error) {
 			return s.packedObject(p, at)
 		}
 	}
-	text := hex.EncodeToString(h[:])
+	text := h.text()
 	for _, dir := range s.objects {
 		f, err := openRegular(filepath.Join(dir, text[:2], text[2:]))
 		if errors.Is(err, fs.ErrNotExist) {
