@@ -450,6 +450,12 @@ func (w *walker) special(p *program, argv []word, j *judged) {
 		if len(argv) > 1 {
 			j.shells = []word{joined}
 		}
+	case "kill":
+		// One quoted word after -0 is no flag that a shell knows there: it asks
+		// about a process, or about a group.
+		if len(argv) == 3 && argv[1].Static && argv[1].Text == "-0" && !argv[2].fields && !argv[2].Glob {
+			j.ok = true
+		}
 	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
 		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic
 			for _, a := range argv[1:] {
@@ -1266,7 +1272,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return false
 		}
 		read := valueSpec{kind: vPath, effect: Read, extent: Exact}
-		if path.Ext(o.Text) == "" {
+		switch path.Ext(o.Text) {
+		case ".zip", ".jar", ".war", ".ear", ".aar", ".apk", ".ipa", ".whl", ".egg", ".epub", ".docx", ".xlsx", ".pptx", ".odt", ".xpi", ".crx", ".vsix", ".nupkg":
+		default:
 			for _, ext := range []string{".zip", ".ZIP"} {
 				named := o
 				named.Text += ext

@@ -508,7 +508,7 @@ func (t *teller) summary(c *Command, parent bool) {
 		used = true
 		t.drop(tRead, tWrite)
 	case t.any(tRemove):
-		if verb == "deletes" || verb == "removes" {
+		if verb == "deletes" || verb == "removes" || verb == "destroys" {
 			put(tRemove)
 		} else {
 			t.say(", deleting ")

@@ -343,6 +343,15 @@ func sedOnlyPrints(s string) bool {
 		case 'p', 'P', 'd', 'D', 'n', 'N', 'g', 'G', 'h', 'H', 'x', '=', 'l', 'z':
 		case 'q', 'Q':
 			skip(" 0123456789")
+		case ':', 'b', 't', 'T':
+			// A label. Where it ends at the line's end alone (POSIX, BSD), what
+			// follows is part of it and no command.
+			skip(" \t")
+			label := i
+			skip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+			if c == ':' && (found || i == label) {
+				return false
+			}
 		case 'a', 'i', 'c':
 			// The rest of the line is text that is printed. GNU and BSD differ
 			// in the forms with a backslash.
@@ -711,7 +720,8 @@ func jqOnlyReads(s string) bool {
 // jqScan reads a filter up to its end, or to the closing parenthesis of a
 // string interpolation.
 func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bool) {
-	var open []byte // the brackets that are open
+	var open []byte   // the brackets that are open
+	var branch []bool // a statement stands inside, in which commas join results
 	prev := ""
 	ident := func(c byte) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= '0' && c <= '9'
@@ -768,8 +778,14 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 				for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\n') {
 					n++
 				}
-				// Without a value it names the field: {name, size}.
-				key := n < len(s) && strings.IndexByte(":,}", s[n]) >= 0 && len(open) > 0 && open[len(open)-1] == '{' && (prev == "{" || prev == ",")
+				key := n < len(s) && len(open) > 0 && open[len(open)-1] == '{' && (prev == "{" || prev == ",") &&
+					(s[n] == ':' || (s[n] == ',' || s[n] == '}') && !branch[len(branch)-1]) // {name, size} takes the fields of these names
+				switch word {
+				case "if", "then", "elif", "else", "try", "catch", "reduce", "foreach", "label", "def", "as":
+					if !key && len(branch) > 0 {
+						branch[len(branch)-1] = true
+					}
+				}
 				if !key && !jqName(word) && !own[word] {
 					if jqRefused(word) || prev != "(" && prev != ";" || !jqParameter(s[:k]) {
 						return i, false
@@ -780,12 +796,12 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 			prev = word
 			continue
 		case c == '(' || c == '[' || c == '{':
-			open = append(open, c)
+			open, branch = append(open, c), append(branch, false)
 		case c == ')' || c == ']' || c == '}':
 			if len(open) == 0 {
 				return i, inString && c == ')'
 			}
-			open = open[:len(open)-1]
+			open, branch = open[:len(open)-1], branch[:len(branch)-1]
 		case strings.IndexByte(".,:;|?+-*/%=<>!", c) < 0:
 			return i, false
 		}

@@ -138,7 +138,7 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	screen.Close()
 	ok = printTable(o.out, h.rows)
 	verified, whole := log.verified()
-	fmt.Fprintf(o.out, "\n%s\n%s\n%s\n", h.boxSentence(), verified, share)
+	fmt.Fprintf(o.out, "\n%s\n%s\n%s\n", ui.Visible(h.boxSentence()), verified, share)
 	if o.report != "" {
 		if e := h.writeReport(o.report, verified, whole, ok, share); e != nil {
 			return false, errors.Join(err, fmt.Errorf("the report was not written: %w", e))

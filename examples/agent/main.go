@@ -9,6 +9,10 @@
 //	agent -live -prompt TEXT  a model behind the Anthropic Messages API, with the
 //	                          key anthropic/api-key of the store of examples/secrets
 //	agent -report FILE.html   the decisions as a page of its own as well
+//	agent -gocache DIR        a build cache that the next run finds warm
+//
+// Commands run in the sandbox of the machine, if it has one (bubblewrap or
+// Landlock on Linux, sandbox-exec on macOS); the table says where each one ran.
 //
 // It writes only below a scratch folder, which it removes, the report, and the
 // folder of -gocache. The exit status is 0

@@ -29,7 +29,7 @@ func needBox(t *testing.T) {
 // project when a person lets it run; in the sandbox it cannot.
 func TestConfinement(t *testing.T) {
 	needBox(t)
-	const script = `{"tool":"Write","input":{"file_path":"$WORK/x.sh","content":"echo x > $OUT/escaped; echo y > inside.txt; cat .env\n"},"answer":"y","expect":"ran"}` + "\n"
+	const script = `{"tool":"Write","input":{"file_path":"$WORK/x.sh","content":"echo x > $OUT/escaped; echo y > docs/inside.txt; cat .env\n"},"answer":"y","expect":"ran"}` + "\n"
 	const call = `{"tool":"Bash","input":{"command":"sh x.sh"},"answer":"y"}`
 	for _, confined := range []bool{true, false} {
 		scratch, out, _, err := try(t, recordedText(t.Context(), "t", script+call), nil, func(o *options) {
@@ -38,7 +38,7 @@ func TestConfinement(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
-		require.FileExists(t, filepath.Join(scratch, "work", "calc", "inside.txt"), out)
+		require.FileExists(t, filepath.Join(scratch, "work", "calc", "docs", "inside.txt"), out)
 		if confined {
 			require.NoFileExists(t, filepath.Join(scratch, "outside", "escaped"), out)
 			require.NotContains(t, out, "do-not-read-me")
@@ -123,5 +123,31 @@ func TestLedgerOutlivesTheRun(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Contains(t, string(list), "new.sh")
+	}
+}
+
+// TestRecordedRunElsewhere: the demonstration ends the same on a machine with a
+// weaker sandbox and on one with none.
+func TestRecordedRunElsewhere(t *testing.T) {
+	boxes := map[string]*sandbox.Box{"none": nil}
+	if box, err := sandbox.New(helper, sandbox.Options{Level: sandbox.Landlock}); err == nil {
+		boxes["landlock"] = box
+	} else {
+		t.Log("without Landlock: ", err)
+	}
+	for name, box := range boxes {
+		t.Run(name, func(t *testing.T) {
+			scratch, out, ok, err := try(t, recordedText(t.Context(), "transcript.jsonl", demonstration), nil, func(o *options) { o.box, o.noBox = box, "none for this test" })
+			require.NoError(t, err)
+			require.True(t, ok, out)
+			for _, mark := range attacked {
+				require.NoFileExists(t, filepath.Join(scratch, "outside", mark))
+			}
+			if box != nil {
+				require.Regexp(t, `(?m)^10 +ran +landlock +Bash go test`, out)
+			} else {
+				require.Regexp(t, `(?m)^10 +ran +unconfined +Bash go test`, out)
+			}
+		})
 	}
 }

@@ -627,3 +627,32 @@ func TestDottedKeyHidesNothing(t *testing.T) {
 		assert.NotEqual(t, l.Digest, p.load().Loosening().Digest)
 	}
 }
+
+// TestManagedLocksOverValues: hooks and lists of allowed servers come from
+// managed files alone where these say so, and from nowhere where the managed
+// file cannot be read.
+func TestManagedLocksOverValues(t *testing.T) {
+	p := newPlace(t)
+	p.write("home/.claude/settings.json", `{"hooks":{"PreToolUse":[]},"allowedMcpServers":[{"serverName":"mine"}],"model":"x"}`)
+	s := p.load()
+	for _, key := range []string{"hooks", "allowedMcpServers", "model"} {
+		_, layer, ok := s.Value(key)
+		require.True(t, ok, key)
+		require.Equal(t, permission.LayerUser, layer)
+	}
+	p.write("etc/managed-settings.json", `{"allowManagedHooksOnly":true,"allowManagedMcpServersOnly":true,"allowedMcpServers":[]}`)
+	require.NoError(t, s.Reload(context.Background()))
+	_, _, ok := s.Value("hooks")
+	require.False(t, ok)
+	v, layer, ok := s.Value("allowedMcpServers")
+	require.True(t, ok)
+	require.Equal(t, permission.LayerManaged, layer)
+	require.JSONEq(t, `[]`, string(v))
+	_, _, ok = s.Value("model")
+	require.True(t, ok)
+	p.write("etc/managed-settings.json", `{`)
+	s, err := settings.Load(context.Background(), p.src)
+	require.Error(t, err)
+	_, _, ok = s.Value("hooks")
+	require.False(t, ok)
+}

@@ -1,7 +1,6 @@
 package toolset_test
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -39,9 +38,7 @@ echo TOP-SECRET XY > .env; echo TOP-SECRET XY > 'src/my key.pem'; mkdir -p src/.
 	} {
 		t.Run(command, func(t *testing.T) {
 			program, _, _ := strings.Cut(strings.TrimPrefix(command, "cd src && "), " ")
-			if _, err := exec.LookPath(program); err != nil {
-				t.Skipf("%s is missing: what it shows cannot be seen", program)
-			}
+			needs(t, program)
 			m := newMachine(t, setup, `"deny":["Read(.env)","Read(*.pem)"]`)
 			require.Contains(t, m.output(t, command), "TOP-SECRET", "with nothing in between")
 			d := m.command(t, permission.ModeBypass, command)
@@ -74,9 +71,7 @@ func TestHiddenNamesThatReadersShow(t *testing.T) {
 		{"echo '!.env' > .git/info/exclude", "rg TOP"}, {"echo '!.env' > ../.ignore", "rg TOP"}, {"echo '!.e[n]v' > .ignore", "rg TOP"}, {"echo '!.env' > .ignore", "rg -l . | xargs cat"}, {"echo '!.env' > .ignore", "rg -t go -g '!x' TOP; rg TOP"},
 	} {
 		t.Run(c.more+"; "+c.command, func(t *testing.T) {
-			if _, err := exec.LookPath("rg"); err != nil {
-				t.Skip("rg is missing: what it shows cannot be seen")
-			}
+			needs(t, "rg")
 			m := newMachine(t, setup+c.more, `"deny":["Read(.env)"]`)
 			require.Contains(t, m.output(t, c.command), "TOP-SECRET", "with nothing in between")
 			d := m.command(t, permission.ModeBypass, c.command)
@@ -99,6 +94,7 @@ func TestHiddenNamesThatReadersShow(t *testing.T) {
 // TestOutputsOfAllowedCommands: a rule for a command whose form is not
 // understood does not cover what it writes where that is protected.
 func TestOutputsOfAllowedCommands(t *testing.T) {
+	needs(t, "git")
 	m := newMachine(t, "git init -q .; git commit -q --allow-empty -m one; echo a > a.txt", `"allow":["Bash(git log:*)","Bash(sed:*)","Bash(tool:*)"],"deny":["Read(.env)"]`)
 	for _, c := range []string{"git log --output=.git/hooks/pre-commit", "sed 'w .envrc' a.txt", "sed -n 's/a/b/;w .bashrc' a.txt", "tool -o .mcp.json", "tool --out .claude/settings.json", "tool --log-file=.npmrc", "tool -o.git/config", "tool --output=.env"} {
 		d := m.command(t, permission.ModeAcceptEdits, c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ var gitReaders = map[string]gitReader{
 	"log": {words: 1, patch: true, walks: true}, "whatchanged": {words: 1, patch: true, walks: true}, "reflog": {words: 1, patch: true, walks: true, all: true, own: true},
 	"show": {words: 1}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
 	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true},
-	"grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true}, "cat-file": {words: 1, one: true},
+	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true}, "cat-file": {words: 1, one: true},
 	"blame": {words: 1, none: true}, "annotate": {words: 1, none: true},
 	"stash show": {words: 2, patch: true, stash: true}, "stash list": {words: 2, patch: true, stash: true, own: true},
 }
@@ -133,9 +134,12 @@ func gitWords(c *bashcheck.Command) (r gitReader, rest []bashcheck.Word, in stri
 			if len(words) < 2 || !words[1].Static || words[1].Glob {
 				return r, nil, "", false
 			}
-			in = path.Join(in, words[1].Text)
-			if path.IsAbs(words[1].Text) {
-				in = words[1].Text
+			// The analyzer follows one that stands first: Command.Dir is there.
+			if to := words[1].Text; len(words)+1 != len(c.Argv) || len(c.Argv) < 4 || to == "" || to[0] == '-' {
+				in = path.Join(in, to)
+				if path.IsAbs(to) {
+					in = to
+				}
 			}
 			words = words[1:]
 		default:
@@ -190,7 +194,10 @@ func (b *builder) gitTree(a *permission.Action, name string, t target1) {
 		return
 	}
 	if top, _ := repository(a.Path.Real); seen.known && name == "." {
-		names = slices.DeleteFunc(names, func(n string) bool { return !seen.specs.takes(strings.TrimPrefix(n, top+"/")) })
+		names = slices.DeleteFunc(names, func(n string) bool {
+			rel, err := filepath.Rel(top, n)
+			return err == nil && !seen.specs.takes(filepath.ToSlash(rel))
+		})
 	}
 	b.readNames(a, names, t.c)
 }
@@ -213,7 +220,15 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 		if in != "" {
 			g.dir = absolute(d, in)
 		}
-		top, bare := repository(g.dir)
+		// git goes by where it really is, not by the links on the way.
+		real, err := filepath.EvalSymlinks(g.dir)
+		if err != nil {
+			g.top = g.dir
+			b.mayShow(&g, c, of, "its directory is not there")
+			continue
+		}
+		g.dir = real
+		top, bare := repository(real)
 		if top == "" {
 			continue // git stops there
 		}
@@ -244,6 +259,15 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 		g.index[n] = true
 	}
 	b.gitOperands(g, c, words, of)
+	if !c.Described && g.store != nil {
+		// Its options may be abbreviated, or say anything.
+		g.plain, g.specs.all = false, true
+		if g.walks || g.stash {
+			g.everything(true)
+		} else if g.pair || len(g.tips) == 0 {
+			g.unknown = "an option that is not understood"
+		}
+	}
 	if err == nil && g.unknown == "" && !g.none {
 		b.git.known, b.git.specs = true, g.specs
 		// What is named as REVISION:PATH is looked at by itself.

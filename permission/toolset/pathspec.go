@@ -90,7 +90,7 @@ func (s *pathspecs) add(text, dir, top string) {
 		s.wide = s.wide || !exclude
 		return
 	}
-	if rel == "." {
+	if rel = filepath.ToSlash(rel); rel == "." {
 		rel = ""
 	}
 	if exclude {

@@ -300,18 +300,22 @@ var errNotPlain = errors.New("a name with a blank or a quote")
 var plainTypes = map[string]bool{"go": true, "py": true, "python": true, "js": true, "ts": true, "rust": true, "java": true, "c": true, "cpp": true, "md": true, "markdown": true,
 	"json": true, "yaml": true, "html": true, "css": true, "toml": true, "txt": true, "csharp": true, "swift": true, "kotlin": true, "php": true, "xml": true, "sql": true}
 
-// globs reads the globs of rg, the last of which decides: only where all of
-// them leave out do they narrow. One that takes a name takes it hidden or not,
-// and so does a type.
+// globs reads the globs of rg, the last of which decides. Those that take names
+// take no others, and these hidden or not, as a type does; those that leave out
+// count only where all of them do.
 func (f *filter) globs(c *bashcheck.Command) {
-	var out []string
+	var out, in []string
+	known := true
 	glob := func(p string, ok bool) {
 		p, not := strings.CutPrefix(p, "!")
-		if f.hidden = f.hidden && ok && not; !ok || !not || p == "" || strings.ContainsAny(p, `/[{\`) || strings.Contains(p, "**") {
-			out = append(out, "")
-			return
+		switch {
+		case !ok || p == "" || strings.ContainsAny(p, `/[{\`) || strings.Contains(p, "**"):
+			known, f.hidden = false, false
+		case not:
+			out = append(out, p)
+		default:
+			in = append(in, p)
 		}
-		out = append(out, p)
 	}
 	for i := 1; i < len(c.Argv); i++ {
 		t, ok := c.Argv[i].Text, c.Argv[i].Static
@@ -351,7 +355,11 @@ func (f *filter) globs(c *bashcheck.Command) {
 			glob("", false) // among other letters
 		}
 	}
-	if !slices.Contains(out, "") {
+	switch {
+	case !known:
+	case len(in) > 0:
+		f.include, f.shown = in, append(f.shown, in...)
+	default:
 		f.exclude, f.skipDirs = append(f.exclude, out...), append(f.skipDirs, out...)
 	}
 }

@@ -180,6 +180,10 @@ func TestBrokenStreams(t *testing.T) {
 		many += ev("content_block_start", fmt.Sprintf(`{"type":"content_block_start","index":%d,"content_block":{"type":"text","text":"x"}}`, i)) +
 			ev("content_block_stop", fmt.Sprintf(`{"type":"content_block_stop","index":%d}`, i))
 	}
+	// One server and one store for all of them: making these takes longer than
+	// reading a stream.
+	var now atomic.Pointer[string]
+	c, _ := stub(t, func(w http.ResponseWriter, _ *http.Request) { stream(w, *now.Load()) })
 	for name, text := range map[string]string{
 		"empty":                        "",
 		"cut after the start":          start,
@@ -228,7 +232,7 @@ func TestBrokenStreams(t *testing.T) {
 		"too many blocks":              many + endTurn + stop,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := stub(t, func(w http.ResponseWriter, _ *http.Request) { stream(w, text) })
+			now.Store(&text)
 			reply, err := c.Send(t.Context(), hello(), nil)
 			require.Error(t, err)
 			require.Equal(t, Reply{}, reply, "an incomplete reply must not be used")
@@ -239,7 +243,7 @@ func TestBrokenStreams(t *testing.T) {
 		})
 	}
 	// The same server with the whole stream.
-	c, _ := stub(t, func(w http.ResponseWriter, _ *http.Request) { stream(w, whole) })
+	now.Store(&whole)
 	_, err := c.Send(t.Context(), hello(), nil)
 	require.NoError(t, err)
 }
@@ -261,7 +265,7 @@ func TestEndless(t *testing.T) {
 			})
 			// One kind is enough for the real limit: the shorter the events, the
 			// longer 16 MiB of them take, most of all under the race detector.
-			if name != "text" {
+			if name != "text" || testing.Short() {
 				c.stream = 1 << 20
 			}
 			var before, after runtime.MemStats
@@ -291,6 +295,9 @@ func TestZipBomb(t *testing.T) {
 		}
 		_ = z.Close()
 	})
+	if testing.Short() {
+		c.stream = 1 << 20
+	}
 	_, err := c.Send(t.Context(), hello(), nil)
 	require.ErrorIs(t, err, ErrTooLarge)
 }
