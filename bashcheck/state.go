@@ -105,6 +105,8 @@ func mergeLead(a, b byte) byte {
 		return 0
 	case a == '/' || b == '/':
 		return '/' // no dash, and it may be absolute
+	case a == leadObject || b == leadObject:
+		return leadObject
 	}
 	return 'x' // neither
 }

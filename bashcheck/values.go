@@ -190,7 +190,7 @@ func (w *walker) gitObject(o word, j *judged) {
 		j.effects = append(j.effects, Effect{Kind: Read, Target: target, Extent: Tree, Dir: w.st.dir, Span: o.Span})
 	}
 	if !o.Static {
-		if o.lead == '/' || o.lead == 0 || o.lead == '.' {
+		if o.lead == '/' || o.lead == 0 || o.lead == '.' || o.lead == leadObject {
 			j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
 		}
 		return

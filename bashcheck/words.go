@@ -38,6 +38,10 @@ func (o *word) guessed() guess {
 // any first byte but a slash.
 const leadName = 1
 
+// leadObject is the lead of the digest of an object that the text does not show:
+// no dash, and git may print of it what no path of the text names.
+const leadObject = 2
+
 // mayBeFlag says that a word which is not known may begin with a dash.
 func (o word) mayBeFlag() bool {
 	return o.lead == 0 || o.lead == '-' || o.lead == leadName || o.later
@@ -370,7 +374,7 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			v := substValue(x)
 			perhaps(v.lead)
 			out.fields = out.fields || split && !v.solid
-			splits = splits || split && v.lead == 0 && !v.solid
+			splits = splits || split && !v.solid && (v.lead == 0 || v.lead == leadObject && i > 0)
 			out.later = out.later || split && v.lead == '/' // a path may hold blanks
 			unknown()
 		default:
@@ -459,8 +463,10 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{lead: '/'}
 	case s == "git rev-parse --abbrev-ref HEAD", s == "git branch --show-current":
 		return value{solid: true}
-	case strings.HasPrefix(s, "git ") && printsObjects(strings.Fields(s)[1:]):
+	case s == "git rev-parse HEAD", s == "git rev-parse --short HEAD", strings.HasPrefix(s, "git merge-base ") && !strings.Contains(s, " -"):
 		return value{lead: 'x'}
+	case strings.HasPrefix(s, "git ") && printsObjects(strings.Fields(s)[1:]):
+		return value{lead: leadObject}
 	case strings.HasPrefix(s, "which ") && strings.Trim(s[6:], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._") == "":
 		return value{lead: '/'} // nothing, or where it lies below a folder of PATH
 	}
