@@ -15,6 +15,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Limits of one look into a repository.
@@ -25,6 +26,7 @@ const (
 	maxGitFile    = 8 << 20  // bytes of packed-refs, or of one reflog
 	maxGitRefs    = 10_000
 	maxDeltaChain = 4096
+	maxGitProbes  = 500_000 // names that are compared in the indexes of packs
 	keptBases     = 8 << 20 // bytes of delta bases that are kept
 )
 
@@ -63,6 +65,7 @@ type gitStore struct {
 	shallow     map[gitHash]bool
 	packed      map[string]gitHash // packed-refs
 	read        int
+	probes      int
 	unpacked    int64
 	bases       map[baseKey]gitObject
 	kept        int
@@ -83,6 +86,25 @@ type gitPack struct {
 	f, idx *os.File
 	fanout [256]uint32
 	size   int64
+	probes *int // of the store
+}
+
+// openRegular opens a file for reading. A pipe of that name would wait for a
+// writer, so it is opened without waiting and then refused.
+func openRegular(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errGitFormat
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // gitDirs finds the directory of a repository and the one that its work trees
@@ -193,7 +215,7 @@ func (s *gitStore) addObjects(dir string, depth int) error {
 		if len(s.packs) > 500 {
 			return errGitLimit
 		}
-		p, err := openPack(name)
+		p, err := openPack(name, &s.probes)
 		if err != nil {
 			return err
 		}
@@ -227,13 +249,13 @@ func quoteGlob(s string) string {
 	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(s)
 }
 
-func openPack(idx string) (*gitPack, error) {
-	p := &gitPack{}
+func openPack(idx string, probes *int) (*gitPack, error) {
+	p := &gitPack{probes: probes}
 	var err error
-	if p.idx, err = os.Open(idx); err != nil {
+	if p.idx, err = openRegular(idx); err != nil {
 		return nil, err
 	}
-	if p.f, err = os.Open(strings.TrimSuffix(idx, ".idx") + ".pack"); err != nil {
+	if p.f, err = openRegular(strings.TrimSuffix(idx, ".idx") + ".pack"); err != nil {
 		p.idx.Close()
 		return nil, err
 	}
@@ -274,6 +296,9 @@ func (p *gitPack) find(h gitHash, digits int, found func(gitHash, int64) error) 
 		lo = p.fanout[h[0]-1]
 	}
 	name := func(i uint32) (n gitHash, err error) {
+		if *p.probes++; *p.probes > maxGitProbes {
+			return n, errGitLimit
+		}
 		_, err = p.idx.ReadAt(n[:], 8+1024+int64(i)*20)
 		return n, err
 	}
@@ -351,7 +376,7 @@ func (s *gitStore) object(h gitHash) (gitObject, error) {
 	}
 	text := h.text()
 	for _, dir := range s.objects {
-		f, err := os.Open(filepath.Join(dir, text[:2], text[2:]))
+		f, err := openRegular(filepath.Join(dir, text[:2], text[2:]))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -524,6 +549,9 @@ func (s *gitStore) packedObject(p *gitPack, at int64) (gitObject, error) {
 		at = next
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
+		if s.unpacked += chain[i].size; s.unpacked > maxGitBytes {
+			return gitObject{}, errGitLimit
+		}
 		delta, err := p.inflate(chain[i])
 		if err != nil {
 			return gitObject{}, err
