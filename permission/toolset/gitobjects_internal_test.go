@@ -5,77 +5,162 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzGitStore: whatever a repository holds, reading it ends, and in no panic.
-// The seeds are a real pack with deltas, its index, and a loose object.
-func FuzzGitStore(f *testing.F) {
-	dir := f.TempDir()
-	git, err := exec.LookPath("git")
-	if err != nil {
-		require.NotEqual(f, "true", os.Getenv("CI"), "git is missing")
-		f.Skip("git is missing: there is no pack to start from")
+// packedRepository is a small repository with deltas in one pack; nil where git
+// is missing.
+func packedRepository(t testing.TB) (idx, pack, refs []byte) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("git is missing")
+		}
+		return nil, nil, nil
 	}
-	script := `git init -q . && for i in $(seq 30); do mkdir -p d/$i; seq $i 200 > d/$i/f; git add . ; git commit -qm $i; done; git gc -q --aggressive; git rev-parse HEAD > head; echo y > z; git add z; git commit -qm loose; git rev-parse HEAD > loose`
-	c := exec.Command("bash", "-c", script)
-	c.Dir = dir
-	c.Env = []string{"PATH=" + filepath.Dir(git) + ":/usr/bin:/bin", "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b"}
-	out, err := c.CombinedOutput()
-	require.NoError(f, err, "%s", out)
-	one := func(pattern string) []byte {
-		names, err := filepath.Glob(filepath.Join(dir, pattern))
-		require.NoError(f, err)
-		require.NotEmpty(f, names, pattern)
+	dir := t.TempDir()
+	script := `git init -q -b main . && for i in 1 2 3 4 5 6 7 8; do seq 1 200 > a.txt; echo $i >> a.txt; mkdir -p d$i; echo $i > d$i/f; git add . && git -c user.name=a -c user.email=a@b.invalid commit -qm c$i; done; git tag -a -m t v1 2>/dev/null; git gc -q --aggressive --prune=now && git pack-refs --all`
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "HOME="+dir)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	read := func(pattern string) []byte {
+		names, err := filepath.Glob(filepath.Join(dir, ".git", pattern))
+		require.NoError(t, err)
+		require.Len(t, names, 1)
 		data, err := os.ReadFile(names[0])
-		require.NoError(f, err)
+		require.NoError(t, err)
 		return data
 	}
-	head, ok := parseHash(string(bytes.TrimSpace(one("head"))))
-	require.True(f, ok)
-	last := string(bytes.TrimSpace(one("loose")))
-	pack, idx, loose := one(".git/objects/pack/*.pack"), one(".git/objects/pack/*.idx"), one(".git/objects/"+last[:2]+"/"+last[2:])
-	read := func(t testing.TB, pack, idx, loose []byte) int {
-		at := t.TempDir()
-		objects := filepath.Join(at, ".git", "objects")
-		require.NoError(t, os.MkdirAll(filepath.Join(objects, "pack"), 0o755))
-		require.NoError(t, os.MkdirAll(filepath.Join(objects, last[:2]), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(objects, "pack", "x.pack"), pack, 0o644))
-		require.NoError(t, os.WriteFile(filepath.Join(objects, "pack", "x.idx"), idx, 0o644))
-		require.NoError(t, os.WriteFile(filepath.Join(objects, last[:2], last[2:]), loose, 0o644))
-		s, err := openGit(at)
+	return read("objects/pack/*.idx"), read("objects/pack/*.pack"), read("packed-refs")
+}
+
+// plant writes a repository made of these parts.
+func plant(t testing.TB, idx, pack, refs []byte) string {
+	t.Helper()
+	top := t.TempDir()
+	for name, data := range map[string][]byte{"objects/pack/pack-1.idx": idx, "objects/pack/pack-1.pack": pack, "packed-refs": refs, "HEAD": []byte("ref: refs/heads/main\n")} {
+		name = filepath.Join(top, ".git", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.WriteFile(name, data, 0o644))
+	}
+	return top
+}
+
+// walkAll reads every commit and tree that HEAD leads to.
+func walkAll(top string) (commits, names int, err error) {
+	s, err := openGit(top)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.close()
+	todo, err := s.revision("HEAD")
+	if err != nil {
+		return 0, 0, err
+	}
+	seen := map[gitHash]bool{}
+	for len(todo) > 0 {
+		h := todo[0]
+		if todo = todo[1:]; seen[h] {
+			continue
+		}
+		seen[h] = true
+		c, err := s.commit(h)
 		if err != nil {
-			return 0
+			return commits, names, err
 		}
-		defer s.close()
-		n := 0
-		for _, h := range []string{last, head.text()} {
-			from, _ := parseHash(h)
-			w := gitWalk{g: &gitCall{store: s, gitReader: gitReader{walks: true}}, names: map[string]bool{}, done: map[[2]gitHash]map[string]bool{}, tick: func() error { return nil }}
-			commits, _ := w.commits([]gitHash{from}, nil)
-			for _, c := range commits {
-				_ = w.changed(c)
+		commits++
+		trees := []gitHash{c.tree}
+		for len(trees) > 0 {
+			list, err := s.tree(trees[0])
+			if err != nil {
+				return commits, names, err
 			}
-			n += len(w.names)
+			trees = trees[1:]
+			for _, e := range list {
+				if names++; e.dir {
+					trees = append(trees, e.hash)
+				}
+			}
 		}
-		return n
+		todo = append(todo, c.parents...)
 	}
-	// The tree of the loose commit is not there.
-	require.Equal(f, 30+30, read(f, pack, idx, loose), "the seeds are read as they are")
-	f.Add(pack, idx, loose)
-	for i := range 40 {
-		p, x, l := bytes.Clone(pack), bytes.Clone(idx), bytes.Clone(loose)
-		p[(i*97+13)%len(p)] ^= 0x40
-		x[(i*131+9)%len(x)] ^= 0x80
-		l[(i*7)%len(l)] ^= 1
-		f.Add(p, idx, loose)
-		f.Add(pack, x, l)
+	return commits, names, nil
+}
+
+// FuzzGitStore: a repository may be made to hurt who reads it. Whatever its
+// bytes are, reading ends within its limits, with an answer or an error.
+func FuzzGitStore(f *testing.F) {
+	idx, pack, refs := packedRepository(f)
+	if idx == nil {
+		f.Skip("git is missing: there is no repository to change")
 	}
-	f.Fuzz(func(t *testing.T, pack, idx, loose []byte) {
-		if len(pack)+len(idx)+len(loose) < 1<<20 {
-			read(t, pack, idx, loose)
+	commits, names, err := walkAll(plant(f, idx, pack, refs))
+	require.NoError(f, err)
+	require.Equal(f, 8, commits)
+	require.Equal(f, 8+1+2+3+4+5+6+7+8+36, names)
+	f.Add(idx, pack, refs)
+	for i := 0; i < len(pack); i += 37 {
+		changed := bytes.Clone(pack)
+		changed[i] ^= 0x55
+		f.Add(idx, changed, refs)
+	}
+	for i := 8; i < len(idx); i += 173 {
+		changed := bytes.Clone(idx)
+		changed[i] ^= 0x80
+		f.Add(changed, pack, refs)
+	}
+	f.Fuzz(func(t *testing.T, idx, pack, refs []byte) {
+		if len(idx)+len(pack)+len(refs) > 1<<20 {
+			return
+		}
+		_, _, _ = walkAll(plant(t, idx, pack, refs))
+	})
+}
+
+// FuzzApplyDelta: no delta reads or writes outside of its base and result.
+func FuzzApplyDelta(f *testing.F) {
+	f.Add([]byte("base"), []byte{4, 6, 0x90, 4, 2, 'x', 'y'})
+	f.Add([]byte("base"), []byte{4, 0xff, 0xff, 0xff, 0x7f, 0xff, 1, 2, 3, 4, 5, 6, 7})
+	f.Fuzz(func(t *testing.T, base, delta []byte) {
+		out, err := applyDelta(base, delta)
+		if err == nil {
+			require.LessOrEqual(t, len(out), maxGitObject)
 		}
 	})
+}
+
+// TestGitPipes: a pipe where a pack or an object should be is no reason to
+// wait.
+func TestGitPipes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no named pipes in directories")
+	}
+	mkfifo, err := exec.LookPath("mkfifo")
+	if err != nil {
+		t.Skip("mkfifo is missing: there is no pipe to plant")
+	}
+	for _, name := range []string{"objects/pack/pack-2.idx", "objects/aa/" + "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"} {
+		top := plant(t, nil, nil, []byte("aabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb refs/heads/main\n"))
+		require.NoError(t, os.RemoveAll(filepath.Join(top, ".git", "objects", "pack")))
+		name = filepath.Join(top, ".git", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, exec.Command(mkfifo, name).Run())
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := walkAll(top)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			require.Error(t, err)
+		case <-time.After(20 * time.Second):
+			t.Fatal("it waits for a pipe: " + name)
+		}
+	}
 }
