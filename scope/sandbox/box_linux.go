@@ -90,6 +90,9 @@ func gaps(r Report, p Profile) []string {
 	if _, ok := auditArch(); !ok {
 		out = append(out, "no seccomp filter on this architecture: io_uring, key rings and Unix sockets are open")
 	}
+	if os.Getuid() == 0 && r.Level == Bubblewrap && r.ABI < fenceABI {
+		out = append(out, fmt.Sprintf("the first process inside the sandbox can be traced by the command (Landlock ABI %d is needed)", fenceABI))
+	}
 	if r.Level == Landlock {
 		out = append(out,
 			"modes, owners, times and attributes of the person's own files can be changed anywhere",
