@@ -205,6 +205,29 @@ git init -q . && git add -f a.txt sub/deep/.env && git commit -qm one; echo MORE
 	}
 }
 
+// TestFollowedLinks: a reader that goes through links finds names behind them,
+// whatever filter of names it has; the link itself has another one.
+func TestFollowedLinks(t *testing.T) {
+	const setup = `mkdir -p ../else/.ssh src empty; echo TOP-SECRET > ../else/.ssh/id_rsa; chmod 644 ../else/.ssh/id_rsa; ln -s ../else link; echo ok > src/a.go`
+	for _, command := range []string{
+		"find -L . -name id_rsa -exec cat {} +", "find . -follow -name 'id_*' -exec cat {} \\;", "find -L . -name id_rsa | xargs cat",
+		"grep -R --include=id_rsa SECRET .", "grep -hR --include='*_rsa' . .", "diff -rN . empty",
+	} {
+		t.Run(command, func(t *testing.T) {
+			m := newMachine(t, setup, "")
+			d := m.command(t, permission.ModeAcceptEdits, command)
+			assert.NotEqual(t, permission.Allow, d.Verdict, "%v", d.Reasons)
+			m.bash(t, "{ "+command+"\n} > ../shown; true")
+			require.Contains(t, read(t, filepath.Join(m.dir, "../shown")), "TOP-SECRET", "with nothing in between, the command shows the secret")
+		})
+	}
+	m := newMachine(t, setup, "")
+	for _, command := range []string{"find . -name id_rsa -exec cat {} +", "grep -r --include='*.go' ok .", "find . -name '*.go' -exec cat {} +", "diff -r --no-dereference src empty", "diff -r src empty"} {
+		d := m.command(t, permission.ModeDefault, command)
+		assert.Equal(t, permission.Allow, d.Verdict, "%s: %v", command, d.Reasons)
+	}
+}
+
 // TestOutsideReads: what everybody may read is read without a question, the
 // rest is not.
 func TestOutsideReads(t *testing.T) {

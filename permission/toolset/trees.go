@@ -109,7 +109,8 @@ type filter struct {
 	by       *bashcheck.Command
 	plain    bool // every name must be plain
 	hidden   bool // leaves out names that begin with a dot
-	follow   bool // follows links that it meets
+	follow   bool // opens what links that it meets lead to
+	descend  bool // goes below links to directories
 	include  []string
 	exclude  []string
 	skipDirs []string
@@ -276,7 +277,10 @@ func readerFilter(c *bashcheck.Command) filter {
 	case "go":
 		// Names that begin with a dot or "_" are no part of a package.
 		f.hidden = len(c.Argv) > 1 && (c.Argv[1].Text == "list" || c.Argv[1].Text == "vet" || c.Argv[1].Text == "doc")
-	case "git", "diff", "wc", "du", "ls", "tree":
+	case "diff":
+		// It goes through links, unless it is told not to.
+		f.follow = !long("--no-dereference")
+	case "git", "wc", "du", "ls", "tree":
 		f.follow = short("L") || long("--deref")
 	}
 	return f
@@ -285,8 +289,10 @@ func readerFilter(c *bashcheck.Command) filter {
 // filter is that of the command, and of the one that chose the names for it.
 func (t *target1) filter() filter {
 	f := readerFilter(t.c)
+	f.descend = f.follow
 	if t.listed != nil {
 		by := readerFilter(t.listed)
+		by.descend = by.follow
 		by.follow = by.follow || f.follow
 		f = by
 	}
@@ -544,7 +550,17 @@ func (b *builder) lookBelow(a *permission.Action, f filter) {
 		if d.IsDir() && f.skipDir(rel, base) {
 			return filepath.SkipDir
 		}
-		if !d.IsDir() && f.skipFile(rel, base) {
+		link := d.Type()&os.ModeSymlink != 0
+		if link && !f.follow {
+			return nil
+		}
+		var r resolved
+		if link {
+			r = b.ask(top, name, scope.Read)
+		}
+		// A filter of names chooses among files. A link to a directory is none:
+		// what is behind it has other names.
+		if !d.IsDir() && !(link && r.dir && f.descend) && f.skipFile(rel, base) {
 			return nil
 		}
 		if d.IsDir() {
@@ -553,11 +569,9 @@ func (b *builder) lookBelow(a *permission.Action, f filter) {
 		if f.plain && !plainName(base) {
 			return errNotPlain
 		}
-		link := d.Type()&os.ModeSymlink != 0
-		if link && !f.follow {
-			return nil
+		if !link {
+			r = b.ask(top, name, scope.Read)
 		}
-		r := b.ask(top, name, scope.Read)
 		e := *a
 		e.Path = r.path
 		e.Path.Extent = permission.Exact
