@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -298,7 +299,7 @@ func gitTrusted(dir string, vars map[string]string) bool {
 		st, err := os.Lstat(git)
 		switch {
 		case err == nil && st.IsDir():
-			return gitDirHarmless(git, git)
+			return gitDirHarmless(git, git) && submodulesHarmless(d, git, 0)
 		case err == nil && st.Mode().IsRegular():
 			// A linked work tree or a submodule.
 			at, ok := pointer(git, "gitdir: ", d)
@@ -309,7 +310,7 @@ func gitTrusted(dir string, vars map[string]string) bool {
 			if !ok {
 				common = at
 			}
-			return gitDirHarmless(at, common)
+			return gitDirHarmless(at, common) && submodulesHarmless(d, at, 0)
 		case err == nil || !errors.Is(err, fs.ErrNotExist):
 			return false
 		}
@@ -322,6 +323,99 @@ func gitTrusted(dir string, vars map[string]string) bool {
 		}
 		d = up
 	}
+}
+
+// submodulesHarmless says whether the repositories that the index of the work
+// tree top names as submodules are harmless too. git status and git diff start
+// git in each of them that is there, without the configuration that the
+// environment gives, so that what the submodule's own configuration names runs.
+func submodulesHarmless(top, git string, depth int) bool {
+	links, ok := gitLinks(filepath.Join(git, "index"))
+	if !ok || len(links) > 0 && depth > 4 || len(links) > 256 {
+		return false
+	}
+	for _, l := range links {
+		dir := filepath.Join(top, filepath.FromSlash(l))
+		sub := filepath.Join(dir, ".git")
+		st, err := os.Lstat(sub)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // git looks no further
+		case err != nil:
+			return false
+		case st.Mode().IsRegular():
+			if sub, ok = pointer(sub, "gitdir: ", dir); !ok {
+				return false
+			}
+		case !st.IsDir():
+			return false
+		}
+		if _, err := os.Lstat(filepath.Join(sub, "commondir")); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+		if !gitDirHarmless(sub, sub) || !submodulesHarmless(dir, sub, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// maxIndex is the largest index that is looked at, in bytes: some 100,000 files.
+const maxIndex = 16 << 20
+
+// gitLinks returns the paths of the submodules in an index (gitformat-index(5)),
+// in the versions 2 and 3. ok is false for what is not understood: another
+// version, another hash than SHA-1, an index in two files.
+func gitLinks(name string) (links []string, ok bool) {
+	st, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, true
+	}
+	if err != nil || !st.Mode().IsRegular() || st.Size() > maxIndex {
+		return nil, false
+	}
+	data, err := os.ReadFile(name)
+	const head, fixed, sum = 12, 62, 20
+	if err != nil || len(data) < head+sum || string(data[:4]) != "DIRC" {
+		return nil, false
+	}
+	version, n := binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
+	if version != 2 && version != 3 {
+		return nil, false
+	}
+	data = data[:len(data)-sum]
+	at := head
+	for range n {
+		if len(data)-at < fixed {
+			return nil, false
+		}
+		start := at
+		mode, flags := binary.BigEndian.Uint32(data[at+24:]), binary.BigEndian.Uint16(data[at+60:])
+		at += fixed
+		if flags&0x4000 != 0 {
+			at += 2
+		}
+		if at > len(data) {
+			return nil, false
+		}
+		end := bytes.IndexByte(data[at:], 0)
+		if end <= 0 {
+			return nil, false
+		}
+		if mode == 0o160000 {
+			links = append(links, string(data[at:at+end]))
+		}
+		// One to eight NUL bytes, to a multiple of eight.
+		at = start + (at+end-start+8)/8*8
+	}
+	for len(data)-at >= 8 {
+		size := binary.BigEndian.Uint32(data[at+4:])
+		if string(data[at:at+4]) == "link" || size > maxIndex {
+			return nil, false
+		}
+		at += 8 + int(size)
+	}
+	return links, at == len(data)
 }
 
 // pointer reads a file of one line that names a directory.

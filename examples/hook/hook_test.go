@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -357,6 +358,8 @@ func TestAssumptionsAreVerified(t *testing.T) {
 			require.NoError(t, os.RemoveAll(d.dir+"/.git"))
 			d.write("proj/.git", "nonsense")
 		}},
+		"git: fsmonitor of a submodule": {"git status", func(t *testing.T, d *desk) { submodule(t, d, "core.fsmonitor") }},
+		"git: filter of a submodule":    {"git diff", func(t *testing.T, d *desk) { submodule(t, d, "filter.x.clean") }},
 		"git: a bare layout": {"git status", func(t *testing.T, d *desk) {
 			require.NoError(t, os.RemoveAll(d.dir+"/.git"))
 			git(t, d, "init", "-q", "--bare", ".")
@@ -558,4 +561,30 @@ func BenchmarkProcess(b *testing.B) {
 	}
 	b.Run("hook", func(b *testing.B) { start(b, name, d.args...) })
 	b.Run("floor", func(b *testing.B) { start(b, "true") })
+}
+
+// submodule makes a submodule whose own configuration starts a program, and
+// shows that git started in the project runs it, with the project's clean.
+func submodule(t *testing.T, d *desk, key string) {
+	t.Helper()
+	d.write("proj/mod/f", "1\n")
+	d.write("proj/mod/.gitattributes", "f filter=x\n")
+	in := func(dir string, args ...string) {
+		c := exec.Command("git", args...)
+		c.Dir, c.Env = dir, append(slices.Clone(d.env), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+		out, err := c.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	in(d.dir+"/mod", "init", "-q", ".")
+	in(d.dir+"/mod", "add", ".")
+	in(d.dir+"/mod", "commit", "-qm", "one")
+	in(d.dir, "-c", "advice.addEmbeddedRepo=false", "add", "mod")
+	require.Equal(t, "allow", d.bash("git status"), "a plain submodule is no obstacle")
+	d.write("proj/mod/f", "2\n")
+	d.write("mon.sh", "#!/bin/sh\ntouch "+d.home+"/owned\ncat\n")
+	require.NoError(t, os.Chmod(d.home+"/mon.sh", 0o755))
+	in(d.dir+"/mod", "config", key, d.home+"/mon.sh")
+	require.NoFileExists(t, d.home+"/owned")
+	in(d.dir, "status")
+	require.FileExists(t, d.home+"/owned", "with nothing in between, git status runs it")
 }
