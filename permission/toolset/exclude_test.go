@@ -117,6 +117,12 @@ func TestDeniedFilesAndOwnBusiness(t *testing.T) {
 		d := m.command(t, permission.ModeDefault, c)
 		assert.Equal(t, permission.Allow, d.Verdict, "%s: %v", c, d.Reasons)
 	}
+	for _, c := range []string{"git add .env", "git add -f ./.env", "git add -f a.txt .env", "git commit -m x -- .env"} {
+		d := m.command(t, permission.ModeDefault, c)
+		assert.Equal(t, permission.Deny, d.Verdict, "%s: %v", c, d.Reasons)
+	}
+	m.bash(t, "git add -f .env; git cat-file -p :.env > shown")
+	require.Equal(t, "x\n", read(t, m.dir+"/shown"), "with nothing in between, git keeps what the file holds")
 	m = newMachine(t, "git init -q .", `"allow":["Bash(git commit:*)"],"deny":["Edit(.git/**)"]`)
 	assert.Equal(t, permission.Deny, m.command(t, permission.ModeDefault, "git commit -m x").Verdict, "a rule that names the place means it")
 }
