@@ -162,8 +162,10 @@ const (
 	// SafeEnv switches off fsmonitor, hooks, pagers, the ext protocol, lazy
 	// fetches and bare repositories that nobody named. Filters (clean, smudge,
 	// process), text converters and external diff programs of the repository's
-	// own configuration it cannot switch off: that those are trusted is the
-	// host's promise, which it can check with git config --get-regexp.
+	// own configuration it cannot switch off, nor anything in that of a
+	// submodule, in which git status and git diff start git without what the
+	// environment says: that those are trusted is the host's promise, which it can
+	// check with git config --get-regexp.
 	AssumeGitConfig Assumption = "git-config-trusted"
 	// AssumeRipgrepConfig: RIPGREP_CONFIG_PATH is not set. SafeEnv makes it true.
 	AssumeRipgrepConfig Assumption = "ripgrep-config-trusted"
