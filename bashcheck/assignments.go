@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -167,6 +168,20 @@ func (w *walker) integerValue(a *syntax.Assign) bool {
 		return substValue(x).integer
 	}
 	return false
+}
+
+// foreignName: in zsh the name of a variable may hold any letter of the locale,
+// so that é=1 in front of a command is an assignment (zshoptions(1),
+// POSIX_IDENTIFIERS), which is no part of the command here.
+func (w *walker) foreignName(n *syntax.Word) {
+	l, ok := n.Parts[0].(*syntax.Lit)
+	if !ok {
+		return
+	}
+	name, _, ok := strings.Cut(l.Value, "=")
+	if ok && strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		w.block(CodeDialect, w.nodeSpan(n), "zsh takes this for an assignment")
+	}
 }
 
 // separators marks IFS=, before read as inert: read is a regular builtin, so the

@@ -26,6 +26,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		w.block(CodeDynamicCommand, w.nodeSpan(x), "the braces leave no command")
 		return here
 	}
+	if w.d == Zsh || w.d == Any {
+		w.foreignName(x.Args[0])
+	}
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}

@@ -189,10 +189,13 @@ func TestDialects(t *testing.T) {
 	for _, src := range []string{
 		"ls *(e:'rm x':)", "ls *(eXidX)", "ls *(.)", "echo =ls", "cat =(ls)", "ls >! f", "ls >& f", "echo ${(e)x}", "sort $=x", `sort "$=x"`, `echo "$x[1]"`, "echo $x[1]", "ls <1-9>",
 		"ls **/*(D)", "ls ^x", "ls x~y", "ls f#", "> f", "< f", "noglob rm x", "nocorrect rm x", "- rm x", "repeat 3 rm x", `[ "$x" -eq 1 ]`, `printf %d "$x"`, "exit $x",
-		"path=x ls", "path=x; ls", "fpath=x; ls", "argv=x; ls", "options=x; ls", "ls {a,b}", "ls *(#qe:id:)",
+		"path=x ls", "path=x; ls", "fpath=x; ls", "argv=x; ls", "options=x; ls", "ls {a,b}", "ls *(#qe:id:)", "é=1 ls", "x=1 é+=2 ls",
 	} {
 		assert.False(t, zsh.Analyze(src).ReadOnly(), "zsh: %s", src)
 		assert.False(t, anyShell.Analyze(src).ReadOnly(), "any: %s", src)
+	}
+	for _, src := range []string{"é= a", "é=1 rm x", "x=1 ü=2 rm x"} {
+		assert.Contains(t, codes(zsh.Analyze(src), 0), CodeDialect, "zsh: %s", src)
 	}
 	for _, src := range []string{"ls -la", "cat 'a b'", `echo "$x"`, "git status && git diff | head", "ls *.go", "grep -rn 'a[b]' src", "for f in *.go; do wc -l \"$f\"; done", "find . -exec ls {} \\;", "[ -f x ] && ls", "echo $((1+2))"} {
 		assert.True(t, zsh.Analyze(src).ReadOnly(), "zsh: %s: %s", src, zsh.Analyze(src).Explain())
