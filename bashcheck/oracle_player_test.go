@@ -53,7 +53,7 @@ func TestOraclePlayer(t *testing.T) {
 	a := New(Options{Home: oracle.Home})
 	run := oracleRun{name: "player", analyze: a.Analyze, seed: oracleSeed(t), count: 120}
 	if os.Getenv("CI") == "true" {
-		run.count = 4000
+		run.count = 1500
 	}
 	list, _ := run.cases(oracleSeeds(t))
 	var texts []string

@@ -33,7 +33,7 @@ type PolicySource struct {
 	// Project says that the file belongs to the repository. It can only tighten:
 	// its deny list merges, and its allow list narrows what the others allow.
 	Project bool
-	Data    []byte // the settings file: a JSON object; empty: no such file
+	Data    []byte // the settings file: a JSON object; nil: no such file. One of no bytes is broken, as a file that was cut off
 }
 
 type policyEntry struct {
@@ -72,7 +72,7 @@ func LoadPolicy(sources []PolicySource) (*Policy, error) {
 	for i := range sources {
 		s := &sources[i]
 		p.pending = p.pending || s.Pending
-		if s.Pending || len(s.Data) == 0 {
+		if s.Pending || s.Data == nil {
 			continue
 		}
 		n, err := parseJSON(s.Data, false)
