@@ -34,6 +34,7 @@ var toolTricks = []struct {
 	{"java", "java -XX:+UnlockDiagnosticVMOptions -XX:+LogVMOutput -XX:LogFile=mark -version", "a log is written", nil, ""},
 	{"javac", "javac -version -cp @x", "the words of @FILE name sources and where classes go", map[string]string{"x": ". -d . mark.java\n", "mark.java": "class mark {}\n"}, ""},
 	{"npm", "npm ls", "the project's .npmrc makes npm write what it measured", map[string]string{".npmrc": "timing=true\nlogs-dir=/w/mark\n", "mark/a.txt": "x"}, ""},
+	{"npm", "npm ls", "the project's .npmrc makes npm make folders where it says", map[string]string{".npmrc": "cache=/w/mark\n"}, ""},
 	{"sqlite3", "sqlite3 -init x -version", "a start-up file is run before the version is printed", map[string]string{"x": ".shell touch mark\n"}, ""},
 	{"psql", "psql -o mark --version", "the output is opened before the version is printed", nil, ""},
 	{"ctest", "ctest -N", "a list makes a folder", nil, ""},
@@ -69,7 +70,7 @@ func TestOracleTools(t *testing.T) {
 			for _, c := range res.Changes {
 				assert.Equal(t, "/home/u/.npm", c.Path, "with SafeEnv: %s", k.command)
 			}
-			req.Env = without(req.Env, "npm_config_timing", "npm_config_logs_dir")
+			req.Env = without(req.Env, "npm_config_timing", "npm_config_logs_dir", "npm_config_cache")
 		}
 		res, err := box.Run(req)
 		require.NoError(t, err)
