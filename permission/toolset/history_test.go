@@ -55,6 +55,7 @@ func TestGitHistory(t *testing.T) {
 	needs(t, "git")
 	for _, packed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("packed=%v", packed), func(t *testing.T) {
+			t.Parallel()
 			setup := past
 			if packed {
 				setup += "git gc -q --aggressive --prune=now; git repack -qad"
