@@ -128,31 +128,47 @@ func swapTree(t *testing.T) (root, out string) {
 	return root, out
 }
 
+// guardOff looks where a path leads and then writes it by name, while an
+// attacker swaps the directory for a link, until a write lands outside. With
+// ticks the attacker gets one for each try, else it never waits.
+func guardOff(t *testing.T, ticks chan struct{}) {
+	t.Helper()
+	root, out := swapTree(t)
+	a, b := filepath.Join(root, "d"), filepath.Join(root, "evil")
+	var stop func() int64
+	if ticks == nil {
+		stop = attack(t, a, b)
+	} else {
+		stop = attackAt(t, a, b, ticks)
+	}
+	defer stop()
+	p := filepath.Join(a, "f")
+	for range 500_000 {
+		select {
+		case ticks <- struct{}{}:
+		default: // it is at work already, or needs none
+		}
+		real, err := filepath.EvalSymlinks(p)
+		if err != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		_ = os.WriteFile(p, []byte("pwned"), 0o644)
+		if data, _ := os.ReadFile(filepath.Join(out, "f")); string(data) == "pwned" {
+			return
+		}
+	}
+	t.Fatal("the attack never succeeded, so what follows proves nothing")
+}
+
 // TestCVE_2026_88968_EditRace: the check sees a directory, the write finds a
 // link. With the guard off (check, then write by path) the attack succeeds;
 // with it, never, in both ways of holding a directory.
 func TestCVE_2026_88968_EditRace(t *testing.T) {
 	tries := scaled(5000)
-	t.Run("guard off", func(t *testing.T) {
-		root, out := swapTree(t)
-		stop := attack(t, filepath.Join(root, "d"), filepath.Join(root, "evil"))
-		defer stop()
-		p := filepath.Join(root, "d", "f")
-		for range 500_000 {
-			real, err := filepath.EvalSymlinks(p)
-			if err != nil {
-				continue
-			}
-			if rel, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(rel) {
-				continue
-			}
-			_ = os.WriteFile(p, []byte("pwned"), 0o644)
-			if data, _ := os.ReadFile(filepath.Join(out, "f")); string(data) == "pwned" {
-				return
-			}
-		}
-		t.Fatal("the attack never succeeded, so the test below proves nothing")
-	})
+	t.Run("guard off", func(t *testing.T) { guardOff(t, nil) })
 	for _, portable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("guard on, portable %v", portable), func(t *testing.T) {
 			root, out := swapTree(t)
