@@ -50,6 +50,9 @@ func (w *walker) safeName(name string) bool {
 // give them no meaning, a name without capitals. Proxies are the variables in
 // small letters that programs do read.
 func safeName(name string) bool {
+	if name == "_" { // the shell sets it again after each command
+		return true
+	}
 	if len(name) == 1 {
 		return name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z'
 	}

@@ -216,8 +216,15 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	j := judged{piped: piped}
 	if p != nil {
 		args, start := argv, w.st.dir
-		if p.names[0] == "git" {
+		switch p.names[0] {
+		case "git":
 			args = w.gitDir(c, argv)
+		case "yq":
+			// The sub-command of Go's yq that is meant where none stands. To
+			// Python's it is a filter that is not there.
+			if len(argv) > 2 && argv[1].Static && (argv[1].Text == "e" || argv[1].Text == "eval") {
+				args = append(argv[:1:1], argv[2:]...)
+			}
 		}
 		w.judge(p, args, &j)
 		w.st.dir = start

@@ -89,7 +89,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			switch {
 			case f.globBelow && a.Static && a.lead == leadName:
 				j.globBelow = true
-			case f.globDot && a.Static && a.lead == leadName && strings.Contains(a.Text[strings.LastIndexAny(a.Text, "*?]")+1:], "."):
+			case f.globDot && a.lead == leadName && dotted(a):
 			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
@@ -234,6 +234,18 @@ func longFlag(p *program, a word) (*flagSpec, word) {
 	v := a
 	v.Static, v.lead = false, 0
 	return s, v
+}
+
+// dotted says that all names that a word may stand for have a dot near the end,
+// or are spelled and no flags.
+func dotted(o word) bool {
+	if one := o.guessed().one; !o.Static && len(one) > 0 {
+		return !slices.ContainsFunc(one, func(x Word) bool { return !dotted(word{Word: x}) })
+	}
+	if !o.Glob {
+		return o.Static && !strings.HasPrefix(o.Text, "-")
+	}
+	return o.Static && o.Text[0] != '-' && o.Text[0] != '\\' && strings.Contains(o.Text[strings.LastIndexAny(o.Text, "*?]")+1:], ".")
 }
 
 // severalPIDs says that the value of a flag for processes may become several

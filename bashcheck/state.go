@@ -52,6 +52,9 @@ func (w *walker) set(name string, v value) {
 }
 
 func (w *walker) get(name string) value {
+	if name == "_" { // the last word of the command before
+		return value{}
+	}
 	if v, ok := w.st.vars[name]; ok {
 		return v
 	}
