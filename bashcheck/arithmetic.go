@@ -36,7 +36,7 @@ func (w *walker) arithm(e syntax.ArithmExpr) bool {
 	switch x := e.(type) {
 	case *syntax.Word:
 		if l := x.Lit(); l != "" {
-			if isInteger(l) || w.get(l).integer || w.d == Bash && !w.st.forget && w.numberOfShell(l) {
+			if isNumeral(l) || w.get(l).integer || w.d == Bash && !w.st.forget && w.numberOfShell(l) {
 				return true
 			}
 			w.unproven(CodeArithmetic, w.nodeSpan(x), "arithmetic uses %s, which is not provably a number; a shell may run code in it", escape(l))

@@ -135,9 +135,11 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			switch {
 			case s.value.kind == vRefuse:
 				ok = false
-			case s.value.kind == vPair:
+			case s.value.kind == vPair || s.value.kind == vPairFile:
 				if has || i+2 >= len(args) || args[i+1].fields || args[i+2].fields {
 					ok = false
+				} else if s.value.kind == vPairFile {
+					ok = w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, args[i+2], j) && ok
 				}
 				i += 2
 			case !s.takes:

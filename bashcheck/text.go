@@ -18,6 +18,17 @@ func isInteger(s string) bool {
 	return true
 }
 
+// isNumeral says that arithmetic takes a word for a number: 12, 0x1f, 16#ff.
+func isNumeral(s string) bool {
+	if base, digits, ok := strings.Cut(s, "#"); ok {
+		return isInteger(base) && base[0] != '-' && digits != "" && len(digits) < 18 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
+	}
+	if digits, ok := cutAny(s, "0x", "0X"); ok {
+		return digits != "" && len(digits) < 18 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
+	}
+	return isInteger(s)
+}
+
 // byteSet is a set of bytes.
 type byteSet [256]bool
 

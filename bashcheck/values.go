@@ -318,7 +318,9 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 		return true
 	default:
 		e.Extent = Anywhere
-		if e.Kind == Read && (strings.Contains(o.Text, "proc") || strings.Contains(o.Text, "environ")) {
+		known := e // where nothing but numbers is unknown: /proc/$$/status
+		known.Target, known.Extent = o.guessed().like, Exact
+		if e.Kind == Read && (strings.Contains(o.Text, "proc") || strings.Contains(o.Text, "environ")) && (known.Target == "" || known.readsEnvironment()) {
 			j.effects = append(j.effects, Effect{Kind: Environment, Dir: e.Dir, Span: o.Span})
 		}
 	}

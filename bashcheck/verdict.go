@@ -159,7 +159,13 @@ func (e *Effect) leadsToEnvironment(p string) bool {
 	if !ok {
 		return e.Extent == Glob && strings.ContainsAny(strings.SplitN(p[1:], "/", 2)[0], "*?[")
 	}
-	first, _, _ := strings.Cut(rest, "/")
+	first, name, _ := strings.Cut(rest, "/")
+	if e.Extent == Exact && (first == "self" || strings.Trim(first, "0123456789") == "") {
+		switch name { // what ps shows too
+		case "status", "stat", "statm", "comm", "cmdline", "limits", "maps", "io", "cgroup", "mounts", "mountinfo", "wchan", "oom_score", "oom_score_adj", "sched", "schedstat":
+			return false
+		}
+	}
 	switch first {
 	case "cpuinfo", "meminfo", "version", "loadavg", "uptime", "mounts", "filesystems", "partitions", "stat", "vmstat", "sys", "net", "swaps", "diskstats", "devices", "interrupts", "modules", "cgroups":
 		return strings.ContainsAny(first, "*?[")
