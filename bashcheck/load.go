@@ -216,16 +216,21 @@ type loader struct {
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
+// loadPrograms reads a whole text of descriptions.
 func loadPrograms(file, text string, into map[string]*program) error {
+	return loadLines(file, text, 1, into)
+}
+
+// loadLines reads a part of a text, which begins with the line of that number.
+func loadLines(file, text string, line int, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
-	line := 0
 	for raw := range strings.SplitSeq(text, "\n") {
-		line++
 		if err := l.line(raw, line); err != nil {
 			return err
 		}
+		line++
 	}
-	return l.finish(line)
+	return l.finish()
 }
 
 // fields splits a line into words and their columns.
@@ -269,7 +274,7 @@ func (l *loader) line(raw string, line int) error {
 	args := words[1:]
 	col := func(i int) int { return cols[i+1] }
 	if key == "program" {
-		if err := l.finish(line); err != nil {
+		if err := l.finish(); err != nil {
 			return err
 		}
 		if len(args) == 0 {
@@ -556,7 +561,7 @@ func (l *loader) addFlag(f string, spec *flagSpec) string {
 }
 
 // finish checks and stores the program that was read.
-func (l *loader) finish(line int) error {
+func (l *loader) finish() error {
 	p := l.top
 	if p == nil {
 		return nil
