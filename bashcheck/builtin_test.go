@@ -2,12 +2,14 @@ package bashcheck
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,13 +18,13 @@ import (
 // everyProgram are the embedded descriptions, all of them, read file by file
 // and strictly. A broken one fails every test that asks.
 var everyProgram = sync.OnceValue(func() map[string]*program {
-	files, err := builtinFiles()
 	into := map[string]*program{}
-	for _, f := range files {
-		if err == nil {
-			err = loadPrograms(f.name, string(f.data), into)
+	err := eachProgramFile(programFiles, func(name string, data []byte) error {
+		if name == formatFile {
+			return nil
 		}
-	}
+		return loadPrograms(name, string(data), into)
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -109,22 +111,31 @@ func TestFirstUseReports(t *testing.T) {
 
 // freshTable is a table of the embedded descriptions, none of which was read.
 func freshTable(t testing.TB) *programTable {
-	files, err := builtinFiles()
-	require.NoError(t, err)
-	table := indexPrograms(files)
+	table := indexPrograms(programFiles)
 	require.NoError(t, table.err)
 	return table
 }
 
-// read are the first names of the programs whose descriptions were read.
-func (t *programTable) read() (names []string) {
-	for name, d := range t.descriptions {
-		if name == d.names[0] && (d.program != nil || d.err != nil) {
-			names = append(names, name)
+// folder holds descriptions in files that are named by their number.
+func folder(texts ...string) fstest.MapFS {
+	files := fstest.MapFS{}
+	for i, text := range texts {
+		files[fmt.Sprintf("programs/%d.txt", i)] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return files
+}
+
+// used are the first names of the programs whose descriptions were read.
+func (t *programTable) used() (names []string) {
+	for _, d := range t.descriptions {
+		if d.err != nil {
+			names = append(names, d.err.Error())
+		} else if d.program != nil {
+			names = append(names, d.program.names[0])
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // TestFirstUseReadsLittle: a command costs its own descriptions and no others.
@@ -135,9 +146,9 @@ func TestFirstUseReadsLittle(t *testing.T) {
 	} {
 		a, table := New(Options{}), freshTable(t)
 		a.table = func() *programTable { return table }
-		require.Empty(t, table.read())
+		require.Empty(t, table.used())
 		a.Analyze(src)
-		assert.Equal(t, want, table.read(), src)
+		assert.Equal(t, want, table.used(), src)
 	}
 }
 
@@ -180,7 +191,7 @@ func TestFirstUseAtOnce(t *testing.T) {
 func TestBrokenDescription(t *testing.T) {
 	const good = "# a comment\n\nprogram x y # a comment\n  why ours\n  say prints\n  flags -a\n  operands read*\n  yes x f\n"
 	const bad = " \tprogram z zz\n  why ours\n  say prints\n  operands file*\n  yes z f\n"
-	table := indexPrograms([]textFile{{"a.txt", []byte(good + bad)}, {"b.txt", []byte("program ls\n  why ours\n  say lists\n  flags -a\n  operands list*\n  yes ls\n")}})
+	table := indexPrograms(folder(good+bad, "program ls\n  why ours\n  say lists\n  flags -a\n  operands list*\n  yes ls\n"))
 	require.NoError(t, table.err)
 	require.Equal(t, []string{"ls", "x", "y", "z", "zz"}, slices.Sorted(maps.Keys(table.descriptions)))
 	a := New(Options{})
@@ -194,7 +205,7 @@ func TestBrokenDescription(t *testing.T) {
 			assert.False(t, r.ReadOnly(), src)
 			assert.Equal(t, RiskHigh, r.Risk(), src)
 			require.Contains(t, codes(r, Dangerous), CodeBadDescription, src)
-			assert.Contains(t, r.Findings[0].Text, `a.txt:12:12: unknown kind "file*"`, src)
+			assert.Contains(t, r.Findings[0].Text, `programs/0.txt:12:12: unknown kind "file*"`, src)
 			assert.True(t, r.Findings[0].Blocks)
 		}
 	}
@@ -219,15 +230,13 @@ func TestIndexIsTheLoader(t *testing.T) {
 		"an alias twice": {"program y x" + row + "\tprogram x\t" + row},
 		"a longer word":  {"program x" + row + "programs y" + row}, "a shorter word": {"program x" + row + "  progra y\n"},
 	} {
-		var list []textFile
 		var loaded error
 		into := map[string]*program{}
 		for i, text := range files {
-			list = append(list, textFile{name + string(rune('0'+i)), []byte(text)})
-			loaded = errors.Join(loaded, loadPrograms(list[i].name, text, into))
+			loaded = errors.Join(loaded, loadPrograms(fmt.Sprintf("programs/%d.txt", i), text, into))
 		}
 		require.Error(t, loaded, name)
-		table := indexPrograms(list)
+		table := indexPrograms(folder(files...))
 		a := New(Options{})
 		a.table = func() *programTable { return table }
 		r := a.Analyze("x")
@@ -239,8 +248,8 @@ func TestIndexIsTheLoader(t *testing.T) {
 	for _, line := range []string{"program x", "program\tx", "  program x y", "\t program  x\ty  ", "program x # y", "program x #y", "program x\r", "program x \u00a0", "program x\n#program y\n # program z", "program x\n\n   \n", "program x\n  why program y\n  say program z"} {
 		text := line + "\n  say prints\n  operands read*\n  yes x f\n  why ours\n"
 		into := map[string]*program{}
-		err := loadPrograms("t", text, into)
-		table := indexPrograms([]textFile{{"t", []byte(text)}})
+		err := loadPrograms("programs/0.txt", text, into)
+		table := indexPrograms(folder(text))
 		require.NoError(t, table.err, "%q", line)
 		for n := range table.descriptions {
 			p, failed := table.lookup(n)

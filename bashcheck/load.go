@@ -162,6 +162,8 @@ var effectWords = map[string]Kind{
 	"process": Process, "privilege": Privilege, "unknown": Unknown,
 }
 
+var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
+
 var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
@@ -210,6 +212,8 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+	words []string
+	cols  []int
 
 	subIndent int // of the line of the current sub-command
 }
@@ -233,21 +237,30 @@ func loadLines(file, text string, line int, into map[string]*program) error {
 	return l.finish()
 }
 
-// fields splits a line into words and their columns.
-func fields(s string) (words []string, cols []int) {
-	for i := 0; i < len(s); {
-		if s[i] == ' ' || s[i] == '\t' {
-			i++
-			continue
+// fields splits a line into words and their columns, in the room of the last line.
+func (l *loader) fields(s string) (words []string, cols []int) {
+	words, cols = l.words[:0], l.cols[:0]
+	for at := 0; ; {
+		w, start := nextWord(s, at)
+		if w == "" {
+			l.words, l.cols = words, cols
+			return words, cols
 		}
-		j := i
-		for j < len(s) && s[j] != ' ' && s[j] != '\t' {
-			j++
-		}
-		words, cols = append(words, s[i:j]), append(cols, i+1)
-		i = j
+		words, cols = append(words, w), append(cols, start+1)
+		at = start + len(w)
 	}
-	return words, cols
+}
+
+// nextWord returns the first word of s from that offset on and where it begins.
+func nextWord(s string, at int) (word string, start int) {
+	for at < len(s) && (s[at] == ' ' || s[at] == '\t') {
+		at++
+	}
+	end := at
+	for end < len(s) && s[end] != ' ' && s[end] != '\t' {
+		end++
+	}
+	return s[at:end], at
 }
 
 func (l *loader) line(raw string, line int) error {
@@ -257,7 +270,7 @@ func (l *loader) line(raw string, line int) error {
 	if strings.HasPrefix(strings.TrimLeft(raw, " \t"), "#") {
 		return nil
 	}
-	words, cols := fields(raw)
+	words, cols := l.fields(raw)
 	if len(words) == 0 {
 		return nil
 	}
@@ -280,7 +293,7 @@ func (l *loader) line(raw string, line int) error {
 		if len(args) == 0 {
 			return fail(cols[0], "program needs a name")
 		}
-		p := &program{names: args, class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
+		p := &program{names: slices.Clone(args), class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
 		p.prefix = -1
 		for i, n := range args {
 			if l.into[n] != nil && l.into[n].file == l.file || l.seen[n] {
@@ -304,14 +317,13 @@ func (l *loader) line(raw string, line int) error {
 		}
 		l.top.why = true
 	case "class":
-		classes := map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
-		if len(args) != 1 || classes[args[0]] == 0 {
+		if len(args) != 1 || classWords[args[0]] == 0 {
 			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
 		}
 		if l.form == &l.cur.form {
-			l.cur.class = classes[args[0]]
+			l.cur.class = classWords[args[0]]
 		} else {
-			l.form.kind = classes[args[0]]
+			l.form.kind = classWords[args[0]]
 		}
 	case "say":
 		if rest == "" || l.form.say != "" {
