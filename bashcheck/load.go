@@ -61,6 +61,8 @@ const (
 	vDD          // an operand of dd, NAME=VALUE
 	vSSFilter    // a filter of ss without names
 	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
+	vGzipFile    // an archive that gzip reads, whose name it may lengthen
+	vCharset     // a character set, or with a slash the file that describes one
 	vGitKey      // the name of a git setting
 	vGitSort     // what references are sorted by, without checking signatures
 	vKubeOutput  // an output format of kubectl that no file holds
@@ -171,7 +173,7 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
@@ -712,7 +714,7 @@ func (p *program) flag(name string) *flagSpec {
 
 func harmless(v valueSpec) bool {
 	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile:
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile, vGzipFile, vCharset:
 		return true
 	case vPath:
 		return v.effect == Read || v.effect == List
