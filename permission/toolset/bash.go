@@ -262,6 +262,7 @@ func (b *builder) command(s *shellCall, i int) {
 	name := s.parts[i].program
 	if name == "git" {
 		b.gitHistory(c, of)
+		b.gitWorkTree(c, of)
 	}
 	copies := c.Described && (name == "cp" || name == "mv")
 	for j := range c.Effects {
