@@ -63,6 +63,9 @@ func (b *builder) bash() error {
 		if a == "git-config-trusted" && !b.ownRepository() {
 			proven, s.own = false, false
 			b.ins.Explanation += " git would use another repository than the project's own, whose configuration may start programs."
+		} else if a == "git-config-trusted" && !b.submodulesHarmless() {
+			proven = false
+			b.ins.Explanation += " The configuration of a submodule may start programs."
 		}
 	}
 	if !rep.Parsed {
