@@ -26,6 +26,10 @@ type showing struct {
 	phrase string   // what stands before them
 }
 
+// allWords is the first of showing where every word after the program's name is
+// shown.
+const allWords = -1
+
 // telling is what a form tells.
 type telling struct {
 	losses []loss
@@ -72,11 +76,13 @@ func (t *telling) tell(key, rest string) (problem string) {
 		case strings.HasPrefix(w, "{") && strings.HasSuffix(w, "}"):
 			n, rest := strings.CutSuffix(strings.Trim(w, "{}"), "*")
 			at, err := strconv.Atoi(n)
-			if err != nil || at < 1 {
-				return "show names operands as {1} or {2*}"
+			if err != nil || at < 0 || at == 0 && !rest {
+				return "show names operands as {1} or {2*}, and all words as {0*}"
 			}
 			if s.first, s.rest = at, rest; !rest {
 				s.last = at
+			} else if at == 0 {
+				s.first = allWords
 			}
 		case strings.HasPrefix(w, "-") && len(w) > 1:
 			s.flags = append(s.flags, w)
@@ -154,7 +160,7 @@ func alike(p, arg string) bool {
 		return holdsWord(arg, word)
 	}
 	if begin, ok := strings.CutSuffix(p, "*"); ok {
-		return len(arg) > len(begin) && strings.EqualFold(arg[:len(begin)], begin)
+		return len(arg) >= len(begin) && strings.EqualFold(arg[:len(begin)], begin)
 	}
 	switch {
 	case p[0] != '-':
@@ -189,8 +195,10 @@ func holdsWord(text, word string) bool {
 
 // words are the words that are shown.
 func (s *showing) words(p *program, args, operands []word) (out []word) {
-	if s.first > 0 {
+	if s.first != 0 {
 		switch {
+		case s.first == allWords:
+			return args
 		case len(operands) < s.first:
 			return nil
 		case s.last > 0:
