@@ -223,7 +223,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		if c.Described && j.names && !j.other {
 			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
 		}
-		c.Summary = j.say
+		c.Summary, c.Told = j.say, j.told
 		if c.Effects == nil {
 			c.Effects = j.effects
 		} else {
@@ -275,6 +275,9 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	}
 	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
+	for _, text := range j.lost {
+		w.findAt(CodeDestructive, Notice, c.Span, index, "%s", text)
+	}
 	inside := w.follow(index, &j)
 	switch name.Text {
 	case "command", "builtin", "noglob", "nocorrect":

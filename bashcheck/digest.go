@@ -48,7 +48,7 @@ var builtinSum = sync.OnceValue(func() [sha256.Size]byte {
 
 // analyzerVersion changes when the code of the analyzer, and not its tables,
 // would make other reports.
-const analyzerVersion = "1"
+const analyzerVersion = "2"
 
 // identity is the value of Report.Analyzer. An Analyzer that New did not make
 // has none.

@@ -131,6 +131,7 @@ type form struct {
 	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
+	telling
 }
 
 // program is a program or a sub-command.
@@ -278,7 +279,7 @@ func (l *loader) line(raw string, line int) error {
 	}
 	key := words[0]
 	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" {
+	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "show" {
 		for i, w := range words {
 			if w == "#" {
 				words, cols = words[:i], cols[:i]
@@ -532,6 +533,10 @@ func (l *loader) line(raw string, line int) error {
 		}
 		p.names = names
 		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
+	case "lost", "show", "told":
+		if problem := l.form.tell(key, rest); problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)

@@ -413,3 +413,42 @@ func TestRulesOverPrivateFiles(t *testing.T) {
 		assert.Equal(t, want, d.Verdict, "%s: %s", rule, d.Text())
 	}
 }
+
+// TestSubmodules: git status starts git in each submodule, where the submodule's
+// own configuration counts; its filters run even in the environment of
+// bashcheck.SafeEnv. A submodule as git submodule add makes it is no obstacle.
+func TestSubmodules(t *testing.T) {
+	needs(t, "git")
+	const setup = `git init -q ../lib && (cd ../lib && echo 1 > f && git add f && git commit -qm one); git init -q . && echo a > a.txt && git -c protocol.file.allow=always submodule --quiet add ../lib mod && git add . && git commit -qm one && test -f mod/f`
+	for _, version := range []string{"2", "3", "4"} {
+		m := newMachine(t, setup+"; git update-index --index-version "+version, "")
+		for _, c := range []string{"git status", "git diff", "cd mod && cat f", "git submodule status"} {
+			d := m.command(t, permission.ModeDefault, c)
+			assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
+		}
+	}
+	for name, evil := range map[string]string{
+		"a monitor":               "git -C mod config core.fsmonitor $PWD/../mon",
+		"a filter":                "git -C mod config filter.x.clean $PWD/../mon; echo 'f filter=x' > mod/.gitattributes; echo 2 > mod/f",
+		"an include":              "printf '[core]\\nfsmonitor=%s\\n' $PWD/../mon > ../more; git -C mod config include.path $PWD/../more",
+		"one inside of another":   "git init -q mod/in && (cd mod/in && echo 1 > g && git add g && git commit -qm one); git -C mod -c advice.addEmbeddedRepo=false add in; git -C mod/in config core.fsmonitor $PWD/../mon",
+		"a monitor of version 4":  "git update-index --index-version 4; git -C mod config core.fsmonitor $PWD/../mon",
+		"a folder of its own":     "rm -rf mod; git init -q mod; (cd mod && echo 1 > f && git add f && git commit -qm one); git -C mod config core.fsmonitor $PWD/../mon",
+		"another's configuration": "cp -r .git/modules/mod ../other; git config -f ../other/config core.worktree $PWD/mod; git config -f ../other/config core.fsmonitor $PWD/../mon; echo gitdir: $PWD/../other > mod/.git",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t, setup+`; printf '#!/bin/sh\ntouch "'$PWD'/../owned"\ncat\n' > ../mon; chmod +x ../mon; `+evil, "")
+			d := m.command(t, permission.ModeDefault, "git status")
+			assert.Equal(t, permission.Ask, d.Verdict, d.Text())
+			assert.Contains(t, d.Explanation, "submodule")
+			c := exec.Command("git", "status")
+			c.Dir, c.Env = m.dir, []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + m.home}
+			if name == "a filter" {
+				c.Env = bashcheck.SafeEnv(bashcheck.EnvOptions{Home: m.home})
+			}
+			out, err := c.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.FileExists(t, filepath.Join(m.home, "owned"), "with nothing in between, git runs the program")
+		})
+	}
+}
