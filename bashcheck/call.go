@@ -11,6 +11,8 @@ import (
 // call reports one simple command.
 func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
+	piped := w.piped
+	w.piped = false
 	expanded := len(w.secrets)
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
@@ -59,7 +61,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		}
 		w.shown = w.secretsSince(expanded)
 	}
+	w.piped = piped
 	out := w.run(c, argv, effects)
+	w.piped = false
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
@@ -164,8 +168,8 @@ func (w *walker) add(c *Command) int {
 func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
-	shown := w.shown
-	w.shown = nil
+	shown, piped := w.shown, w.piped
+	w.shown, w.piped = nil, false
 	if len(argv) == 0 {
 		return here
 	}
@@ -210,7 +214,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
 		return w.cd(c, argv, append(shown, redirected...))
 	}
-	var j judged
+	j := judged{piped: piped}
 	if p != nil {
 		args, start := argv, w.st.dir
 		if p.names[0] == "git" {
