@@ -466,6 +466,12 @@ func (d *decider) write(a *Action, at Reason) {
 		d.ask(askedPlain&^ByBypass, at)
 		return
 	}
+	if p.Steers && d.st.Provenance == ProvenanceAsk && (d.st.Labels|d.ins.Brings)&Untrusted != 0 {
+		at.Code = CodeSteers
+		at.Text = fmt.Sprintf("%s %s instructs every agent that works here later, and this session has read text that somebody else may have written.", verb, show(p))
+		d.ask(askedProtected, at)
+		return
+	}
 	if r := d.pathRule(a); r != nil && !p.ReadOnly {
 		d.byRule(at, r)
 		return
@@ -482,7 +488,9 @@ func (d *decider) write(a *Action, at Reason) {
 			d.byRule(at, r)
 			return
 		}
-		if d.st.Mode == ModeAcceptEdits || d.st.Mode == ModeAuto && a.Origin == Tool {
+		if p.Steers {
+			// The mode accepts work, not new orders.
+		} else if d.st.Mode == ModeAcceptEdits || d.st.Mode == ModeAuto && a.Origin == Tool {
 			if a.Origin == Tool || a.Origin == Shell || d.edits(a) {
 				at.Code, at.Text = CodeMode, "The mode accepts edits inside the working directories."
 				d.settle(at)
@@ -502,6 +510,11 @@ func (d *decider) write(a *Action, at Reason) {
 		d.ask(askedPlain, at)
 	default:
 		at.Code, at.Text = CodeEdit, fmt.Sprintf("%s %s needs approval.", verb, show(p))
+		if p.Steers {
+			at.Text = fmt.Sprintf("%s %s needs approval also where edits are accepted: agents take the file for instructions.", verb, show(p))
+			d.ask(askedProtected, at)
+			return
+		}
 		d.ask(askedPlain, at)
 	}
 }
