@@ -302,6 +302,19 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 			return may
 		}
 	case s.spec == "" || s.spec == "run_in_background:true":
+	case a.Kind == KindUnknown && a.Origin == OriginUnknown:
+		path, host := family == "Read" || family == "Edit", family == "WebFetch"
+		switch ins.Family {
+		case "Read":
+			path, host = family == "Read", false
+		case "Edit":
+			host = false
+		case "WebFetch":
+			path = false
+		}
+		if path || host || family == "Bash" && ins.Family != "Read" && ins.Family != "Edit" && ins.Family != "WebFetch" {
+			return may
+		}
 	case family == "Bash" && a.Kind == Run:
 		if len(a.Command.Deny) == 0 || a.Command.Dynamic && !strings.Contains(strings.Join(a.Command.Deny, ""), "\x00") {
 			return may
