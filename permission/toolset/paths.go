@@ -86,6 +86,9 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	p := &out.path
 	p.Clean, p.Real, p.Zone, p.Class, p.ClassName = r.Clean, r.Real, zone(r.Zone), class(r.Class), r.ClassName
 	p.Critical, p.ReadOnly = r.Critical, r.ReadOnly
+	if op != scope.Read && op != scope.List {
+		p.Steers = steers(r.Real) || r.Real != r.Clean && steers(r.Clean)
+	}
 	if len(r.Via) > 0 {
 		p.Also = append(p.Also, r.Via...)
 	}
