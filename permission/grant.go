@@ -27,7 +27,7 @@ func (g *Grant) Permits(kind Kind, real string) bool {
 	}
 	for i := range g.ins.Actions {
 		a := &g.ins.Actions[i]
-		if a.Path.Class == Forbidden {
+		if a.Path.Class == Forbidden || a.Maybe {
 			continue
 		}
 		if !(a.Kind == kind || kind == List && a.Kind == Read || kind == Read && a.Kind == Write) {

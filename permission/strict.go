@@ -200,6 +200,9 @@ func hitPath(ins *Inspection, action int) string {
 }
 
 func unknownPart(ins *Inspection, action int) string {
+	if action > 0 && ins.Actions[action-1].Maybe && ins.Actions[action-1].Path.known() {
+		return "whether the command writes " + show(&ins.Actions[action-1].Path)
+	}
 	if action > 0 && ins.Actions[action-1].Kind == Run {
 		return "a word of the command"
 	}
@@ -226,7 +229,11 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 		default:
 			return matchNo
 		}
-		return d.matchPath(r, a)
+		m := d.matchPath(r, a)
+		if m == matchYes && a.Maybe {
+			m = matchMay
+		}
+		return m
 	case r.kind == ruleHost:
 		switch {
 		case a.Kind != Connect:
