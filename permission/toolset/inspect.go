@@ -179,7 +179,9 @@ func (b *builder) say(s string) { b.ins.Explanation = s }
 
 func (b *builder) add(a permission.Action) { *b.slot() = a }
 
-// slot adds an action to be filled in, which need not be empty.
+// slot adds an empty action, to be filled in field by field: copying a whole
+// one takes longer while memory is collected. What lies behind the actions is
+// empty.
 func (b *builder) slot() *permission.Action {
 	n := len(b.ins.Actions)
 	if n == cap(b.ins.Actions) {
