@@ -66,6 +66,9 @@ func (g *Guard) place(path string, op Op) (p place, err error) {
 	if err := g.refuse(&r); err != nil {
 		return p, err
 	}
+	if r.broken != nil {
+		return p, p.fail(op.String(), r.broken)
+	}
 	h, rel := (*held)(nil), r.Rel
 	if root >= 0 {
 		h = g.held[root]
@@ -135,6 +138,10 @@ func (g *Guard) atOpen(path string, op Op, do func(p *place) error) error {
 
 // trailing tells whether the path asks for a directory.
 func trailing(path string) bool {
+	return lastSlash(path) || lastName(path) == "."
+}
+
+func lastSlash(path string) bool {
 	return strings.HasSuffix(path, "/") || runtime.GOOS == "windows" && strings.HasSuffix(path, "\\")
 }
 
@@ -314,22 +321,36 @@ func (g *Guard) Create(path string) (f *os.File, err error) {
 	return f, err
 }
 
-// Mkdir makes a directory.
+// Mkdir makes a directory. A link is a name that is taken, whatever it leads to.
 func (g *Guard) Mkdir(path string) error {
-	return g.at(path, Create, func(p *place) error { return p.dir.mkdir(p.name) })
+	return g.at(path, Create, func(p *place) error {
+		switch {
+		case p.link:
+			return p.fail("mkdir", fs.ErrExist)
+		case lastName(path) == "." && !p.Exists:
+			return p.fail("mkdir", fs.ErrNotExist)
+		}
+		return p.dir.mkdir(p.name)
+	})
 }
 
 // maxNew is how many directories MkdirAll makes in one call.
 const maxNew = 255
 
 // MkdirAll makes a directory and those above it that are missing. An existing
-// directory is no error; more than 255 missing ones are ErrInvalid.
+// directory is no error; more than 255 missing ones are ErrInvalid. A link to
+// nothing on the way is a name that is taken.
 func (g *Guard) MkdirAll(path string) error {
 	r := g.Check(path, Create)
 	if err := g.refuse(&r); err != nil {
 		return &PathError{Op: Create, Resolution: r, Err: err}
 	}
-	if r.Exists && r.Mode.IsDir() {
+	switch {
+	case r.broken != nil:
+		return &PathError{Op: Create, Resolution: r, Err: r.broken}
+	case r.dangling:
+		return &PathError{Op: Create, Resolution: r, Err: fs.ErrExist}
+	case r.Exists && r.Mode.IsDir():
 		return nil
 	}
 	// Upwards to what exists, then downwards; every step is judged and made on
@@ -369,7 +390,7 @@ func (g *Guard) Remove(path string) error {
 		if err != nil {
 			return err
 		}
-		if trailing(path) && !fi.IsDir() {
+		if trailing(path) && (!fi.IsDir() || p.link) {
 			return p.fail("remove", errNotDir)
 		}
 		return p.dir.remove(p.name, fi.IsDir())
@@ -399,10 +420,13 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 		if err != nil {
 			return err
 		}
-		if !fi.IsDir() && (trailing(oldpath) || trailing(newpath)) {
+		if (!fi.IsDir() || from.link) && (trailing(oldpath) || trailing(newpath)) {
 			return from.fail("rename", errNotDir)
 		}
 		return g.atOpen(newpath, RenameTo, func(to *place) error {
+			if to.link {
+				return to.fail("rename", errNotDir)
+			}
 			if fi.IsDir() {
 				if err := g.launders(from, to); err != nil {
 					return err

@@ -300,7 +300,7 @@ func TestOperations(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "two", string(data))
 		require.ErrorIs(t, g.WriteFile("nope/f", nil), fs.ErrNotExist)
-		require.ErrorIs(t, g.WriteFile("a/b/c/f/", nil), errIsDir)
+		require.ErrorIs(t, g.WriteFile("a/b/c/f/", nil), errNotDir)
 		require.Error(t, g.WriteFile("a", nil))
 		_, err = g.Open("a/b/c/f/")
 		require.ErrorIs(t, err, errNotDir)

@@ -15,8 +15,9 @@ const (
 	maxDepth  = 1000      // directories above one another
 )
 
-// RemoveAll removes a file, a link, or a directory with all that lies in it. A
-// path that ends in "." or "..", and a root, are refused; what does not exist is
+// RemoveAll removes a file, a link, or a directory with all that lies in it.
+// Slashes at the end say nothing, as for os.RemoveAll: a link goes, not what it
+// leads to. A path that ends in "." or "..", and a root, are refused; what does not exist is
 // no error. Links are removed, never followed. It stops at mount points
 // (ErrOutside; without openat2 only at other devices).
 //
@@ -29,15 +30,15 @@ func (g *Guard) RemoveAll(path string) error {
 	if err := endsInDots(path, Delete); err != nil {
 		return err
 	}
+	if t := strings.TrimRight(path, "/"+string(os.PathSeparator)); t != "" {
+		path = t
+	}
 	err := g.at(path, Delete, func(p *place) error {
 		fi, err := p.dir.lstat(p.name)
 		if err != nil {
 			return err
 		}
 		if !fi.IsDir() {
-			if trailing(path) {
-				return p.fail("remove", errNotDir)
-			}
 			return p.dir.remove(p.name, false)
 		}
 		names := g.space.namesOf(p.Real)

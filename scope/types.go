@@ -243,6 +243,8 @@ type Resolution struct {
 	// ReadOnly and Class speak. It matches one of the errors of this package
 	// with errors.Is.
 	Err error
+
+	known
 }
 
 // The codes in [Resolution.Reason].
