@@ -408,7 +408,8 @@ func endsInDots(path string, op Op) error {
 // that is replaced must not be protected, sensitive or forbidden either. A
 // directory is looked through first (ErrTooLarge over MaxTree entries): it
 // must not hold what is sensitive, and nothing in it may become protected by
-// its new name or lose a class by it. It
+// its new name or lose a class by it. A relative link must not come to lead out,
+// or to what is protected or sensitive. It
 // works from one root to another on one file system, on systems without
 // openat2 only within one directory or root.
 func (g *Guard) Rename(oldpath, newpath string) error {
@@ -427,6 +428,11 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 			if to.link {
 				return to.fail("rename", errNotDir)
 			}
+			if fi.Mode()&fs.ModeSymlink != 0 {
+				if err := g.turns(from.dir, from.name, g.parentOf(from), g.parentOf(to)); err != nil {
+					return err
+				}
+			}
 			if fi.IsDir() {
 				if err := g.launders(from, to); err != nil {
 					return err
@@ -442,6 +448,39 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 			return err
 		})
 	})
+}
+
+func (g *Guard) parentOf(p *place) []string {
+	names := g.space.namesOf(p.Real)
+	return names[:max(0, len(names)-1)]
+}
+
+// turns refuses to move a relative link that stays inside from a directory to
+// another from which it leads where [Guard.Symlink] would not let it: the two
+// together would make any link.
+func (g *Guard) turns(d dir, name string, oldDir, newDir []string) error {
+	target, err := d.readlink(name)
+	if err != nil {
+		return err
+	}
+	if filepath.IsAbs(target) || slices.Equal(oldDir, newDir) {
+		return nil
+	}
+	refused := func(from []string) (r Resolution, err error) {
+		r, _ = g.space.resolve(target, from, Create)
+		r.Op = Symlink
+		if errors.Is(r.Err, ErrHardLink) {
+			r.Err = nil
+		}
+		return r, g.refuse(&r)
+	}
+	if _, err := refused(oldDir); err != nil {
+		return nil // it did so before
+	}
+	if r, err := refused(newDir); err != nil {
+		return &PathError{Op: RenameTo, Resolution: r, Err: err}
+	}
+	return nil
 }
 
 // MaxTree is how many entries of a directory Rename looks through.
@@ -481,13 +520,19 @@ func (g *Guard) launders(from, to *place) error {
 					return err
 				}
 			}
-			if e.IsDir() {
-				if sub == nil {
-					if sub, err = d.sub(name); err != nil {
-						return err
-					}
-					defer sub.close()
+			isLink := e.Type()&fs.ModeSymlink != 0
+			if sub == nil && (isLink || e.IsDir()) {
+				if sub, err = d.sub(name); err != nil {
+					return err
 				}
+				defer sub.close()
+			}
+			if isLink {
+				if err := g.turns(sub, e.Name(), o[:len(o)-1], n[:len(n)-1]); err != nil {
+					return err
+				}
+			}
+			if e.IsDir() {
 				if err := walk(sub, e.Name(), path); err != nil {
 					return err
 				}

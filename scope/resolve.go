@@ -387,6 +387,15 @@ func (s *space) under(path, dir []string) bool {
 	return len(path) >= len(dir) && slices.EqualFunc(path[:len(dir)], dir, s.same)
 }
 
+// addRoot adds a root. Where the main root is named as a read-only directory it
+// is one.
+func (s *space) addRoot(z zoneRoot) {
+	s.roots = append(s.roots, z)
+	if main := &s.roots[0]; z.readOnly && len(z.names) == len(main.names) && s.under(z.names, main.names) {
+		main.readOnly = true
+	}
+}
+
 // rootOf returns the index of the most specific root that holds the path, -1
 // for none.
 func (s *space) rootOf(names []string) int {
@@ -473,7 +482,7 @@ func (s *space) resolve(path string, from []string, op Op) (Resolution, int) {
 	}
 	if !op.reads() && v.class < Protected {
 		if base := s.base(w.real); s.gitDir != nil && base >= 0 && s.gitDir(w.real, base, op) {
-			v = verdict{Protected, "git-directory", "the folder is a git directory by its content; git runs what is configured in it", -1}
+			v = gitDirectory
 		}
 	}
 	if op.tree() && v.class < Protected {

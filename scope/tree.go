@@ -22,7 +22,7 @@ const (
 // (ErrOutside; without openat2 only at other devices).
 //
 // A directory is looked through before anything is removed: if something in it
-// is protected, sensitive or forbidden the call is refused, with the
+// is protected (a repository, too), sensitive or forbidden the call is refused, with the
 // [Resolution] of the first such file. While it removes, every name is judged
 // again. An error leaves the rest as it is. More than 1,000,000 entries or
 // 1,000 levels are ErrTooLarge.
@@ -98,6 +98,12 @@ func (r *remover) pass(d dir, name string, names []string, depth int, permitted 
 		return false, err
 	}
 	defer f.Close()
+	if depth > 0 && permitted.class < Protected && isGitDir(func(n string) bool { _, err := sub.lstat(n); return err == nil }) {
+		if err := r.g.refuseBelow(names, gitDirectory, Delete); err != nil {
+			return false, err
+		}
+		permitted = gitDirectory
+	}
 	judge := r.g.space.judge(names)
 	for {
 		list, err := f.ReadDir(1024)
