@@ -28,6 +28,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
+	w.rep.Loose = append(w.rep.Loose, w.secretsSince(0)...)
 	w.suspect()
 	if w.rep.Parsed {
 		w.assume(assumeShell(a.opts.Shell))
@@ -66,10 +67,12 @@ type walker struct {
 	room  room
 	// words that braces made
 	expanded int
-	stdin    *word // the literal text that the command reads, where it is spelled
-	input    *feed // what the next command reads from a pipe
-	fed      *feed // what the command that is judged reads from a pipe
-	output   *feed // what the last command printed
+	stdin    *word    // the literal text that the command reads, where it is spelled
+	input    *feed    // what the next command reads from a pipe
+	fed      *feed    // what the command that is judged reads from a pipe
+	output   *feed    // what the last command printed
+	secrets  []secret // expansions of credentials that no command has taken yet
+	shown    []Effect // those of the command that runs next
 	st       state
 	depth    int
 	nodes    int

@@ -11,6 +11,7 @@ import (
 // call reports one simple command.
 func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
+	expanded := len(w.secrets)
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
 		w.bareRedirect(redirs)
@@ -51,6 +52,12 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	}
 	if !readsPipe(redirs) {
 		w.input = nil
+	}
+	if len(w.secrets) > expanded {
+		if !showsSecrets(argv) {
+			w.unshown(expanded)
+		}
+		w.shown = w.secretsSince(expanded)
 	}
 	out := w.run(c, argv, effects)
 	if own > first {
@@ -157,6 +164,8 @@ func (w *walker) add(c *Command) int {
 func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
+	shown := w.shown
+	w.shown = nil
 	if len(argv) == 0 {
 		return here
 	}
@@ -198,7 +207,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		}
 	}
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
-		return w.cd(c, argv, redirected)
+		return w.cd(c, argv, append(shown, redirected...))
 	}
 	var j judged
 	if p != nil {
@@ -214,7 +223,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		if c.Described && j.names && !j.other {
 			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
 		}
-		c.Summary = j.say
+		c.Summary, c.Told = j.say, j.told
 		if c.Effects == nil {
 			c.Effects = j.effects
 		} else {
@@ -254,6 +263,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
+	c.addSecrets(shown)
 	c.Effects = append(c.Effects, redirected...)
 	c.Assignments = append(c.Assignments, j.assigns...)
 	switch name.Text {
@@ -265,6 +275,9 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	}
 	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
+	for _, text := range j.lost {
+		w.findAt(CodeDestructive, Notice, c.Span, index, "%s", text)
+	}
 	inside := w.follow(index, &j)
 	switch name.Text {
 	case "command", "builtin", "noglob", "nocorrect":

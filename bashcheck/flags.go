@@ -100,6 +100,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if at >= 0 {
 				rest := args[i+1:]
 				n := min(at-len(operands), len(rest))
+				if len(operands) > 0 {
+					ok = false // GNU's and busybox's look for a program called --, others pass over it
+				}
 				if n < 0 {
 					// More operands than stand before a command.
 					return append(operands, rest...), mode, nil, false

@@ -626,7 +626,7 @@ type straceExample struct {
 func straceExamples(yes bool) (list []straceExample, programs []*program) {
 	a := New(Options{Home: oracle.Home})
 	seen := map[*program]bool{}
-	for _, p := range builtin().programs {
+	for _, p := range everyProgram() {
 		if seen[p] {
 			continue
 		}

@@ -36,7 +36,7 @@ var walkers = sync.Pool{New: func() any {
 // newWalker returns a walker with an empty report of src.
 func newWalker(a *Analyzer, src string) *walker {
 	w := walkers.Get().(*walker)
-	w.a, w.table = a, builtin()
+	w.a, w.table = a, a.table()
 	w.rep.Source, w.rep.Analyzer = src, a.identity()
 	w.rep.Commands, w.rep.Assumptions, w.flows = w.room.commands, w.room.assumptions, w.room.flows
 	w.st.dir = Dir{Known: true, Paths: startPaths}

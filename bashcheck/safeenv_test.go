@@ -1,11 +1,14 @@
 package bashcheck
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -271,4 +274,32 @@ func TestSafeEnvGo(t *testing.T) {
 	assert.Equal(t, "", in(home, env, gobin, "env", "GONOSUMDB"))
 	assert.Contains(t, in(home, without(env, "GOENV", "GOFLAGS"), gobin, "env", "GOFLAGS"), "evil")
 	assert.Equal(t, "off\nlocal\n-mod=readonly", in(home, env, gobin, "env", "GOPROXY", "GOTOOLCHAIN", "GOFLAGS"))
+}
+
+// TestSafeEnvPip: pip asks the index whether there is a newer pip where nothing
+// forbids it. Upstream's asks by itself; Debian's, in which that is switched off,
+// where a settings file switches it on again.
+func TestSafeEnvPip(t *testing.T) {
+	bash := need(t, "bash")
+	var asked atomic.Int32
+	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer index.Close()
+	home := t.TempDir()
+	require.NoError(t, os.MkdirAll(home+"/.config/pip", 0o700))
+	require.NoError(t, os.WriteFile(home+"/.config/pip/pip.conf", []byte("[global]\ndisable-pip-version-check = no\nindex-url = "+index.URL+"/simple\n"), 0o600))
+	env := SafeEnv(EnvOptions{Home: home})
+	if out := in(home, env, bash, "-c", "python3 -m pip --version"); !strings.HasPrefix(out, "pip ") {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("pip is missing: %s", out)
+		}
+		t.Skipf("python3 -m pip is missing, so the attack cannot be run: %s", out)
+	}
+	assert.Contains(t, Analyze("pip list").Assumptions, AssumeQuietManagers)
+	in(home, env, bash, "-c", "python3 -m pip list")
+	assert.Zero(t, asked.Load())
+	in(home, without(env, "PIP_DISABLE_PIP_VERSION_CHECK"), bash, "-c", "python3 -m pip list")
+	assert.NotZero(t, asked.Load(), "pip asks the index")
 }

@@ -24,7 +24,7 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 			return true // variables set there do no harm as unknown
 		case *syntax.Assign:
 			if x.Name != nil {
-				w.set(x.Name.Value, value{integer: w.get(x.Name.Value).integer && integerAssign(x)})
+				w.set(x.Name.Value, value{integer: w.get(x.Name.Value).integer && integerAssign(x), own: w.get(x.Name.Value).own})
 			}
 		case *syntax.BinaryArithm:
 			if assigns(x.Op) {
@@ -130,6 +130,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return w.loop(x, func() dirs {
 			c := w.stmts(x.Cond)
 			w.st.dir = c.any()
+			if !x.Until {
+				w.readInto(x.Cond)
+			}
 			d := w.stmts(x.Do)
 			return dirs{union(c.any(), d.any()), union(c.any(), d.any())}
 		})
@@ -158,7 +161,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 					v.integer = v.integer && integer
 				}
 			}
-			v.one = choices(items)
+			v.one, v.own = choices(items), true
 			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
 			return w.loop(x, func() dirs {
 				w.set(l.Name.Value, v)

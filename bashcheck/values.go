@@ -144,6 +144,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		}
 		return w.usePath(read, o, j)
+	case vGzipFile:
+		return w.gzipFile(o, j)
+	case vCharset:
+		// iconv of glibc takes a name with a slash for a file (charmap(5)).
+		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:

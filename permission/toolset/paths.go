@@ -44,7 +44,7 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 // look resolves a path for an operation, once for each distinct question. The
 // answer is shared and must not be changed.
 func (b *builder) look(dir, name string, op scope.Op) *resolved {
-	for i := range b.nfirst {
+	for i := range b.first {
 		if k := &b.first[i].pathKey; k.op == op && k.name == name && k.dir == dir {
 			return &b.first[i].resolved
 		}
@@ -54,9 +54,9 @@ func (b *builder) look(dir, name string, op scope.Op) *resolved {
 		return r
 	}
 	// Most calls ask few questions.
-	if b.nfirst < len(b.first) {
-		a := &b.first[b.nfirst]
-		b.nfirst++
+	if n := len(b.first); n < cap(b.first) {
+		b.first = b.first[:n+1]
+		a := &b.first[n]
 		a.pathKey = key
 		b.answer(&a.resolved, dir, name, op)
 		return &a.resolved
