@@ -76,7 +76,7 @@ func (r *Report) unsaid() string {
 			case w.Text == fedText:
 				return "What its input holds is known only when it runs, so it may do anything"
 			default:
-				return "`" + cut(escape(w.Text), mostWord) + "` is known only when it runs, so it may do anything"
+				return "Part of it is known only when it runs, so it may do anything"
 			}
 		}
 	}
@@ -478,6 +478,8 @@ func (t *teller) at(s Span) string {
 func (t *teller) target(what touch, c *Command, e *Effect) {
 	from := len(t.names)
 	switch {
+	case e.Target == "-" && what == tWrite:
+		return // the output
 	case what == tGet:
 		t.names = append(t.names, escape(e.URL)...)
 	case e.Target == "" || e.Extent == Anywhere:
@@ -674,7 +676,7 @@ func appendPlace(b []byte, e *Effect) []byte {
 	}
 	switch s := escape(e.Target); {
 	case s == ".":
-		b = append(b, "the current folder"...)
+		b = append(b, currentFolder...)
 	case !bareName.all(s) || s != e.Target:
 		b = append(append(append(b, "“"...), s...), "”"...)
 	default:
@@ -781,7 +783,11 @@ func (t *teller) summary(c *Command, parent bool) {
 		}
 		t.all(what)
 	}
+	shown := strings.IndexByte(say, '`') >= 0
 	switch {
+	case shown || c.Told:
+		t.forget(say)
+		used = true
 	case strings.HasPrefix(say, "goes back"):
 	case say == "goes":
 		switch last := &c.Argv[len(c.Argv)-1]; {
@@ -886,7 +892,6 @@ func (t *teller) summary(c *Command, parent bool) {
 	t.rest(tRemove, ", deleting ")
 	t.rest(tWrite, ", writing ")
 	t.rest(tChange, ", changing the rights or links of ")
-	shown := strings.IndexByte(say, '`') >= 0
 	vague := 0 // how many kinds of things happen to what the text does not name
 	for _, w := range [...]touch{tRead, tList, tWrite, tRemove, tChange, tConnect, tRun} {
 		if t.unnamed[w] {
@@ -900,7 +905,7 @@ func (t *teller) summary(c *Command, parent bool) {
 	}
 	if t.any(tConnect) {
 		t.rest(tConnect, ", connecting to ")
-	} else if (t.ownConnect || t.unnamed[tConnect]) && !c.Told {
+	} else if (t.ownConnect || t.unnamed[tConnect] && !c.Told) && !strings.Contains(say, "network") && !strings.Contains(say, "another machine") {
 		t.say(", over the network")
 	}
 	runs := (t.any(tRun) || t.unnamed[tRun]) && !parent
@@ -928,12 +933,16 @@ func (t *teller) summary(c *Command, parent bool) {
 			t.rest(tEnv, ", with ")
 			t.say(" set")
 		} else if !bytes.Contains(told, []byte("environment")) && !bytes.Contains(told, []byte("variable")) {
-			t.rest(tEnv, ", which shows or changes ")
+			if verb == "prints" {
+				t.rest(tEnv, ", showing ")
+			} else {
+				t.rest(tEnv, ", which shows or changes ")
+			}
 		} else if string(t.first(tEnv)) != "the environment" {
 			t.rest(tEnv, ", namely ")
 		}
 	}
-	if t.process && !bytes.Contains(told, []byte("process")) {
+	if t.process && !c.Told && !bytes.Contains(told, []byte("process")) {
 		t.say(", which acts on processes")
 	}
 	if texted && !early {
@@ -978,6 +987,19 @@ func (t *teller) vague(runs bool) {
 		t.say(" and run other programs")
 	}
 }
+
+// forget drops targets that a phrase names already, and where git looks.
+func (t *teller) forget(say string) {
+	for i := range t.list {
+		o := &t.list[i]
+		if name := string(t.names[o.from:o.to]); strings.Contains(say, name) || (o.what == tRead || o.what == tList) && name == currentFolder {
+			t.count[o.what]--
+			o.what = nTouches
+		}
+	}
+}
+
+const currentFolder = "the current folder"
 
 // rest says what happens to targets that the sentence did not tell of.
 func (t *teller) rest(what touch, say string) {
