@@ -17,6 +17,7 @@ func (r *Report) explain() string {
 	t := tellers.Get().(*teller)
 	defer t.release()
 	t.src, t.quiet = r.Source, r.readOnly()
+	t.alone = t.quiet && len(r.Commands) == 1
 	if !r.Parsed && len(r.Commands) == 0 {
 		t.say("The text was not understood, so nothing is known about what it does")
 	} else {
@@ -88,7 +89,7 @@ func (r *Report) unsaid() string {
 	for i := range r.Commands {
 		for j := range r.Commands[i].Effects {
 			e := &r.Commands[i].Effects[j]
-			if r.Commands[i].Told && e.Own {
+			if r.Commands[i].Told && (e.Own || e.Kind == Environment) {
 				continue
 			}
 			if (e.Own && e.Kind != Connect && e.Target != "" || e.Kind == Read || e.Kind == Environment && e.Target == "") && !e.harmless() {
@@ -112,6 +113,7 @@ type teller struct {
 	nmore int
 	src   string
 	quiet bool // the text is read-only
+	alone bool // and one command
 
 	// What is known of the effects that are told of: their names, one after
 	// the other, and what they belong to.
@@ -707,7 +709,7 @@ func (t *teller) phrase(c *Command, parent bool) {
 		if !c.Described {
 			t.say(", a program that is not known")
 		}
-	case c.Summary == "does nothing" && !t.quiet:
+	case c.Summary == "does nothing" && !t.alone:
 		switch {
 		case len(c.Effects) == 0 && c.Parent == 0:
 			return
@@ -928,7 +930,7 @@ func (t *teller) summary(c *Command, parent bool) {
 			t.vague(t.unnamed[tRun] && !parent)
 		}
 	}
-	if t.any(tEnv) && c.Described {
+	if t.any(tEnv) && c.Described && !(c.Told && len(c.Assignments) == 0) {
 		if len(c.Assignments) > 0 {
 			t.rest(tEnv, ", with ")
 			t.say(" set")
@@ -990,9 +992,17 @@ func (t *teller) vague(runs bool) {
 
 // forget drops targets that a phrase names already, and where git looks.
 func (t *teller) forget(say string) {
+	shown := func(name string) bool {
+		for i, part := range strings.Split(say, "`") {
+			if i%2 == 1 && (part == name || slices.Contains(strings.Fields(part), name)) {
+				return true
+			}
+		}
+		return false
+	}
 	for i := range t.list {
 		o := &t.list[i]
-		if name := string(t.names[o.from:o.to]); strings.Contains(say, name) || (o.what == tRead || o.what == tList) && name == currentFolder {
+		if name := strings.TrimSuffix(string(t.names[o.from:o.to]), belowIt); shown(name) || (o.what == tRead || o.what == tList) && name == currentFolder {
 			t.count[o.what]--
 			o.what = nTouches
 		}

@@ -49,9 +49,10 @@ func (t *telling) tell(key, rest string) (problem string) {
 	head, text, ok := strings.Cut(" "+rest, " : ")
 	words := strings.Fields(head)
 	if !ok && key == "lost" {
-		words, text = nil, rest
+		words, text = nil, strings.TrimSuffix(rest, " :")
+		ok = text == rest
 	}
-	if text = strings.TrimSpace(text); text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
+	if text = strings.TrimSpace(text); !ok || text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
 		return key + " needs a text, without a full stop or backquotes"
 	}
 	if key == "lost" {
@@ -118,7 +119,7 @@ func (p *program) tell(f *form, operands []word, j *judged) {
 		if len(words) == 0 {
 			continue
 		}
-		if s.phrase[0] == ',' {
+		if s.phrase[0] == ',' || s.phrase[0] == ':' {
 			if b.Len() == 0 {
 				b.WriteString(j.say)
 			}
