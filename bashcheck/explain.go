@@ -205,8 +205,13 @@ func (t *teller) report(r *Report) {
 	made := r.made()
 	open, next := -1, 0 // the function whose body is told, and the first that was not told of
 	reading, more := 0, 0
+	inner := false // the last one told what it runs
 	then := func() {
-		if told > 0 && t.out[len(t.out)-1] != '(' {
+		switch {
+		case told == 0 || t.out[len(t.out)-1] == '(':
+		case inner:
+			t.say("; then ")
+		default:
 			t.say(", then ")
 		}
 	}
@@ -222,6 +227,7 @@ func (t *teller) report(r *Report) {
 				continue
 			}
 			then()
+			inner = false
 			t.say("defines the function `")
 			t.say(cut(escape(m.name), mostWord))
 			t.say("`")
@@ -251,7 +257,7 @@ func (t *teller) report(r *Report) {
 		}
 		before := len(t.out)
 		then()
-		start := len(t.out)
+		start, ran := len(t.out), false
 		if m := c.calls(made); m != nil {
 			switch {
 			case m.alias:
@@ -264,13 +270,13 @@ func (t *teller) report(r *Report) {
 			t.touch(c)
 			t.shellTail()
 		} else {
-			t.command(r, i, nested)
+			ran = t.command(r, i, nested)
 		}
 		if len(t.out) == start || told > 0 && bytes.Equal(t.out[start:], t.out[last:before]) {
 			t.out = t.out[:before]
 			continue
 		}
-		told, last = told+1, start
+		told, last, inner = told+1, start, ran
 	}
 	if len(made) > 0 {
 		define(Span{len(r.Source) + 1, len(r.Source) + 1})
@@ -373,16 +379,16 @@ func (c *Command) calls(made []madeName) *madeName {
 	return nil
 }
 
-// command says what a command does and then what it runs. nested says that some
-// command of the report is run by another one.
-func (t *teller) command(r *Report, i int, nested bool) {
+// command says what a command does and then what it runs, if anything. nested
+// says that some command of the report is run by another one.
+func (t *teller) command(r *Report, i int, nested bool) (ran bool) {
 	parent := false
 	for k := i + 1; nested && k < len(r.Commands) && !parent; k++ {
 		parent = r.Commands[k].Parent == i+1
 	}
 	t.phrase(&r.Commands[i], parent)
 	if !parent {
-		return
+		return false
 	}
 	sep := ": "
 	for k := i + 1; k < len(r.Commands); k++ {
@@ -392,6 +398,7 @@ func (t *teller) command(r *Report, i int, nested bool) {
 			sep = ", then "
 		}
 	}
+	return true
 }
 
 // touch notes the targets of effects. What is not known at all is told

@@ -186,8 +186,8 @@ func TestTellLines(t *testing.T) {
 		"show -m : frobs as":                   "Frobs as `x`",
 		"show {1} : frobs\n  show -m : , with": "Frobs `a`, with `x`",
 		"show -q : frobs\n  show -m : , with":  "Frobs, with `x`",
-		"lost all of it":                       "all of it",
-		"lost -m B : all of it":                "all of it",
+		"lost all of it":                       "All of it.",
+		"lost -m B : all of it":                "All of it.",
 		"lost ~B !d : all of it":               "Frobs",
 	} {
 		a := New(program("  " + line))
