@@ -332,7 +332,7 @@ type madeName struct {
 func (r *Report) made() (out []madeName) {
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Code != CodeRebindsName || !f.Blocks || f.Span.End > len(r.Source) || f.Span.Start >= f.Span.End {
+		if f.Code != CodeRebindsName || !f.Blocks || f.Span.Start < 0 || f.Span.End > len(r.Source) || f.Span.Start >= f.Span.End {
 			continue
 		}
 		if name := functionName(r.Source[f.Span.Start:f.Span.End]); name != "" {
@@ -778,6 +778,12 @@ func (t *teller) summary(c *Command, parent bool) {
 				} else {
 					t.say("directory ")
 				}
+				if bytes.HasPrefix(t.first(what), []byte("what ")) {
+					n := len(t.out)
+					t.all(what)
+					copy(t.out[n:], "that")
+					return
+				}
 			default:
 				t.say(" ")
 			}
@@ -799,15 +805,15 @@ func (t *teller) summary(c *Command, parent bool) {
 		used = true
 	case strings.HasPrefix(say, "goes back"):
 	case say == "goes":
-		switch last := &c.Argv[len(c.Argv)-1]; {
+		switch w := c.unknownWord(); {
 		case t.any(tList):
 			again("goes to ")
 			t.all(tList)
-		case last.Static:
+		case w == nil:
 			again("goes to the home folder")
 		default:
 			again("goes to the folder that `")
-			t.say(cut(escape(last.Text), mostWord))
+			t.say(cut(escape(w.Text), mostWord))
 			t.say("` names")
 		}
 		t.drop(tList)
@@ -907,7 +913,9 @@ func (t *teller) summary(c *Command, parent bool) {
 			vague++
 		}
 	}
-	texted := !c.Described || !shown && (vague > 2 && !c.Told || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent)
+	// What the phrase names no target of is told by its text.
+	bare := !shown && !c.Told && len(t.list) == 0 && len(c.Argv) > 1 && harmful(c.Effects) && !parent
+	texted := !c.Described || bare || !shown && (vague > 2 && !c.Told || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent)
 	early := texted && vague > 2 && !c.Told && c.Class != Runner && c.Class != Interpreter && c.Class != Shell
 	if early {
 		t.text(c, " (", ")")

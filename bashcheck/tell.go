@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,9 @@ func (t *telling) tell(key, rest string) (problem string) {
 	if key == "lost" {
 		l := loss{text: text}
 		for _, w := range words {
+			if strings.Trim(w, "!~") == "" {
+				return "lost needs words that are not empty"
+			}
 			if n, ok := strings.CutPrefix(w, "!"); ok {
 				l.not = append(l.not, n)
 			} else {
@@ -96,6 +100,25 @@ func (t *telling) tell(key, rest string) (problem string) {
 	}
 	t.shows = append(t.shows, s)
 	return ""
+}
+
+// shownUndescribed is a flag that a show line names and no other describes.
+func (p *program) shownUndescribed() string {
+	bad := func(t *telling) string {
+		for i := range t.shows {
+			for _, f := range t.shows[i].flags {
+				if p.flag(f) == nil {
+					return f
+				}
+			}
+		}
+		return ""
+	}
+	flag := bad(&p.telling)
+	for _, f := range p.forms {
+		flag = cmp.Or(flag, bad(&f.telling))
+	}
+	return flag
 }
 
 // tell adds what the description tells of an argument list. A form that says

@@ -171,7 +171,7 @@ func TestTellLines(t *testing.T) {
 		return Options{Programs: []Source{{"x.txt", "program frob\n  why ours\n  say frobs\n  flags -q\n  flag text -m\n  operands text*\n  effect write ?\n" + line + "\n  no frob\n"}}}
 	}
 	for _, line := range []string{
-		"lost", "lost -f :", "lost all.", "lost a `b`", "show frobs", "show operands :", "show {0} : frobs", "show {x} : frobs", "show all : frobs", "show -m operands : frobs", "told yes", "told\n  told",
+		"lost", "lost -f :", "lost ! : x", "lost ~ : x", "show -z : frobs", "lost all.", "lost a `b`", "show frobs", "show operands :", "show {0} : frobs", "show {x} : frobs", "show all : frobs", "show -m operands : frobs", "told yes", "told\n  told",
 	} {
 		a := New(program("  " + line))
 		var bad *DescriptionError
