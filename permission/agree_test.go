@@ -140,7 +140,7 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 		case Use:
 			a.Name = pick(r, call.Tool, "helper", "doc x", "environment", "process")
 		}
-		a.Free = chance(r, 6)
+		a.Free, a.Maybe = chance(r, 6), chance(r, 8)
 		ins.Actions = append(ins.Actions, a)
 	}
 	if chance(r, 10) {

@@ -20,6 +20,9 @@ func (d *decider) demands() {
 // action settles one action or asks for it.
 func (d *decider) action(i int) {
 	a := &d.ins.Actions[i]
+	if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete) {
+		return // for the rules that deny and ask, which saw it
+	}
 	at := Reason{Action: i + 1, Span: a.Span}
 	if a.Origin != Tool && a.Origin != Operand && a.Origin != Shell {
 		at.Code, at.Text = CodeUnmatched, "Who does this is not known."

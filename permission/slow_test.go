@@ -284,7 +284,11 @@ func (w *slowWorld) strict(r slowRule, st State, call Call, ins Inspection) matc
 		}
 	}
 	for _, a := range ins.Actions {
-		best = max(best, w.strictAction(r, s, st, call, ins, a))
+		m := w.strictAction(r, s, st, call, ins, a)
+		if a.Maybe && m == yes && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete) && !slowBroken[r.text] {
+			m = may
+		}
+		best = max(best, m)
 	}
 	return best
 }
@@ -533,6 +537,9 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 	plan := st.Mode == ModePlan
 	for i, a := range ins.Actions {
 		p := a.Path
+		if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete) {
+			continue
+		}
 		overRun, overExact := false, false
 		if !plan && a.Of > 0 && a.Of <= len(ins.Actions) && ins.Actions[a.Of-1].Kind == Run {
 			overRun, overExact = w.covers(st, call, ins, a.Of-1, false), w.covers(st, call, ins, a.Of-1, true)

@@ -65,6 +65,9 @@ func (b *builder) bash() error {
 		if a == "git-config-trusted" && !b.ownRepository() {
 			proven, s.own = false, false
 			b.ins.Explanation += " git would use another repository than the project's own, whose configuration may start programs."
+		} else if a == "git-config-trusted" && !b.submodulesHarmless() {
+			proven = false
+			b.ins.Explanation += " The configuration of a submodule may start programs."
 		}
 	}
 	if !rep.Parsed {
@@ -284,6 +287,7 @@ func (b *builder) command(s *shellCall, i int) {
 	name := s.parts[i].program
 	if name == "git" {
 		b.gitHistory(c, of)
+		b.gitWorkTree(c, of)
 	}
 	copies := c.Described && (name == "cp" || name == "mv")
 	for j := range c.Effects {

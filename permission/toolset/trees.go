@@ -62,6 +62,15 @@ func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name st
 		e := *a
 		e.Path = b.ask(top, name, op).path
 		e.Path.Extent = permission.Exact
+		if a.Kind == permission.Write && a.Path.Extent == permission.Within && b.namedForWriting(&e.Path) {
+			// Which of the names below it are written is not known (patch).
+			e.Maybe, e.Path.Class, e.Path.ClassName, e.Path.Secret = true, permission.Unclassified, "", ""
+			if ref, _ := b.deniesWriting(name); !told[ref] {
+				told[ref] = true
+				found = append(found, e)
+			}
+			return nil
+		}
 		if e.Path.Class != permission.Ordinary || e.Path.Zone != a.Path.Zone {
 			if d.IsDir() && e.Path.Class != permission.Unclassified && keep == nil {
 				// What lies below is of the same class.
