@@ -38,7 +38,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 			w.assume(AssumeNoFunctions)
 		}
 	}
-	rep = w.pack()
+	w.pack(&rep)
 	w.release() // not after a panic: the walker may then be in any state
 	return rep
 }

@@ -174,14 +174,15 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		return here
 	}
 	w.fill(c, argv)
-	name := argv[0]
+	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
 		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
 		w.add(c)
 		return dirs{}
 	}
-	for i, a := range argv {
+	for i := range argv {
+		a := &argv[i]
 		if !a.odd || !a.Static || w.outer != nil && w.base < 0 || i > 0 && (len(a.Text) > 16 || !strings.HasPrefix(a.Text, "-") || strings.IndexByte(a.Text, '=') > 0) {
 			continue
 		}
@@ -234,7 +235,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		if c.Described && j.names && !j.other {
 			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
 		}
-		c.Summary = j.say
+		c.Summary, c.Told = j.say, j.told
 		if c.Effects == nil {
 			c.Effects = j.effects
 		} else {
@@ -286,6 +287,9 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	}
 	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
+	for _, text := range j.lost {
+		w.findAt(CodeDestructive, Notice, c.Span, index, "%s", text)
+	}
 	inside := w.follow(index, &j)
 	switch name.Text {
 	case "command", "builtin", "noglob", "nocorrect":
@@ -380,7 +384,7 @@ func prefixOf(plain string, argv []word, n int) string {
 var prefixBytes = bytesBut(" \t\n*\"'$`\\")
 
 // rebinding reports builtins that change what later names mean.
-func (w *walker) rebinding(name word, argv []word) {
+func (w *walker) rebinding(name *word, argv []word) {
 	switch name.Text {
 	case "alias", "unalias", "enable", "shopt", "set", "trap":
 		if len(argv) > 1 {

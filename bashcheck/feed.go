@@ -102,10 +102,13 @@ func readsPipe(redirs []*syntax.Redirect) bool {
 	return true
 }
 
+// fedText is the text of the word that stands for names from the input.
+const fedText = "…"
+
 // fedWord is the word that stands for the names that xargs takes from its
 // input. before are the words of xargs up to its command.
 func (w *walker) fedWord(before []word, nul, fields bool, span Span) word {
-	out := word{Word: Word{Text: "…", Span: span}, fields: fields}
+	out := word{Word: Word{Text: fedText, Span: span}, fields: fields}
 	if w.fed == nil || w.fed.nul != nul {
 		return out
 	}

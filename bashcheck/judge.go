@@ -28,6 +28,8 @@ type judged struct {
 	names     bool // it prints nothing but names of what its effects reach
 	nul       bool // they end with NUL; xargs: it splits at NUL
 	other     bool // it prints something else
+	lost      []string
+	told      bool
 	piped     bool // what it prints goes into a pipe
 }
 
@@ -44,6 +46,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			j.prefix = 1
 		}
 		w.reader(p, args, j)
+		p.tell(&p.form, nil, j)
 		w.fixed(&p.form, nil, j, argv)
 		return
 	}
@@ -139,6 +142,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	if f.say != "" {
 		j.say = f.say
 	}
+	p.tell(f, operands, j)
 	w.operands(p, f, operands, command, j)
 	if base.names[0] == "xargs" && len(args) > 0 && strings.HasPrefix(args[0].Text, "-") {
 		j.transp = false // allow rules look through bare xargs only

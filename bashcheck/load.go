@@ -137,6 +137,7 @@ type form struct {
 	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
+	telling
 }
 
 // program is a program or a sub-command.
@@ -170,6 +171,8 @@ var effectWords = map[string]Kind{
 	"execute": Execute, "connect": Connect, "environment": Environment,
 	"process": Process, "privilege": Privilege, "unknown": Unknown,
 }
+
+var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
 
 var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
@@ -219,39 +222,55 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+	words []string
+	cols  []int
 
 	subIndent int // of the line of the current sub-command
 }
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
+// loadPrograms reads a whole text of descriptions.
 func loadPrograms(file, text string, into map[string]*program) error {
+	return loadLines(file, text, 1, into)
+}
+
+// loadLines reads a part of a text, which begins with the line of that number.
+func loadLines(file, text string, line int, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
-	line := 0
 	for raw := range strings.SplitSeq(text, "\n") {
-		line++
 		if err := l.line(raw, line); err != nil {
 			return err
 		}
+		line++
 	}
-	return l.finish(line)
+	return l.finish()
 }
 
-// fields splits a line into words and their columns.
-func fields(s string) (words []string, cols []int) {
-	for i := 0; i < len(s); {
-		if s[i] == ' ' || s[i] == '\t' {
-			i++
-			continue
+// fields splits a line into words and their columns, in the room of the last line.
+func (l *loader) fields(s string) (words []string, cols []int) {
+	words, cols = l.words[:0], l.cols[:0]
+	for at := 0; ; {
+		w, start := nextWord(s, at)
+		if w == "" {
+			l.words, l.cols = words, cols
+			return words, cols
 		}
-		j := i
-		for j < len(s) && s[j] != ' ' && s[j] != '\t' {
-			j++
-		}
-		words, cols = append(words, s[i:j]), append(cols, i+1)
-		i = j
+		words, cols = append(words, w), append(cols, start+1)
+		at = start + len(w)
 	}
-	return words, cols
+}
+
+// nextWord returns the first word of s from that offset on and where it begins.
+func nextWord(s string, at int) (word string, start int) {
+	for at < len(s) && (s[at] == ' ' || s[at] == '\t') {
+		at++
+	}
+	end := at
+	for end < len(s) && s[end] != ' ' && s[end] != '\t' {
+		end++
+	}
+	return s[at:end], at
 }
 
 func (l *loader) line(raw string, line int) error {
@@ -261,13 +280,13 @@ func (l *loader) line(raw string, line int) error {
 	if strings.HasPrefix(strings.TrimLeft(raw, " \t"), "#") {
 		return nil
 	}
-	words, cols := fields(raw)
+	words, cols := l.fields(raw)
 	if len(words) == 0 {
 		return nil
 	}
 	key := words[0]
 	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" {
+	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "show" {
 		for i, w := range words {
 			if w == "#" {
 				words, cols = words[:i], cols[:i]
@@ -278,13 +297,13 @@ func (l *loader) line(raw string, line int) error {
 	args := words[1:]
 	col := func(i int) int { return cols[i+1] }
 	if key == "program" {
-		if err := l.finish(line); err != nil {
+		if err := l.finish(); err != nil {
 			return err
 		}
 		if len(args) == 0 {
 			return fail(cols[0], "program needs a name")
 		}
-		p := &program{names: args, class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
+		p := &program{names: slices.Clone(args), class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
 		p.prefix = -1
 		for i, n := range args {
 			if l.into[n] != nil && l.into[n].file == l.file || l.seen[n] {
@@ -308,14 +327,13 @@ func (l *loader) line(raw string, line int) error {
 		}
 		l.top.why = true
 	case "class":
-		classes := map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
-		if len(args) != 1 || classes[args[0]] == 0 {
+		if len(args) != 1 || classWords[args[0]] == 0 {
 			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
 		}
 		if l.form == &l.cur.form {
-			l.cur.class = classes[args[0]]
+			l.cur.class = classWords[args[0]]
 		} else {
-			l.form.kind = classes[args[0]]
+			l.form.kind = classWords[args[0]]
 		}
 	case "say":
 		if rest == "" || l.form.say != "" {
@@ -525,6 +543,10 @@ func (l *loader) line(raw string, line int) error {
 		}
 		p.names = names
 		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
+	case "lost", "show", "told":
+		if problem := l.form.tell(key, rest); problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)
@@ -568,7 +590,7 @@ func (l *loader) addFlag(f string, spec *flagSpec) string {
 }
 
 // finish checks and stores the program that was read.
-func (l *loader) finish(line int) error {
+func (l *loader) finish() error {
 	p := l.top
 	if p == nil {
 		return nil
@@ -584,6 +606,9 @@ func (l *loader) finish(line int) error {
 		q.index(l.specs)
 	}
 	for _, q := range all {
+		if flag := q.shownUndescribed(); flag != "" {
+			return fail("show names the flag %s, which is not described", flag)
+		}
 		for name, f := range q.flags {
 			if f.mode != "" && q.forms[f.mode] == nil {
 				return fail("mode %q of %s has no form", f.mode, name)

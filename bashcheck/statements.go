@@ -117,24 +117,24 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 	if !w.enter(s) {
 		return dirs{}
 	}
-	defer w.leave()
 	if s.Coprocess || s.Disown {
 		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
 	}
-	run := func() { out = w.command(s) }
 	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && s.Background && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && (w.d == Zsh || w.d == Any) {
 		w.block(CodeDialect, w.nodeSpan(s), "zsh runs only the last part of a list in the background")
 	}
 	if s.Background {
-		before := w.st.dir
-		w.isolated(run)
-		out = dirs{before, before}
+		before := w.st
+		w.command(s)
+		w.st = before
+		out = dirs{before.dir, before.dir}
 	} else {
-		run()
+		out = w.command(s)
 	}
 	if s.Negated {
 		out.ok, out.fail = out.fail, out.ok
 	}
+	w.leave()
 	return out
 }
 

@@ -147,17 +147,24 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	if !w.enter(n) {
 		return out
 	}
-	defer w.leave()
-	if len(n.Parts) == 1 {
-		if l, ok := n.Parts[0].(*syntax.Lit); ok && plainLit(l.Value) {
-			w.nodes++
-			out.Text, out.Static = l.Value, true
-			w.zshLit(l)
-			return out
-		}
+	if l := onlyLit(n); l != nil && plainLit(l.Value) {
+		w.nodes++
+		out.Text, out.Static = l.Value, true
+		w.zshLit(l)
+	} else {
+		w.evalParts(n, split, &out)
 	}
-	w.evalParts(n, split, &out)
+	w.leave()
 	return out
+}
+
+// onlyLit is the literal that the word consists of, or nil.
+func onlyLit(n *syntax.Word) *syntax.Lit {
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	l, _ := n.Parts[0].(*syntax.Lit)
+	return l
 }
 
 // pieces joins strings; one alone is not copied.

@@ -78,6 +78,11 @@ type Action struct {
 	// Own says that a command's description marks the action as its own
 	// business (git's .git), which a rule for that command covers.
 	Own bool `json:"own,omitempty"`
+	// Maybe says of a Read, List, Write or Delete that the call may do it or may
+	// not: it is what a text that is not understood seems to say. Deny and ask rules that match may match, the
+	// action settles nothing and needs nobody's approval by itself, and a grant
+	// does not permit it.
+	Maybe bool `json:"maybe,omitempty"`
 	// Note is a sentence for the reason where the action is refused or asked
 	// about: what is not known, or how the command would leave the path out.
 	Note string `json:"note,omitempty"`
@@ -104,6 +109,11 @@ type Path struct {
 	// name makes it so: a directory that holds secrets, with everything below
 	// it. Empty is Real itself.
 	Secret string `json:"secret,omitempty"`
+	// Steers says that agents take the file for instructions (CLAUDE.md,
+	// AGENTS.md, .cursorrules): what is written there speaks to the next session.
+	// Under a session that has read untrusted text neither a rule nor a mode but
+	// bypass settles writing it; otherwise it is a file like any other.
+	Steers bool `json:"steers,omitempty"`
 	// Under says that the path lies directly below a variable whose value is
 	// not known ("$DIR"/*).
 	Under bool `json:"under,omitempty"`

@@ -133,7 +133,7 @@ func (s *Session) places(g *Grant) []Place {
 	var out []Place
 	for i := range g.ins.Actions {
 		a := &g.ins.Actions[i]
-		if a.Kind != Write || a.Own || !a.Path.known() {
+		if a.Kind != Write || a.Own || a.Maybe || !a.Path.known() {
 			continue
 		}
 		switch a.Path.Extent {

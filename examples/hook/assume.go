@@ -3,18 +3,17 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
+	"github.com/clearance-go/clearance/permission/toolset"
 )
 
 // shell picks the dialect: the flag, else the user's login shell, which is what
@@ -57,7 +56,7 @@ var verified = map[bashcheck.Assumption]func(*seen) bool{
 	"cdpath-unset":           func(s *seen) bool { return unset(s.vars, "CDPATH") },
 	"ripgrep-config-trusted": func(s *seen) bool { return unset(s.vars, "RIPGREP_CONFIG_PATH") },
 	"no-auto-mount":          func(s *seen) bool { return noAutoMount(s.mounts) },
-	"git-config-trusted":     func(s *seen) bool { return gitTrusted(s.dir, s.vars) },
+	"git-config-trusted":     func(s *seen) bool { return toolset.GitConfigTrusted(s.dir, s.vars) },
 	"go-toolchain-trusted":   func(s *seen) bool { return s.vars["GOTOOLCHAIN"] == "local" },
 	"go-offline":             func(s *seen) bool { return goOffline(s.vars) },
 	"toolchain-trusted":      func(s *seen) bool { return noShims(s) },
@@ -262,242 +261,4 @@ func kubeconfigPlain(s *seen) bool {
 		return true
 	}
 	return err == nil && !bytes.Contains(data, []byte("exec")) && !bytes.Contains(data, []byte("auth-provider"))
-}
-
-// gitKeys are the configuration keys of a repository that start no program and
-// read no further file. A key that is not here is not understood.
-var gitKeys = map[string]bool{
-	"core.repositoryformatversion": true, "core.filemode": true, "core.bare": true, "core.logallrefupdates": true,
-	"core.ignorecase": true, "core.precomposeunicode": true, "core.symlinks": true, "core.autocrlf": true, "core.eol": true,
-	"core.quotepath": true, "core.abbrev": true, "core.longpaths": true, "core.untrackedcache": true, "core.commentchar": true,
-	"remote.url": true, "remote.fetch": true, "remote.pushurl": true, "remote.tagopt": true, "remote.prune": true,
-	"remote.gh-resolved": true,
-	"branch.remote":      true, "branch.merge": true, "branch.rebase": true, "branch.autosetuprebase": true, "branch.autosetupmerge": true,
-	"branch.description": true, "branch.vscode-merge-base": true, "branch.gh-merge-base": true,
-	"user.name": true, "user.email": true, "init.defaultbranch": true, "pull.rebase": true, "pull.ff": true, "push.default": true,
-	"push.autosetupremote": true, "fetch.prune": true, "merge.conflictstyle": true, "rebase.autostash": true, "rerere.enabled": true,
-	"submodule.url": true, "submodule.active": true, "gc.auto": true, "extensions.objectformat": true, "lfs.repositoryformatversion": true,
-	"log.date": true, "log.decorate": true, "color.ui": true, "status.branch": true, "status.short": true, "advice.detachedhead": true,
-}
-
-// gitTrusted says whether git, run in dir, reads no configuration of a
-// repository that starts programs, and finds no hook that a reading command
-// starts. There being no repository is fine. What the user's and the system's
-// own configuration say is the person's business.
-func gitTrusted(dir string, vars map[string]string) bool {
-	for name := range vars {
-		if !strings.HasPrefix(name, "GIT_") {
-			continue
-		}
-		switch name {
-		case "GIT_PAGER", "GIT_OPTIONAL_LOCKS", "GIT_TERMINAL_PROMPT", "GIT_EDITOR", "GIT_ASKPASS":
-			// Used where git talks to a terminal, which it has none of here.
-		default:
-			if !strings.HasPrefix(name, "GIT_AUTHOR_") && !strings.HasPrefix(name, "GIT_COMMITTER_") {
-				return false
-			}
-		}
-	}
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return false
-	}
-	for d := real; ; {
-		git := filepath.Join(d, ".git")
-		st, err := os.Lstat(git)
-		switch {
-		case err == nil && st.IsDir():
-			return gitDirHarmless(git, git) && submodulesHarmless(d, git, 0)
-		case err == nil && st.Mode().IsRegular():
-			// A linked work tree or a submodule.
-			at, ok := pointer(git, "gitdir: ", d)
-			if !ok {
-				return false
-			}
-			common, ok := pointer(filepath.Join(at, "commondir"), "", at)
-			if !ok {
-				common = at
-			}
-			return gitDirHarmless(at, common) && submodulesHarmless(d, at, 0)
-		case err == nil || !errors.Is(err, fs.ErrNotExist):
-			return false
-		}
-		if bare(d) {
-			return false
-		}
-		up := filepath.Dir(d)
-		if up == d {
-			return true
-		}
-		d = up
-	}
-}
-
-// submodulesHarmless says whether the repositories that the index of the work
-// tree top names as submodules are harmless too. git status and git diff start
-// git in each of them that is there, without the configuration that the
-// environment gives, so that what the submodule's own configuration names runs.
-func submodulesHarmless(top, git string, depth int) bool {
-	links, ok := gitLinks(filepath.Join(git, "index"))
-	if !ok || len(links) > 0 && depth > 4 || len(links) > 256 {
-		return false
-	}
-	for _, l := range links {
-		dir := filepath.Join(top, filepath.FromSlash(l))
-		sub := filepath.Join(dir, ".git")
-		st, err := os.Lstat(sub)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue // git looks no further
-		case err != nil:
-			return false
-		case st.Mode().IsRegular():
-			if sub, ok = pointer(sub, "gitdir: ", dir); !ok {
-				return false
-			}
-		case !st.IsDir():
-			return false
-		}
-		if _, err := os.Lstat(filepath.Join(sub, "commondir")); !errors.Is(err, fs.ErrNotExist) {
-			return false
-		}
-		if !gitDirHarmless(sub, sub) || !submodulesHarmless(dir, sub, depth+1) {
-			return false
-		}
-	}
-	return true
-}
-
-// maxIndex is the largest index that is looked at, in bytes: some 100,000 files.
-const maxIndex = 16 << 20
-
-// gitLinks returns the paths of the submodules in an index (gitformat-index(5)),
-// in the versions 2 and 3. ok is false for what is not understood: another
-// version, another hash than SHA-1, an index in two files.
-func gitLinks(name string) (links []string, ok bool) {
-	st, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, true
-	}
-	if err != nil || !st.Mode().IsRegular() || st.Size() > maxIndex {
-		return nil, false
-	}
-	data, err := os.ReadFile(name)
-	const head, fixed, sum = 12, 62, 20
-	if err != nil || len(data) < head+sum || string(data[:4]) != "DIRC" {
-		return nil, false
-	}
-	version, n := binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
-	if version != 2 && version != 3 {
-		return nil, false
-	}
-	data = data[:len(data)-sum]
-	at := head
-	for range n {
-		if len(data)-at < fixed {
-			return nil, false
-		}
-		start := at
-		mode, flags := binary.BigEndian.Uint32(data[at+24:]), binary.BigEndian.Uint16(data[at+60:])
-		at += fixed
-		if flags&0x4000 != 0 {
-			at += 2
-		}
-		if at > len(data) {
-			return nil, false
-		}
-		end := bytes.IndexByte(data[at:], 0)
-		if end <= 0 {
-			return nil, false
-		}
-		if mode == 0o160000 {
-			links = append(links, string(data[at:at+end]))
-		}
-		// One to eight NUL bytes, to a multiple of eight.
-		at = start + (at+end-start+8)/8*8
-	}
-	for len(data)-at >= 8 {
-		size := binary.BigEndian.Uint32(data[at+4:])
-		if string(data[at:at+4]) == "link" || size > maxIndex {
-			return nil, false
-		}
-		at += 8 + int(size)
-	}
-	return links, at == len(data)
-}
-
-// pointer reads a file of one line that names a directory.
-func pointer(name, prefix, from string) (string, bool) {
-	data, err := os.ReadFile(name)
-	if err != nil || len(data) > 8<<10 {
-		return "", false
-	}
-	target, ok := strings.CutPrefix(strings.TrimRight(string(data), "\r\n"), prefix)
-	if !ok || target == "" || strings.ContainsAny(target, "\n\x00") {
-		return "", false
-	}
-	if !filepath.IsAbs(target) {
-		target = filepath.Join(from, target)
-	}
-	return target, true
-}
-
-// gitDirHarmless looks at everything in a git directory that can start a
-// program when git reads.
-func gitDirHarmless(git, common string) bool {
-	for _, n := range []string{
-		filepath.Join(git, "config.worktree"), filepath.Join(common, "config.worktree"),
-		filepath.Join(common, "info", "attributes"), filepath.Join(git, "info", "attributes"),
-		// Started when a reading command refreshes the index (githooks(5)).
-		filepath.Join(common, "hooks", "post-index-change"), filepath.Join(common, "hooks", "fsmonitor-watchman"),
-	} {
-		if _, err := os.Lstat(n); !errors.Is(err, fs.ErrNotExist) {
-			return false
-		}
-	}
-	return gitConfigHarmless(filepath.Join(common, "config"))
-}
-
-// bare says whether git could take d itself for a repository.
-func bare(d string) bool {
-	for _, n := range []string{"HEAD", "objects", "refs"} {
-		if _, err := os.Lstat(filepath.Join(d, n)); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// section is a line that holds a section header and nothing else: git takes
-// what follows a header on its line for a key.
-var section = regexp.MustCompile(`^\[([A-Za-z0-9.-]+)(?:[ \t]+"(?:[^"\\]|\\.)*")?\]$`)
-
-// gitConfigHarmless reads a configuration file of the plain form and says
-// whether every key in it is known to be harmless.
-func gitConfigHarmless(name string) bool {
-	data, err := os.ReadFile(name)
-	if err != nil || len(data) > 1<<20 || bytes.IndexByte(data, 0) >= 0 {
-		return false
-	}
-	in := ""
-	for _, line := range strings.Split(string(data), "\n") {
-		line = strings.Trim(line, " \t\r\f\v")
-		switch {
-		case line == "" || line[0] == '#' || line[0] == ';':
-		case strings.HasSuffix(line, "\\"):
-			return false
-		case line[0] == '[':
-			m := section.FindStringSubmatch(line)
-			if m == nil {
-				return false
-			}
-			in = strings.ToLower(m[1])
-		default:
-			key, _, _ := strings.Cut(line, "=")
-			if !gitKeys[in+"."+strings.ToLower(strings.TrimSpace(key))] {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -30,7 +30,15 @@
 // targets are not exact: no rule over paths and no mode settles them.
 //
 // git counts as described only where the directory of the call leads to the
-// repository of the project: another one may name programs that git starts.
+// repository of the project: another one may name programs that git starts, and
+// so may the configuration of a submodule, which is looked at. What git does to
+// the work tree meets rules over editing where it spells a name, or touches a
+// tracked one.
+//
+// A command whose form is not understood is read once more for what it may
+// write: what an output flag, a script of sed or awk, or an operand names is a
+// write that deny and ask rules see, and an output that cannot be read may be
+// anywhere to them.
 //
 // # What it does not protect against
 //

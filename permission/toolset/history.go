@@ -126,28 +126,8 @@ type gitCall struct {
 // gitWords finds the sub-command of a git command. ok is false where words that
 // are not understood stand before it.
 func gitWords(c *bashcheck.Command) (r gitReader, rest []bashcheck.Word, in string, ok bool) {
-	words := c.Argv[1:]
-	for len(words) > 0 && words[0].Static && strings.HasPrefix(words[0].Text, "-") {
-		switch t := words[0].Text; t {
-		case "--no-pager", "--no-optional-locks", "--literal-pathspecs", "--no-replace-objects", "-P", "-p", "--paginate":
-		case "-C":
-			if len(words) < 2 || !words[1].Static || words[1].Glob {
-				return r, nil, "", false
-			}
-			// The analyzer follows one that stands first: Command.Dir is there.
-			if to := words[1].Text; len(words)+1 != len(c.Argv) || len(c.Argv) < 4 || to == "" || to[0] == '-' {
-				in = path.Join(in, to)
-				if path.IsAbs(to) {
-					in = to
-				}
-			}
-			words = words[1:]
-		default:
-			return r, nil, "", false
-		}
-		words = words[1:]
-	}
-	if len(words) == 0 || !words[0].Static {
+	words, in, ok := gitCommand(c)
+	if !ok {
 		return r, nil, "", false
 	}
 	name := words[0].Text
@@ -1019,7 +999,7 @@ func (b *builder) mayShow(g *gitCall, c *bashcheck.Command, of int, why string) 
 func (b *builder) addOnce(a permission.Action) {
 	for i := range b.ins.Actions {
 		o := &b.ins.Actions[i]
-		if o.Kind == a.Kind && o.Of == a.Of && o.Path.Clean == a.Path.Clean && o.Path.Extent == a.Path.Extent && o.Path.Real == a.Path.Real {
+		if o.Kind == a.Kind && o.Of == a.Of && o.Path.Clean == a.Path.Clean && o.Path.Extent == a.Path.Extent && o.Path.Real == a.Path.Real && (a.Maybe || !o.Maybe) {
 			return
 		}
 	}

@@ -22,28 +22,37 @@ var writers = map[string]bool{
 // places where it may write, as far as they are protected.
 func (b *builder) operands(c *bashcheck.Command, of int) {
 	name := program(c)
+	o := outputs{b: b, c: c, of: of}
+	edits := o.programs()
 	for i, w := range c.Argv {
 		if i == 0 || !w.Static || w.Text == "" || len(w.Text) > 4096 {
 			continue
 		}
+		code := c.Class == bashcheck.Interpreter && strings.ContainsAny(w.Text, " \t\n\"'(;")
 		for _, t := range candidates(w.Text, c.Class) {
 			for _, d := range b.places(c.Dir) {
-				b.operand(t, d, of, name, span(w.Span))
+				b.operand(t, d, of, name, edits || code && t != w.Text, span(w.Span))
 			}
 		}
-		if out := b.outputOf(c, i); out != "" || name == "sed" {
-			b.outputs(c, of, out, w)
-		}
 	}
+	o.find()
 }
 
-func (b *builder) operand(t, d string, of int, name string, at permission.Span) {
+// operand looks at one name in a command. edits says that a file which it names
+// may be written.
+func (b *builder) operand(t, d string, of int, name string, edits bool, at permission.Span) {
 	a := permission.Action{Kind: permission.Read, Of: of, Origin: permission.Operand, Free: true, Span: at}
 	r := b.look(d, t, scope.Read)
 	if _, denied := b.denies(&r.path); denied || r.path.Class == permission.Sensitive || r.path.Class == permission.Forbidden {
 		a.Path = r.path
 		a.Path.Extent = permission.Exact
 		b.add(a)
+	}
+	if edits && b.namedForWriting(&r.path) {
+		e := a
+		e.Kind, e.Free, e.Path = permission.Write, false, r.path
+		e.Path.Extent = permission.Exact
+		b.addMaybe(e, !changers[name])
 	}
 	if !writers[name] {
 		return

@@ -86,55 +86,54 @@ func tracked(dir string) (names []string, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	name := filepath.Join(git, "index")
-	st, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, true
-	}
-	if err != nil || !st.Mode().IsRegular() || st.Size() > maxIndexBytes {
-		return nil, false
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, false
-	}
-	rel, ok := readIndex(data)
-	if !ok {
-		return nil, false
-	}
+	rel, _, ok := indexed(git)
 	for _, r := range rel {
 		names = append(names, filepath.Join(top, filepath.FromSlash(r)))
 	}
-	return names, true
+	return names, ok
 }
 
-// readIndex returns the paths in an index. ok is false for what is not
-// understood: another version, a split index, another hash.
-func readIndex(data []byte) (paths []string, ok bool) {
+// indexed returns the paths in the index of a git directory, and those of its
+// submodules among them.
+func indexed(git string) (paths, links []string, ok bool) {
+	data, err := readSmall(filepath.Join(git, "index"), maxIndexBytes)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, true
+	case err != nil:
+		return nil, nil, false
+	}
+	return readIndex(data)
+}
+
+// readIndex returns the paths in an index, and those of the submodules among
+// them. ok is false for what is not understood: another version, a split index,
+// another hash.
+func readIndex(data []byte) (paths, links []string, ok bool) {
 	if len(data) < 12+sha1.Size || string(data[:4]) != "DIRC" {
-		return nil, false
+		return nil, nil, false
 	}
 	end := len(data) - sha1.Size
 	sum := sha1.Sum(data[:end])
 	if tail := data[end:]; !bytes.Equal(tail, sum[:]) && !bytes.Equal(tail, make([]byte, sha1.Size)) {
-		return nil, false
+		return nil, nil, false
 	}
 	version, n := binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
 	if version < 2 || version > 4 || n > maxIndexFiles {
-		return nil, false
+		return nil, nil, false
 	}
 	at := 12
 	previous := ""
 	for range n {
 		start := at
 		if len(data)-at < 62 {
-			return nil, false
+			return nil, nil, false
 		}
-		flags := binary.BigEndian.Uint16(data[at+60:])
+		mode, flags := binary.BigEndian.Uint32(data[at+24:]), binary.BigEndian.Uint16(data[at+60:])
 		at += 62
 		if flags&0x4000 != 0 {
 			if version < 3 {
-				return nil, false
+				return nil, nil, false
 			}
 			at += 2
 		}
@@ -142,7 +141,7 @@ func readIndex(data []byte) (paths []string, ok bool) {
 			drop, used := 0, 0
 			for {
 				if at+used >= len(data) || used > 4 {
-					return nil, false
+					return nil, nil, false
 				}
 				c := data[at+used]
 				used++
@@ -154,38 +153,41 @@ func readIndex(data []byte) (paths []string, ok bool) {
 			}
 			at += used
 			if drop > len(previous) {
-				return nil, false
+				return nil, nil, false
 			}
 			stop := bytes.IndexByte(data[min(at, len(data)):], 0)
 			if stop < 0 {
-				return nil, false
+				return nil, nil, false
 			}
 			previous = previous[:len(previous)-drop] + string(data[at:at+stop])
 			at += stop + 1
 		} else {
 			if at > len(data) {
-				return nil, false
+				return nil, nil, false
 			}
 			stop := bytes.IndexByte(data[at:], 0)
 			if stop < 0 {
-				return nil, false
+				return nil, nil, false
 			}
 			previous = string(data[at : at+stop])
 			// One to eight NUL bytes, to a multiple of eight.
 			at = start + (at+stop-start+8)/8*8
 		}
 		if previous == "" || strings.HasPrefix(previous, "/") {
-			return nil, false
+			return nil, nil, false
 		}
 		paths = append(paths, previous)
+		if mode == 0o160000 {
+			links = append(links, previous)
+		}
 	}
 	// A split index keeps the rest in another file.
 	for at+8 <= end {
 		size := binary.BigEndian.Uint32(data[at+4:])
 		if string(data[at:at+4]) == "link" || size > maxIndexBytes {
-			return nil, false
+			return nil, nil, false
 		}
 		at += 8 + int(size)
 	}
-	return paths, at == end
+	return paths, links, at == end
 }
