@@ -605,6 +605,9 @@ func (l *loader) finish() error {
 		q.index(l.specs)
 	}
 	for _, q := range all {
+		if flag := q.shownUndescribed(); flag != "" {
+			return fail("show names the flag %s, which is not described", flag)
+		}
 		for name, f := range q.flags {
 			if f.mode != "" && q.forms[f.mode] == nil {
 				return fail("mode %q of %s has no form", f.mode, name)
