@@ -30,7 +30,7 @@ func TestMayBelowFindsAll(t *testing.T) {
 	few, found := 0, 0
 	rounds := 300
 	if testing.Short() {
-		rounds = 20 // one goroutine: the race detector has nothing to see here
+		rounds = 40 // one goroutine: the race detector has nothing to see here
 	}
 	for range rounds {
 		var deny []string
