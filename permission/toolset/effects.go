@@ -260,7 +260,7 @@ func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	at := len(b.ins.Actions)
 	a := b.slot()
 	a.Kind, a.Of, a.Origin, a.Span = of.Kind, of.Of, of.Origin, of.Span
-	a.Free, a.Own, a.Port, a.PlainGet = of.Free, of.Own, of.Port, of.PlainGet
+	a.Free, a.Own, a.Maybe, a.Port, a.PlainGet = of.Free, of.Own, of.Maybe, of.Port, of.PlainGet
 	if of.Host != "" || of.Name != "" || of.Note != "" {
 		a.Host, a.Name, a.Note = of.Host, of.Name, of.Note
 	}
