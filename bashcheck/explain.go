@@ -17,6 +17,7 @@ func (r *Report) explain() string {
 	t := tellers.Get().(*teller)
 	defer t.release()
 	t.src, t.quiet = r.Source, r.readOnly()
+	t.alone = t.quiet && len(r.Commands) == 1
 	if !r.Parsed && len(r.Commands) == 0 {
 		t.say("The text was not understood, so nothing is known about what it does")
 	} else {
@@ -76,7 +77,7 @@ func (r *Report) unsaid() string {
 			case w.Text == fedText:
 				return "What its input holds is known only when it runs, so it may do anything"
 			default:
-				return "`" + cut(escape(w.Text), mostWord) + "` is known only when it runs, so it may do anything"
+				return "Part of it is known only when it runs, so it may do anything"
 			}
 		}
 	}
@@ -88,7 +89,7 @@ func (r *Report) unsaid() string {
 	for i := range r.Commands {
 		for j := range r.Commands[i].Effects {
 			e := &r.Commands[i].Effects[j]
-			if r.Commands[i].Told && e.Own {
+			if r.Commands[i].Told && (e.Own || e.Kind == Environment) {
 				continue
 			}
 			if (e.Own && e.Kind != Connect && e.Target != "" || e.Kind == Read || e.Kind == Environment && e.Target == "") && !e.harmless() {
@@ -112,6 +113,7 @@ type teller struct {
 	nmore int
 	src   string
 	quiet bool // the text is read-only
+	alone bool // and one command
 
 	// What is known of the effects that are told of: their names, one after
 	// the other, and what they belong to.
@@ -203,8 +205,13 @@ func (t *teller) report(r *Report) {
 	made := r.made()
 	open, next := -1, 0 // the function whose body is told, and the first that was not told of
 	reading, more := 0, 0
+	inner := false // the last one told what it runs
 	then := func() {
-		if told > 0 && t.out[len(t.out)-1] != '(' {
+		switch {
+		case told == 0 || t.out[len(t.out)-1] == '(':
+		case inner:
+			t.say("; then ")
+		default:
 			t.say(", then ")
 		}
 	}
@@ -220,6 +227,7 @@ func (t *teller) report(r *Report) {
 				continue
 			}
 			then()
+			inner = false
 			t.say("defines the function `")
 			t.say(cut(escape(m.name), mostWord))
 			t.say("`")
@@ -249,7 +257,7 @@ func (t *teller) report(r *Report) {
 		}
 		before := len(t.out)
 		then()
-		start := len(t.out)
+		start, ran := len(t.out), false
 		if m := c.calls(made); m != nil {
 			switch {
 			case m.alias:
@@ -262,13 +270,13 @@ func (t *teller) report(r *Report) {
 			t.touch(c)
 			t.shellTail()
 		} else {
-			t.command(r, i, nested)
+			ran = t.command(r, i, nested)
 		}
 		if len(t.out) == start || told > 0 && bytes.Equal(t.out[start:], t.out[last:before]) {
 			t.out = t.out[:before]
 			continue
 		}
-		told, last = told+1, start
+		told, last, inner = told+1, start, ran
 	}
 	if len(made) > 0 {
 		define(Span{len(r.Source) + 1, len(r.Source) + 1})
@@ -324,7 +332,7 @@ type madeName struct {
 func (r *Report) made() (out []madeName) {
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Code != CodeRebindsName || !f.Blocks || f.Span.End > len(r.Source) || f.Span.Start >= f.Span.End {
+		if f.Code != CodeRebindsName || !f.Blocks || f.Span.Start < 0 || f.Span.End > len(r.Source) || f.Span.Start >= f.Span.End {
 			continue
 		}
 		if name := functionName(r.Source[f.Span.Start:f.Span.End]); name != "" {
@@ -371,16 +379,16 @@ func (c *Command) calls(made []madeName) *madeName {
 	return nil
 }
 
-// command says what a command does and then what it runs. nested says that some
-// command of the report is run by another one.
-func (t *teller) command(r *Report, i int, nested bool) {
+// command says what a command does and then what it runs, if anything. nested
+// says that some command of the report is run by another one.
+func (t *teller) command(r *Report, i int, nested bool) (ran bool) {
 	parent := false
 	for k := i + 1; nested && k < len(r.Commands) && !parent; k++ {
 		parent = r.Commands[k].Parent == i+1
 	}
 	t.phrase(&r.Commands[i], parent)
 	if !parent {
-		return
+		return false
 	}
 	sep := ": "
 	for k := i + 1; k < len(r.Commands); k++ {
@@ -390,6 +398,7 @@ func (t *teller) command(r *Report, i int, nested bool) {
 			sep = ", then "
 		}
 	}
+	return true
 }
 
 // touch notes the targets of effects. What is not known at all is told
@@ -478,6 +487,8 @@ func (t *teller) at(s Span) string {
 func (t *teller) target(what touch, c *Command, e *Effect) {
 	from := len(t.names)
 	switch {
+	case e.Target == "-" && what == tWrite:
+		return // the output
 	case what == tGet:
 		t.names = append(t.names, escape(e.URL)...)
 	case e.Target == "" || e.Extent == Anywhere:
@@ -674,7 +685,7 @@ func appendPlace(b []byte, e *Effect) []byte {
 	}
 	switch s := escape(e.Target); {
 	case s == ".":
-		b = append(b, "the current folder"...)
+		b = append(b, currentFolder...)
 	case !bareName.all(s) || s != e.Target:
 		b = append(append(append(b, "“"...), s...), "”"...)
 	default:
@@ -705,7 +716,7 @@ func (t *teller) phrase(c *Command, parent bool) {
 		if !c.Described {
 			t.say(", a program that is not known")
 		}
-	case c.Summary == "does nothing" && !t.quiet:
+	case c.Summary == "does nothing" && !t.alone:
 		switch {
 		case len(c.Effects) == 0 && c.Parent == 0:
 			return
@@ -767,6 +778,12 @@ func (t *teller) summary(c *Command, parent bool) {
 				} else {
 					t.say("directory ")
 				}
+				if bytes.HasPrefix(t.first(what), []byte("what ")) {
+					n := len(t.out)
+					t.all(what)
+					copy(t.out[n:], "that")
+					return
+				}
 			default:
 				t.say(" ")
 			}
@@ -781,18 +798,22 @@ func (t *teller) summary(c *Command, parent bool) {
 		}
 		t.all(what)
 	}
+	shown := strings.IndexByte(say, '`') >= 0
 	switch {
+	case shown || c.Told:
+		t.forget(say)
+		used = true
 	case strings.HasPrefix(say, "goes back"):
 	case say == "goes":
-		switch last := &c.Argv[len(c.Argv)-1]; {
+		switch w := c.unknownWord(); {
 		case t.any(tList):
 			again("goes to ")
 			t.all(tList)
-		case last.Static:
+		case w == nil:
 			again("goes to the home folder")
 		default:
 			again("goes to the folder that `")
-			t.say(cut(escape(last.Text), mostWord))
+			t.say(cut(escape(w.Text), mostWord))
 			t.say("` names")
 		}
 		t.drop(tList)
@@ -886,21 +907,22 @@ func (t *teller) summary(c *Command, parent bool) {
 	t.rest(tRemove, ", deleting ")
 	t.rest(tWrite, ", writing ")
 	t.rest(tChange, ", changing the rights or links of ")
-	shown := strings.IndexByte(say, '`') >= 0
 	vague := 0 // how many kinds of things happen to what the text does not name
 	for _, w := range [...]touch{tRead, tList, tWrite, tRemove, tChange, tConnect, tRun} {
 		if t.unnamed[w] {
 			vague++
 		}
 	}
-	texted := !c.Described || !shown && (vague > 2 && !c.Told || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent)
+	// What the phrase names no target of is told by its text.
+	bare := !shown && !c.Told && len(t.list) == 0 && len(c.Argv) > 1 && harmful(c.Effects) && !parent
+	texted := !c.Described || bare || !shown && (vague > 2 && !c.Told || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent)
 	early := texted && vague > 2 && !c.Told && c.Class != Runner && c.Class != Interpreter && c.Class != Shell
 	if early {
 		t.text(c, " (", ")")
 	}
 	if t.any(tConnect) {
 		t.rest(tConnect, ", connecting to ")
-	} else if (t.ownConnect || t.unnamed[tConnect]) && !c.Told {
+	} else if (t.ownConnect || t.unnamed[tConnect] && !c.Told) && !strings.Contains(say, "network") && !strings.Contains(say, "another machine") {
 		t.say(", over the network")
 	}
 	runs := (t.any(tRun) || t.unnamed[tRun]) && !parent
@@ -923,17 +945,21 @@ func (t *teller) summary(c *Command, parent bool) {
 			t.vague(t.unnamed[tRun] && !parent)
 		}
 	}
-	if t.any(tEnv) && c.Described {
+	if t.any(tEnv) && c.Described && !(c.Told && len(c.Assignments) == 0) {
 		if len(c.Assignments) > 0 {
 			t.rest(tEnv, ", with ")
 			t.say(" set")
 		} else if !bytes.Contains(told, []byte("environment")) && !bytes.Contains(told, []byte("variable")) {
-			t.rest(tEnv, ", which shows or changes ")
+			if verb == "prints" {
+				t.rest(tEnv, ", showing ")
+			} else {
+				t.rest(tEnv, ", which shows or changes ")
+			}
 		} else if string(t.first(tEnv)) != "the environment" {
 			t.rest(tEnv, ", namely ")
 		}
 	}
-	if t.process && !bytes.Contains(told, []byte("process")) {
+	if t.process && !c.Told && !bytes.Contains(told, []byte("process")) {
 		t.say(", which acts on processes")
 	}
 	if texted && !early {
@@ -978,6 +1004,27 @@ func (t *teller) vague(runs bool) {
 		t.say(" and run other programs")
 	}
 }
+
+// forget drops targets that a phrase names already, and where git looks.
+func (t *teller) forget(say string) {
+	shown := func(name string) bool {
+		for i, part := range strings.Split(say, "`") {
+			if i%2 == 1 && (part == name || slices.Contains(strings.Fields(part), name)) {
+				return true
+			}
+		}
+		return false
+	}
+	for i := range t.list {
+		o := &t.list[i]
+		if name := strings.TrimSuffix(string(t.names[o.from:o.to]), belowIt); shown(name) || (o.what == tRead || o.what == tList) && name == currentFolder {
+			t.count[o.what]--
+			o.what = nTouches
+		}
+	}
+}
+
+const currentFolder = "the current folder"
 
 // rest says what happens to targets that the sentence did not tell of.
 func (t *teller) rest(what touch, say string) {

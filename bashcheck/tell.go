@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,14 +50,18 @@ func (t *telling) tell(key, rest string) (problem string) {
 	head, text, ok := strings.Cut(" "+rest, " : ")
 	words := strings.Fields(head)
 	if !ok && key == "lost" {
-		words, text = nil, rest
+		words, text = nil, strings.TrimSuffix(rest, " :")
+		ok = text == rest
 	}
-	if text = strings.TrimSpace(text); text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
+	if text = strings.TrimSpace(text); !ok || text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
 		return key + " needs a text, without a full stop or backquotes"
 	}
 	if key == "lost" {
 		l := loss{text: text}
 		for _, w := range words {
+			if strings.Trim(w, "!~") == "" {
+				return "lost needs words that are not empty"
+			}
 			if n, ok := strings.CutPrefix(w, "!"); ok {
 				l.not = append(l.not, n)
 			} else {
@@ -97,6 +102,25 @@ func (t *telling) tell(key, rest string) (problem string) {
 	return ""
 }
 
+// shownUndescribed is a flag that a show line names and no other describes.
+func (p *program) shownUndescribed() string {
+	bad := func(t *telling) string {
+		for i := range t.shows {
+			for _, f := range t.shows[i].flags {
+				if p.flag(f) == nil {
+					return f
+				}
+			}
+		}
+		return ""
+	}
+	flag := bad(&p.telling)
+	for _, f := range p.forms {
+		flag = cmp.Or(flag, bad(&f.telling))
+	}
+	return flag
+}
+
 // tell adds what the description tells of an argument list. A form that says
 // nothing of its own says what its program says.
 func (p *program) tell(f *form, operands []word, j *judged) {
@@ -118,7 +142,7 @@ func (p *program) tell(f *form, operands []word, j *judged) {
 		if len(words) == 0 {
 			continue
 		}
-		if s.phrase[0] == ',' {
+		if s.phrase[0] == ',' || s.phrase[0] == ':' {
 			if b.Len() == 0 {
 				b.WriteString(j.say)
 			}

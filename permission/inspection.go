@@ -109,6 +109,11 @@ type Path struct {
 	Extent Extent `json:"extent"`
 	Zone   Zone   `json:"zone"`
 	Class  Class  `json:"class"`
+	// Steers says that agents take the file for instructions (CLAUDE.md,
+	// AGENTS.md, .cursorrules): what is written there speaks to the next session.
+	// No mode but bypass settles writing it, and under a session that has read
+	// untrusted text no rule does.
+	Steers bool `json:"steers,omitempty"`
 	// Under says that the path lies directly below a variable whose value is
 	// not known ("$DIR"/*).
 	Under bool `json:"under,omitempty"`

@@ -363,12 +363,25 @@ func (b *builder) webFetch() error {
 	}
 	host, port, err := hostOf(raw)
 	if err != nil {
-		return err
+		// Clients read such a URL in several ways: any rule for hosts may mean it.
+		b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "url", Text: sentence(err)})
+		b.ins.Risk = permission.RiskHigh
+		host, port = "", 0
 	}
 	b.add(permission.Action{Kind: permission.Connect, Origin: permission.Tool, Host: host, Port: port, PlainGet: true})
 	b.params("url")
+	if host == "" {
+		b.say("Fetches a page from a host that is not known.")
+		return nil
+	}
 	b.say(fmt.Sprintf("Fetches a page from %s.", strconv.Quote(host)))
 	return nil
+}
+
+// sentence makes one of the text of an error.
+func sentence(err error) string {
+	s := err.Error()
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 func (b *builder) skill() error {

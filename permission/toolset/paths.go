@@ -78,7 +78,7 @@ func setPath(to, from *permission.Path) {
 	}
 	to.Clean, to.Real = from.Clean, from.Real
 	to.Extent, to.Zone, to.Class = from.Extent, from.Zone, from.Class
-	to.Under, to.Critical, to.ReadOnly, to.Walked = from.Under, from.Critical, from.ReadOnly, from.Walked
+	to.Under, to.Critical, to.ReadOnly, to.Walked, to.Steers = from.Under, from.Critical, from.ReadOnly, from.Walked, from.Steers
 }
 
 // ask resolves a path without keeping the answer, for walks.
@@ -100,6 +100,9 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 		p.ClassName = r.ClassName
 	}
 	p.Critical, p.ReadOnly = r.Critical, r.ReadOnly
+	if op != scope.Read && op != scope.List {
+		p.Steers = steers(r.Real) || r.Real != r.Clean && steers(r.Clean)
+	}
 	if len(r.Via) > 0 {
 		p.Also = append(p.Also, r.Via...)
 	}
