@@ -127,15 +127,15 @@ func TestFreshRoot(t *testing.T) {
 	}
 	before := p.state(t)
 	// What the shell does by itself: every other program needs the links of /.
-	script := `for f in "$H/notes" "$P/.env" /etc/passwd /proc/1/root/etc/passwd "/proc/1/root$H/notes" "/proc/self/root$H/notes"; do read v < "$f"; test -z "$v" || echo "LEAK $f"; done
+	script := `for f in "$H/notes" "$P/.env" /etc/passwd /proc/1/root/etc/passwd "/proc/1/root$H/notes" "/proc/self/root$H/notes"; do v=; read v < "$f"; test -z "$v" || echo "LEAK $f"; done
 		for f in $MADE "$P/.mcp.json" "$P/.env"; do (: > "$f") && echo "LEAK $f"; done
-		(echo x > "$P/src/a.go") && read v < "$P/src/a.go" && printf 'package a' > "$P/src/a.go" && : > /tmp/f && : > /dev/null && echo "wrote $v" /*`
+		(echo x > "$P/src/a.go") && read v < "$P/src/a.go" && printf 'package a' > "$P/src/a.go" && : > "${SCRATCH:-$P/src/s}" && : > /dev/null && echo "wrote $v" /*`
 	shell, err := filepath.EvalSymlinks("/bin/sh")
 	require.NoError(t, err)
 	cmd, err := b.Command(t.Context(), prof, linker, shell, "-c", script)
 	require.NoError(t, err)
 	// Only in the sandbox.
-	cmd.Env = append(p.env(), "MADE=/made /usr/made")
+	cmd.Env = append(p.env(), "MADE=/made /usr/made", "SCRATCH=/tmp/f")
 	out, err := cmd.Output()
 	require.NoError(t, err, string(out))
 	require.NotContains(t, string(out), "LEAK")
