@@ -1,8 +1,10 @@
 package permission_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	. "github.com/clearance-go/clearance/permission"
@@ -55,6 +57,38 @@ func TestSuggestionForAnOddNameIsForThatNameOnly(t *testing.T) {
 		for _, other := range others {
 			ins, _ := e.Inspect(ctx, st, other)
 			assert.NotEqual(t, Allow, e.Decide(st, other, ins).Verdict, "%q for %s %s lets %s %s run", rules, c.Tool, c.Input, other.Tool, other.Input)
+		}
+	}
+}
+
+type failing struct{ secret string }
+
+func (f failing) Approve(context.Context, Request) (Answer, error) {
+	return Answer{}, errors.New("no window: token " + f.secret)
+}
+
+func (f failing) Advise(context.Context, State, Call, Inspection) (Opinion, error) {
+	return Opinion{From: FromHook}, errors.New("hook failed with " + f.secret)
+}
+
+// What a failing approver or hook says of itself reaches the model in the
+// refusal: without the secrets in it.
+func TestRefusalHoldsNoSecret(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for name, redact := range map[string]func([]byte) []byte{
+		"control": nil,
+		"guarded": func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(secret), []byte("[redacted]")) },
+	} {
+		g := NewGate(eval(t, offline(t), `{}`), GateOptions{Approver: failing{secret}, Advisers: []Adviser{failing{secret}}, Redact: redact})
+		_, err := g.Session(SessionOptions{Dir: proj}).Authorize(context.Background(), bashCall("make all"))
+		var refused *RefusedError
+		require.ErrorAs(t, err, &refused, name)
+		text, merr := json.Marshal(refused.Decision)
+		require.NoError(t, merr)
+		if redact == nil {
+			assert.Contains(t, err.Error()+string(text), secret, "the control: it would be told")
+		} else {
+			assert.NotContains(t, err.Error()+string(text), secret)
 		}
 	}
 }
