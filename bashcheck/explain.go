@@ -720,7 +720,7 @@ func (t *teller) phrase(c *Command, parent bool) {
 		switch {
 		case len(c.Effects) == 0 && c.Parent == 0:
 			return
-		case t.any(tReplace) && !t.any(tInput):
+		case t.any(tReplace) && int(t.count[tReplace]) == len(t.list) && t.unnamed == [nTouches]bool{}:
 			t.rest(tReplace, "empties ")
 			t.drop(tReplace)
 		default:

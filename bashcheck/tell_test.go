@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -102,6 +103,23 @@ func TestExplainTells(t *testing.T) {
 		assert.NotEmpty(t, untold(r, said), said)
 	}
 	assert.Empty(t, untold(r, r.Explain()))
+}
+
+// TestExplainTellsOfPairs is TestExplainTells for texts that are put together.
+func TestExplainTellsOfPairs(t *testing.T) {
+	texts := allTexts(t)
+	chosen := rand.New(rand.NewPCG(1, 2))
+	between := []string{"; ", " && ", " | ", "\n", " & ", " || ", ")(", "$(", "`", "'", "\"", " > ", " >> ", " <(", " 2> "}
+	around := []string{"%s", "%s", "f() { %s; }; f", "bash -c '%s'", "sudo xargs %s", "if %s; then ls; fi > out", "(%s) >> log", "alias x='%s'\nx", "trap '%s' EXIT; ls"}
+	a := New(Options{Home: "/home/u"})
+	for range 6000 {
+		src := texts[chosen.IntN(len(texts))] + between[chosen.IntN(len(between))] + texts[chosen.IntN(len(texts))]
+		src = strings.Replace(around[chosen.IntN(len(around))], "%s", src, 1)
+		r := a.Analyze(src)
+		if what := untold(r, r.Explain()); what != "" {
+			t.Errorf("%q: %s: %s", src, what, r.Explain())
+		}
+	}
 }
 
 // TestLost: what cannot be taken back is a notice that makes the risk high, is
