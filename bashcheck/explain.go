@@ -903,6 +903,9 @@ func (t *teller) summary(c *Command, parent bool) {
 		}
 	}
 	told := t.out[at:len(t.out):len(t.out)]
+	if shown || c.Told {
+		t.rest(tList, ", in ")
+	}
 	t.rest(tRead, ", reading ")
 	t.rest(tRemove, ", deleting ")
 	t.rest(tWrite, ", writing ")
