@@ -29,6 +29,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 	}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
 	w.rep.Loose = append(w.rep.Loose, w.secretsSince(0)...)
+	w.strictSets()
 	w.suspect()
 	if w.rep.Parsed {
 		w.assume(assumeShell(a.opts.Shell))
@@ -37,7 +38,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 			w.assume(AssumeNoFunctions)
 		}
 	}
-	rep = w.pack()
+	w.pack(&rep)
 	w.release() // not after a panic: the walker may then be in any state
 	return rep
 }
@@ -73,6 +74,7 @@ type walker struct {
 	output   *feed    // what the last command printed
 	secrets  []secret // expansions of credentials that no command has taken yet
 	shown    []Effect // those of the command that runs next
+	piped    bool     // what the next command prints goes into a pipe
 	st       state
 	depth    int
 	nodes    int

@@ -11,6 +11,8 @@ import (
 // call reports one simple command.
 func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
+	piped := w.piped
+	w.piped = false
 	expanded := len(w.secrets)
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
@@ -59,7 +61,9 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		}
 		w.shown = w.secretsSince(expanded)
 	}
+	w.piped = piped
 	out := w.run(c, argv, effects)
+	w.piped = false
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
@@ -164,20 +168,21 @@ func (w *walker) add(c *Command) int {
 func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
-	shown := w.shown
-	w.shown = nil
+	shown, piped := w.shown, w.piped
+	w.shown, w.piped = nil, false
 	if len(argv) == 0 {
 		return here
 	}
 	w.fill(c, argv)
-	name := argv[0]
+	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
 		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
 		w.add(c)
 		return dirs{}
 	}
-	for i, a := range argv {
+	for i := range argv {
+		a := &argv[i]
 		if !a.odd || !a.Static || w.outer != nil && w.base < 0 || i > 0 && (len(a.Text) > 16 || !strings.HasPrefix(a.Text, "-") || strings.IndexByte(a.Text, '=') > 0) {
 			continue
 		}
@@ -209,7 +214,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
 		return w.cd(c, argv, append(shown, redirected...))
 	}
-	var j judged
+	j := judged{piped: piped}
 	if p != nil {
 		args, start := argv, w.st.dir
 		if p.names[0] == "git" {
@@ -372,7 +377,7 @@ func prefixOf(plain string, argv []word, n int) string {
 var prefixBytes = bytesBut(" \t\n*\"'$`\\")
 
 // rebinding reports builtins that change what later names mean.
-func (w *walker) rebinding(name word, argv []word) {
+func (w *walker) rebinding(name *word, argv []word) {
 	switch name.Text {
 	case "alias", "unalias", "enable", "shopt", "set", "trap":
 		if len(argv) > 1 {

@@ -62,6 +62,9 @@ const (
 	vSSFilter    // a filter of ss without names
 	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
 	vGzipFile    // an archive that gzip reads, whose name it may lengthen
+	vUserName    // a user
+	vPIDs        // numbers of processes; several words may be several of them
+	vChart       // a folder that helm takes for nothing else
 	vCharset     // a character set, or with a slash the file that describes one
 	vGitKey      // the name of a git setting
 	vGitSort     // what references are sorted by, without checking signatures
@@ -83,6 +86,7 @@ type flagSpec struct {
 	nul      bool // names end with NUL
 	other    bool // the output is something else than names
 	first    bool // means what it says only before the operands
+	apart    bool // its value stands in a word of its own
 	value    valueSpec
 	mode     string
 }
@@ -121,6 +125,7 @@ type form struct {
 	effects   []fixedEffect
 	own       bool
 	globOK    bool
+	globDot   bool // a pattern whose end has a dot matches no flag
 	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
 	prints    bool // the output is nothing but names of what the effects reach
 	posix     bool // flags end at the first operand
@@ -152,6 +157,7 @@ type program struct {
 	why          bool
 	argFiles     bool  // a word @FILE names a file of further arguments
 	bare         *form // without operands
+	piped        *form // where what it prints goes into a pipe
 	withOperands *form
 	examples     []example
 	file         string
@@ -174,7 +180,7 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "gitkey": vGitKey, "gitsort": vGitSort,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
@@ -456,10 +462,12 @@ func (l *loader) line(raw string, line int) error {
 			l.form.globOK = true
 		case "below":
 			l.form.globBelow = true
+		case "dot":
+			l.form.globDot = true
 		default:
-			return fail(cols[0], "the line is: glob ok, or glob below")
+			return fail(cols[0], "the line is: glob ok, glob dot or glob below")
 		}
-	case "names", "nul", "other", "first":
+	case "names", "nul", "other", "first", "apart":
 		if len(args) == 0 {
 			if key != "names" {
 				return fail(cols[0], "%s needs flags", key)
@@ -472,6 +480,7 @@ func (l *loader) line(raw string, line int) error {
 				return fail(col(i), "flag %s is not described above this line", f)
 			}
 			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
+			spec.apart = spec.apart || key == "apart"
 		}
 	case "argfiles":
 		l.top.argFiles = true
@@ -605,7 +614,7 @@ func (l *loader) finish() error {
 			}
 		}
 		for name := range q.forms {
-			used := name == "operands" || name == "bare"
+			used := name == "operands" || name == "bare" || name == "piped"
 			for part := range strings.SplitSeq(name, "+") {
 				one := false
 				for _, f := range q.flags {
@@ -698,7 +707,7 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 			p.manyLetters = true
 		}
 	}
-	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
+	p.bare, p.withOperands, p.piped = p.forms["bare"], p.forms["operands"], p.forms["piped"]
 }
 
 // letter returns the flag -c, or nil.

@@ -587,7 +587,8 @@ func straceAll[T any](t *testing.T, list []T, request func(T) oracle.Request, se
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := 0
-	for range min(runtime.NumCPU(), 4, len(list)) {
+	// A sandbox with its repository costs as much as some dozen requests.
+	for range min(runtime.NumCPU(), 4, 1+len(list)/25) {
 		box := straceBox(t)
 		wg.Go(func() {
 			for {
@@ -664,7 +665,7 @@ func TestOracleStrace(t *testing.T) {
 	}
 	if !full { // one in so many
 		var some []straceExample
-		for i := 0; i < len(list); i += max(1, len(list)/30) {
+		for i := 0; i < len(list); i += max(1, len(list)/20) {
 			some = append(some, list[i])
 		}
 		list = some

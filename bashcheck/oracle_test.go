@@ -112,7 +112,11 @@ func TestOracleSandbox(t *testing.T) {
 func TestOracleStubs(t *testing.T) {
 	real := []string{"bash", "env", "xargs"}
 	fast, slow := oracleBox(t, oracle.Options{Stubs: []string{"ls", "hit", "["}, Real: real}), oracleBox(t, oracle.Options{Stubs: []string{"ls", "hit", "["}, Real: real, GoStub: true})
-	t.Log("the oracles run", oracleTools.tools.Stub())
+	if err := oracleTools.tools.GoOnly(); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "the oracles run the stub in Go: %v", err)
+		t.Skipf("the oracles run the stub in Go, so there is nothing to compare: %v", err)
+	}
+	t.Log("the oracles run the stub in C")
 	for _, src := range []string{
 		"ls", "ls a '' 'b c'", "ls ''", "env -i ls a", "env -i A=1 B= ls", "cd / && ls", "cd /usr/lib && hit $'a\nb' \"$(hit x)\"", "[ a = b ] || ls; ls ab && hit; ls abc && hit abcd", "echo a b | xargs -n 1 ls", "exec -a other ls x", "ls | xargs hit",
 		"ls x > /dev/full; ls x >&-; echo $?", "rm -rf /oracle/rec; : > /w/gone; ls", "ls " + strings.Repeat("x", 100_000), "ls $(printf 'x%s ' {1..3000})", "mkdir -p /w/" + strings.Repeat("d", 200),

@@ -126,6 +126,7 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 		case Read, List, Write, Delete:
 			a.Path = randomPath(r)
 			a.Own = chance(r, 8)
+			a.Path.Steers = chance(r, 8)
 		case Run:
 			for range r.IntN(3) {
 				a.Command.Allow = append(a.Command.Allow, pick(r, someCommands...))

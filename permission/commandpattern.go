@@ -21,6 +21,8 @@ type commandPattern struct {
 	// raw is the specifier with its blanks collapsed: a rule for one command
 	// that holds stars itself spells exactly that text.
 	raw string
+	// paths are its words that hold a star behind a slash: see climbs.
+	paths [][]string
 }
 
 // compileCommandPattern reads a specifier. ":*" at the end is " *"; a colon
@@ -31,9 +33,11 @@ func compileCommandPattern(spec string) commandPattern {
 	}
 	spec = collapseBlanks(spec)
 	if p, ok := strings.CutSuffix(spec, " *"); ok && p != "" {
-		return commandPattern{parts: strings.Split(p, "*"), word: true, tail: strings.Split(spec, "*"), raw: spec}
+		parts := strings.Split(p, "*")
+		return commandPattern{parts: parts, word: true, tail: strings.Split(spec, "*"), raw: spec, paths: pathWords(parts)}
 	}
-	return commandPattern{parts: strings.Split(spec, "*"), raw: spec}
+	parts := strings.Split(spec, "*")
+	return commandPattern{parts: parts, raw: spec, paths: pathWords(parts)}
 }
 
 // head returns the literal words that every text of the pattern starts with

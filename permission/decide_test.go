@@ -46,6 +46,8 @@ func TestReasons(t *testing.T) {
 	critical.Path.Critical = true
 	runner := command("make")
 	runner.Command.Digest = "new"
+	steering := file(Write, proj+"/CLAUDE.md", Inside, Ordinary)
+	steering.Path.Steers = true
 	rows := []struct {
 		code     string
 		settings string
@@ -89,6 +91,9 @@ func TestReasons(t *testing.T) {
 		{CodeBlocked, `{"permissions":{"blockWritesOutsideWorkingDirectories":true,"allow":["Edit(//**)"]}}`, State{Mode: ModeBypass}, "Write", Inspection{Family: "Edit", Actions: []Action{file(Write, "/etc/x", Outside, Ordinary)}}, Deny, 0},
 		{CodeSend, `{"permissions":{"allow":["WebFetch"]}}`, State{Labels: Untrusted | SensitiveData}, "WebFetch", Inspection{Family: "WebFetch", Actions: []Action{{Kind: Connect, Origin: Tool, Host: "a.org"}}}, Ask, ByPerson},
 		{CodeSend, `{"permissions":{"allow":["WebFetch"]}}`, State{Labels: Untrusted | SensitiveData, Provenance: ProvenanceWarn}, "WebFetch", Inspection{Family: "WebFetch", Actions: []Action{{Kind: Connect, Origin: Tool, Host: "a.org"}}}, Allow, 0},
+		{CodeEdit, `{}`, State{Mode: ModeAcceptEdits}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Ask, noSandbox},
+		{CodeAllowRule, `{"permissions":{"allow":["Edit(/**)"]}}`, State{}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Allow, 0},
+		{CodeSteers, `{"permissions":{"allow":["Edit(/**)","Edit"]}}`, State{Mode: ModeAcceptEdits, Labels: Untrusted}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Ask, noSandbox},
 		{CodeChanged, `{"permissions":{"allow":["Bash(make)"]}}`, State{Labels: Untrusted, Contents: map[string]string{"make": "old"}}, "Bash", shell(runner), Ask, ByPerson},
 	}
 	seen := map[string]bool{CodeOpinion: true, CodeInspection: true} // have tests of their own

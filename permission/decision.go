@@ -61,7 +61,10 @@ const (
 	CodeInspection = "inspection"   // the call could not be inspected
 	CodeBlocked    = "blocked-zone" // a setting closes what lies outside
 	CodeSend       = "send"         // it can send, and the session knows a secret and untrusted text
-	CodeChanged    = "changed"      // what a runner runs has changed under an untrusted session
+	// CodeSteers: a session that has read untrusted text writes a file that agents
+	// take for instructions.
+	CodeSteers  = "steers"
+	CodeChanged = "changed" // what a runner runs has changed under an untrusted session
 )
 
 // Settlers is a set of those who may settle an Ask. Several Asks of a call

@@ -121,7 +121,9 @@ type decider struct {
 	// toolAllow is the allow rule for the whole tool, once it was looked for.
 	toolAllow     *Rule
 	toolRuleKnown bool
-	servers       []string // the MCP servers that the host knows
+	// climbed is an allow rule that a path with ".." kept from covering a Run.
+	climbed *Rule
+	servers []string // the MCP servers that the host knows
 
 	hits    []hit
 	denied  bool

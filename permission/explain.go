@@ -91,7 +91,7 @@ func (d *decider) explains(r *Rule, n int) match {
 	switch {
 	case r.kind == ruleCommand && a.Kind == Run && r.family == d.ins.Family && !a.Command.Opaque && (!a.Command.ExactOnly || r.command.exact() || r.command.spells(a.Command.Allow)):
 		for _, text := range a.Command.Allow {
-			if r.command.matches(text) && !d.suspended(r, &a.Command) {
+			if r.command.matches(text) && (!r.command.climbs(text, a.Command.Deny) || r.command.spells(a.Command.Allow)) && !d.suspended(r, &a.Command) {
 				return matchYes
 			}
 		}

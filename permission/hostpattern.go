@@ -7,7 +7,9 @@ import (
 	"strings"
 )
 
-// hostPattern is the HOST of WebFetch(domain:HOST).
+// hostPattern is the HOST of WebFetch(domain:HOST). It means the host with every
+// port: the grammar knows none, and an approval of a server on a port of this
+// machine could not be saved otherwise. The sandbox settings name ports.
 type hostPattern struct {
 	any    bool
 	sub    string   // "*.example.com": any depth below example.com

@@ -109,6 +109,11 @@ type Path struct {
 	// name makes it so: a directory that holds secrets, with everything below
 	// it. Empty is Real itself.
 	Secret string `json:"secret,omitempty"`
+	// Steers says that agents take the file for instructions (CLAUDE.md,
+	// AGENTS.md, .cursorrules): what is written there speaks to the next session.
+	// Under a session that has read untrusted text neither a rule nor a mode but
+	// bypass settles writing it; otherwise it is a file like any other.
+	Steers bool `json:"steers,omitempty"`
 	// Under says that the path lies directly below a variable whose value is
 	// not known ("$DIR"/*).
 	Under bool `json:"under,omitempty"`

@@ -76,6 +76,7 @@ func (d *decider) run(i int, a *Action, at Reason) {
 		d.settle(at)
 		return
 	}
+	d.climbed = nil
 	if !d.planned() {
 		if r := d.runRule(i, false); r != nil {
 			d.byRule(at, r)
@@ -87,6 +88,9 @@ func (d *decider) run(i int, a *Action, at Reason) {
 		}
 	}
 	at.Code, at.Text = CodeUnmatched, fmt.Sprintf("No rule allows %s.", quoteCommand(c))
+	if r := d.climbed; r != nil {
+		at.Text += fmt.Sprintf(" The %s means names below the directory before its *, and here a path leads up with .. or may.", r.ref)
+	}
 	if d.planned() {
 		at.Code, at.Text = CodePlan, fmt.Sprintf("Plan mode runs only what provably changes nothing, and %s does not.", quoteCommand(c))
 	}
@@ -166,6 +170,10 @@ func (d *decider) runRule(i int, exact bool) *Rule {
 				r := &t.rules[n]
 				if found != nil || r.family != d.ins.Family || (exact || a.Command.ExactOnly) && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
 					r.bound != nil && !r.bound[a.Command.Digest] || !r.command.matches(text) {
+					return
+				}
+				if r.command.climbs(text, a.Command.Deny) && !r.command.spells(a.Command.Allow) {
+					d.climbed = r
 					return
 				}
 				if !d.suspended(r, &a.Command) {
@@ -456,6 +464,12 @@ func (d *decider) write(a *Action, at Reason) {
 	if d.planned() {
 		at.Code, at.Text = CodePlan, fmt.Sprintf("Plan mode changes nothing: %s.", show(p))
 		d.ask(askedPlain&^ByBypass, at)
+		return
+	}
+	if p.Steers && d.st.Provenance == ProvenanceAsk && (d.st.Labels|d.ins.Brings)&Untrusted != 0 {
+		at.Code = CodeSteers
+		at.Text = fmt.Sprintf("%s %s instructs every agent that works here later, and this session has read text that somebody else may have written.", verb, show(p))
+		d.ask(askedProtected, at)
 		return
 	}
 	if r := d.pathRule(a); r != nil && !p.ReadOnly {

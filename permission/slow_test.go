@@ -302,6 +302,19 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 			return may
 		}
 	case s.spec == "" || s.spec == "run_in_background:true":
+	case a.Kind == KindUnknown && a.Origin == OriginUnknown:
+		path, host := family == "Read" || family == "Edit", family == "WebFetch"
+		switch ins.Family {
+		case "Read":
+			path, host = family == "Read", false
+		case "Edit":
+			host = false
+		case "WebFetch":
+			path = false
+		}
+		if path || host || family == "Bash" && ins.Family != "Read" && ins.Family != "Edit" && ins.Family != "WebFetch" {
+			return may
+		}
 	case family == "Bash" && a.Kind == Run:
 		if len(a.Command.Deny) == 0 || a.Command.Dynamic && !strings.Contains(strings.Join(a.Command.Deny, ""), "\x00") {
 			return may
@@ -601,6 +614,8 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 			case a.Free && known && p.Class == Ordinary:
 			case plan:
 				ask(everyone &^ ByBypass)
+			case p.Steers && st.Provenance == ProvenanceAsk && (st.Labels&Untrusted != 0 || ins.Brings&Untrusted != 0):
+				ask(noSandbox)
 			case w.allowsPath(st, a, "Edit") && !p.ReadOnly:
 			case inside && (operand || w.allowsTool(st, call, ins, a) || mode):
 			case p.Class == Sensitive:

@@ -98,6 +98,12 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			return
 		}
 		t.eachHost(a.Host, try)
+	case KindUnknown:
+		if a.Origin == OriginUnknown {
+			d.some(t, n, t.commands, i)
+			d.some(t, n, t.paths, i)
+			d.some(t, n, t.allHosts, i)
+		}
 	}
 }
 
@@ -214,6 +220,9 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 	if r.broken {
 		return brokenMatch(r, a)
 	}
+	if a.Kind == KindUnknown && a.Origin == OriginUnknown {
+		return d.mayMean(r)
+	}
 	switch {
 	case r.kind == ruleCommand:
 		if a.Kind == Run {
@@ -242,6 +251,24 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 		case r.host.matches(a.Host):
 			return matchYes
 		}
+	}
+	return matchNo
+}
+
+// mayMean says whether a rule may speak of a call that could not be inspected: by
+// what its tool is for, and any rule where that is not known.
+func (d *decider) mayMean(r *Rule) match {
+	mean := r.kind == ruleCommand || r.hasPath() || r.kind == ruleHost
+	switch d.ins.Family {
+	case "Read":
+		mean = r.hasPath() && r.family == "Read"
+	case "Edit":
+		mean = r.hasPath()
+	case "WebFetch":
+		mean = r.kind == ruleHost
+	}
+	if mean {
+		return matchMay
 	}
 	return matchNo
 }

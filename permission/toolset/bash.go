@@ -25,6 +25,9 @@ type shellCall struct {
 	unordered bool
 	// own says that git finds the repository of the project.
 	own bool
+	// The last answer of shaky, for the command before asked.
+	asked              int
+	described, unknown bool
 }
 
 // part is what is known of one command of a text.
@@ -270,6 +273,9 @@ func unordered(src string) bool {
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
+	if s.asked == i+1 {
+		return s.described, s.unknown
+	}
 	for j := range s.parts {
 		if j == i && !s.unordered || j > i && !s.unordered {
 			continue
@@ -277,6 +283,7 @@ func (s *shellCall) shaky(i int) (described, unknown bool) {
 		described = described || s.parts[j].described
 		unknown = unknown || s.parts[j].unknown && j != i
 	}
+	s.asked, s.described, s.unknown = i+1, described, unknown
 	return described, unknown
 }
 

@@ -207,6 +207,9 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 				e := a
 				e.Path = b.resolve(d, strings.TrimSuffix(dst.Target, "/")+"/"+base, scope.Create)
 				e.Path.Extent = permission.Exact
+				if nsources == 1 && !here.exists && !b.changedBefore(s, i) {
+					e.Path.Steers = false // no folder that it could get into
+				}
 				b.unsteady(&e, described, unknown)
 				b.add(e)
 				if !tree || b.t.o.Offline {
@@ -273,7 +276,7 @@ func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
 			p := b.ask(dir, t+"/"+rel, scope.Create).path
 			at := b.ask(dir, t, scope.Create).path
 			_, denied := b.deniesWriting(p.Clean)
-			if (p.Class != permission.Ordinary || p.Zone != at.Zone || denied) && !seen[p.Clean] {
+			if (p.Class != permission.Ordinary || p.Zone != at.Zone || denied || p.Steers) && !seen[p.Clean] {
 				seen[p.Clean] = true
 				e := *a
 				e.Path = p

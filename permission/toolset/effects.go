@@ -169,8 +169,8 @@ func writtenAs(c *bashcheck.Command, e *bashcheck.Effect) string {
 	if c == nil {
 		return ""
 	}
-	for _, w := range c.Argv {
-		if w.Glob && w.Static && w.Span == e.Span {
+	for i := range c.Argv {
+		if w := &c.Argv[i]; w.Glob && w.Static && w.Span == e.Span {
 			return w.Text
 		}
 	}
@@ -258,11 +258,15 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 // the path.
 func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	at := len(b.ins.Actions)
-	a := b.slot() // built where it stands
-	*a = *of
+	a := b.slot()
+	a.Kind, a.Of, a.Origin, a.Span = of.Kind, of.Of, of.Origin, of.Span
+	a.Free, a.Own, a.Port, a.PlainGet = of.Free, of.Own, of.Port, of.PlainGet
+	if of.Host != "" || of.Name != "" || of.Note != "" {
+		a.Host, a.Name, a.Note = of.Host, of.Name, of.Note
+	}
 	reading := a.Kind == permission.Read || a.Kind == permission.List
-	a.Path = b.look(dir, name, t.op).path
 	p := &a.Path
+	setPath(p, &b.look(dir, name, t.op).path)
 	p.Extent = t.ext
 	if a.Kind == permission.Delete && strings.HasSuffix(name, "/") && p.Zone != permission.Inside {
 		p.Critical = p.Critical || b.resolve(dir, name, scope.Delete).Critical
@@ -293,33 +297,32 @@ func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	case t.ext != permission.Tree && t.ext != permission.Within, a.Path.Real == "", a.Kind == permission.List:
 	case reading && t.program == "git" && a.Own:
 		a.Path.Walked = true
+	case reading && b.t.o.Offline:
+		a.Path.Walked = b.noneBelow(a.Path.Real)
 	case !reading && t.program == "git":
 		// What a revision holds is known to git alone; it writes below its
 		// work tree and never removes that.
-		a.Path = b.look(dir, name, scope.Write).path
+		setPath(&a.Path, &b.look(dir, name, scope.Write).path)
 		a.Path.Extent, a.Path.Critical = permission.Within, false
 		b.unsteady(a, t.described, t.unknown)
 	case a.Own && !reading && !(t.program == "find" && a.Kind == permission.Delete):
 		// The program's own business, which a rule for it covers as a whole.
 	default:
 		whole := *a
+		*a = permission.Action{}
 		b.ins.Actions = b.ins.Actions[:at]
 		b.targetTree(&whole, name, t)
 	}
 }
 
-// targetTree is target for a tree, whose names may have to be looked at one by
+// targetTree is target for a tree on the disk, whose names may have to be looked at one by
 // one.
 func (b *builder) targetTree(a *permission.Action, name string, t *target1) {
 	reading := a.Kind == permission.Read
 	switch {
 	case reading && t.program == "git":
-		if b.t.o.Offline {
-			b.readTree(a, filter{})
-			return
-		}
 		b.gitTree(a, name, *t)
-	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed) && !b.t.o.Offline:
+	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed):
 		names, ok := tracked(a.Path.Real)
 		odd := func(name string) bool { return !plainName(strings.TrimPrefix(name, a.Path.Real)) }
 		if !ok || t.plain && slices.ContainsFunc(names, odd) {

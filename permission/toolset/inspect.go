@@ -179,7 +179,9 @@ func (b *builder) say(s string) { b.ins.Explanation = s }
 
 func (b *builder) add(a permission.Action) { *b.slot() = a }
 
-// slot adds an action to be filled in, which need not be empty.
+// slot adds an empty action, to be filled in field by field: copying a whole
+// one takes longer while memory is collected. What lies behind the actions is
+// empty.
 func (b *builder) slot() *permission.Action {
 	n := len(b.ins.Actions)
 	if n == cap(b.ins.Actions) {
@@ -361,12 +363,25 @@ func (b *builder) webFetch() error {
 	}
 	host, port, err := hostOf(raw)
 	if err != nil {
-		return err
+		// Clients read such a URL in several ways: any rule for hosts may mean it.
+		b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "url", Text: sentence(err)})
+		b.ins.Risk = permission.RiskHigh
+		host, port = "", 0
 	}
 	b.add(permission.Action{Kind: permission.Connect, Origin: permission.Tool, Host: host, Port: port, PlainGet: true})
 	b.params("url")
+	if host == "" {
+		b.say("Fetches a page from a host that is not known.")
+		return nil
+	}
 	b.say(fmt.Sprintf("Fetches a page from %s.", strconv.Quote(host)))
 	return nil
+}
+
+// sentence makes one of the text of an error.
+func sentence(err error) string {
+	s := err.Error()
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 func (b *builder) skill() error {

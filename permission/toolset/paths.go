@@ -70,6 +70,17 @@ func (b *builder) look(dir, name string, op scope.Op) *resolved {
 	return out
 }
 
+// setPath copies a path. Most have only a few of their fields set.
+func setPath(to, from *permission.Path) {
+	if from.Also != nil || from.ClassName != "" || from.Secret != "" || to.Also != nil || to.ClassName != "" || to.Secret != "" {
+		*to = *from
+		return
+	}
+	to.Clean, to.Real = from.Clean, from.Real
+	to.Extent, to.Zone, to.Class = from.Extent, from.Zone, from.Class
+	to.Steers, to.Under, to.Critical, to.ReadOnly, to.Walked = from.Steers, from.Under, from.Critical, from.ReadOnly, from.Walked
+}
+
 // ask resolves a path without keeping the answer, for walks.
 func (b *builder) ask(dir, name string, op scope.Op) (out resolved) {
 	b.answer(&out, dir, name, op)
@@ -84,8 +95,14 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	r := b.t.o.Files.CheckFrom(dir, name, op)
 	out.exists, out.dir, out.regular = r.Exists, r.Exists && r.Mode.IsDir(), r.Exists && r.Mode.IsRegular()
 	p := &out.path
-	p.Clean, p.Real, p.Zone, p.Class, p.ClassName = r.Clean, r.Real, zone(r.Zone), class(r.Class), r.ClassName
+	p.Clean, p.Real, p.Zone, p.Class = r.Clean, r.Real, zone(r.Zone), class(r.Class)
+	if r.ClassName != "" {
+		p.ClassName = r.ClassName
+	}
 	p.Critical, p.ReadOnly = r.Critical, r.ReadOnly
+	if op != scope.Read && op != scope.List {
+		p.Steers = steers(r.Real) || r.Real != r.Clean && steers(r.Clean)
+	}
 	if len(r.Via) > 0 {
 		p.Also = append(p.Also, r.Via...)
 	}

@@ -66,7 +66,6 @@ var starters = map[string]bool{
 // addRun adds an empty action for a Run, to be filled in.
 func (b *builder) addRun() *permission.Action {
 	a := b.slot()
-	*a = permission.Action{}
 	a.Kind, a.Origin = permission.Run, permission.Tool
 	return a
 }
@@ -78,7 +77,9 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	out := &run.Command
 	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
 	out.Edits, out.Prefix, out.Runner = c.Edits, c.Prefix, c.Class == bashcheck.Runner
-	out.Digest, out.Inputs = b.content(c)
+	if digest, inputs := b.content(c); digest != "" {
+		out.Digest, out.Inputs = digest, inputs
+	}
 	if !at.opaque {
 		verbatim := ""
 		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) && !redirected(c) {

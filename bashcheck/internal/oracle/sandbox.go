@@ -39,13 +39,9 @@ type Tools struct {
 // Dir is the folder they are in.
 func (t *Tools) Dir() string { return t.dir }
 
-// Stub says which stub serves, and why it is the slow one.
-func (t *Tools) Stub() string {
-	if t.fast != nil {
-		return "the stub in Go: " + t.fast.Error()
-	}
-	return "the stub in C"
-}
+// GoOnly is why there is no stub in C, so that the slow one in Go serves. It is
+// nil where there is one.
+func (t *Tools) GoOnly() error { return t.fast }
 
 // Build compiles the runner and the stubs into dir. It is called in the folder
 // of package bashcheck. Without a C compiler the stub in Go serves.
