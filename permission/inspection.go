@@ -78,8 +78,8 @@ type Action struct {
 	// Own says that a command's description marks the action as its own
 	// business (git's .git), which a rule for that command covers.
 	Own bool `json:"own,omitempty"`
-	// Maybe says of a Read, List, Write or Delete that the call may do it or may
-	// not: it is what a text that is not understood seems to say. Deny and ask rules that match may match, the
+	// Maybe says of a Read, List, Write, Delete or Connect that the call may do it
+	// or may not: it is what a text that is not understood seems to say. Deny and ask rules that match may match, the
 	// action settles nothing and needs nobody's approval by itself, and a grant
 	// does not permit it.
 	Maybe bool `json:"maybe,omitempty"`
