@@ -28,6 +28,8 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 		w.block(CodeBadDescription, Span{}, "a built-in program description cannot be loaded: %s", escape(err.Error()))
 	}
 	w.rep.Parsed = w.text(src, a.opts.Shell, nil, 0)
+	w.rep.Loose = append(w.rep.Loose, w.secretsSince(0)...)
+	w.strictSets()
 	w.suspect()
 	if w.rep.Parsed {
 		w.assume(assumeShell(a.opts.Shell))
@@ -36,7 +38,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 			w.assume(AssumeNoFunctions)
 		}
 	}
-	rep = w.pack()
+	w.pack(&rep)
 	w.release() // not after a panic: the walker may then be in any state
 	return rep
 }
@@ -66,10 +68,13 @@ type walker struct {
 	room  room
 	// words that braces made
 	expanded int
-	stdin    *word // the literal text that the command reads, where it is spelled
-	input    *feed // what the next command reads from a pipe
-	fed      *feed // what the command that is judged reads from a pipe
-	output   *feed // what the last command printed
+	stdin    *word    // the literal text that the command reads, where it is spelled
+	input    *feed    // what the next command reads from a pipe
+	fed      *feed    // what the command that is judged reads from a pipe
+	output   *feed    // what the last command printed
+	secrets  []secret // expansions of credentials that no command has taken yet
+	shown    []Effect // those of the command that runs next
+	piped    bool     // what the next command prints goes into a pipe
 	st       state
 	depth    int
 	nodes    int

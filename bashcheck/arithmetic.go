@@ -111,6 +111,13 @@ func (w *walker) test(e syntax.TestExpr) {
 		switch x.Op {
 		case syntax.TsVarSet, syntax.TsRefVar, syntax.TsOptSet:
 			w.block(CodeArithmetic, w.nodeSpan(x), "this test evaluates a variable name, in which a shell may run code")
+		case syntax.TsEmpStr, syntax.TsNempStr:
+			if v, ok := x.X.(*syntax.Word); ok { // empty or not is no secret
+				n := len(w.secrets)
+				w.value(v)
+				w.unshown(n)
+				return
+			}
 		}
 		w.test(x.X)
 	case *syntax.BinaryTest:

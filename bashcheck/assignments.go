@@ -143,6 +143,7 @@ func (w *walker) assigns(list []*syntax.Assign, alone bool) []Assignment {
 			} else if a.Index == nil && a.Array == nil && !a.Append {
 				val = value{lead: v.lead, integer: w.integerValue(a)}
 			}
+			val.own = surely(a) || a.Append && w.get(name).own
 			w.set(name, val)
 		}
 	}

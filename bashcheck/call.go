@@ -11,6 +11,9 @@ import (
 // call reports one simple command.
 func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
+	piped := w.piped
+	w.piped = false
+	expanded := len(w.secrets)
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
 		w.bareRedirect(redirs)
@@ -52,7 +55,15 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if !readsPipe(redirs) {
 		w.input = nil
 	}
+	if len(w.secrets) > expanded {
+		if !showsSecrets(argv) {
+			w.unshown(expanded)
+		}
+		w.shown = w.secretsSince(expanded)
+	}
+	w.piped = piped
 	out := w.run(c, argv, effects)
+	w.piped = false
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
@@ -157,18 +168,21 @@ func (w *walker) add(c *Command) int {
 func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
+	shown, piped := w.shown, w.piped
+	w.shown, w.piped = nil, false
 	if len(argv) == 0 {
 		return here
 	}
 	w.fill(c, argv)
-	name := argv[0]
+	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
 		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
 		w.add(c)
 		return dirs{}
 	}
-	for i, a := range argv {
+	for i := range argv {
+		a := &argv[i]
 		if !a.odd || !a.Static || w.outer != nil && w.base < 0 || i > 0 && (len(a.Text) > 16 || !strings.HasPrefix(a.Text, "-") || strings.IndexByte(a.Text, '=') > 0) {
 			continue
 		}
@@ -198,9 +212,9 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		}
 	}
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
-		return w.cd(c, argv, redirected)
+		return w.cd(c, argv, append(shown, redirected...))
 	}
-	var j judged
+	j := judged{piped: piped}
 	if p != nil {
 		args, start := argv, w.st.dir
 		if p.names[0] == "git" {
@@ -214,7 +228,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		if c.Described && j.names && !j.other {
 			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
 		}
-		c.Summary = j.say
+		c.Summary, c.Told = j.say, j.told
 		if c.Effects == nil {
 			c.Effects = j.effects
 		} else {
@@ -254,6 +268,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
+	c.addSecrets(shown)
 	c.Effects = append(c.Effects, redirected...)
 	c.Assignments = append(c.Assignments, j.assigns...)
 	switch name.Text {
@@ -265,6 +280,9 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	}
 	c.Effects = w.room.closeEffects(c.Effects)
 	index := w.add(c)
+	for _, text := range j.lost {
+		w.findAt(CodeDestructive, Notice, c.Span, index, "%s", text)
+	}
 	inside := w.follow(index, &j)
 	switch name.Text {
 	case "command", "builtin", "noglob", "nocorrect":
@@ -359,7 +377,7 @@ func prefixOf(plain string, argv []word, n int) string {
 var prefixBytes = bytesBut(" \t\n*\"'$`\\")
 
 // rebinding reports builtins that change what later names mean.
-func (w *walker) rebinding(name word, argv []word) {
+func (w *walker) rebinding(name *word, argv []word) {
 	switch name.Text {
 	case "alias", "unalias", "enable", "shopt", "set", "trap":
 		if len(argv) > 1 {

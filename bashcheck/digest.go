@@ -7,6 +7,7 @@ import (
 	"hash"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -35,18 +36,19 @@ func (r Report) Digest() string {
 // builtinSum identifies the embedded descriptions.
 var builtinSum = sync.OnceValue(func() [sha256.Size]byte {
 	h := sha256.New()
-	names, _ := programFiles.ReadDir("programs")
-	for _, n := range names {
-		data, _ := programFiles.ReadFile("programs/" + n.Name())
-		hashText(h, n.Name())
-		hashText(h, string(data))
-	}
+	// A failure is one of builtin too, which then describes nothing.
+	_ = eachProgramFile(programFiles, func(name string, data []byte) error {
+		hashText(h, strings.TrimPrefix(name, programFolder+"/"))
+		hashLength(h, len(data))
+		h.Write(data)
+		return nil
+	})
 	return [sha256.Size]byte(h.Sum(nil))
 })
 
 // analyzerVersion changes when the code of the analyzer, and not its tables,
 // would make other reports.
-const analyzerVersion = "1"
+const analyzerVersion = "2"
 
 // identity is the value of Report.Analyzer. An Analyzer that New did not make
 // has none.
@@ -76,17 +78,19 @@ func identify(o Options) string {
 	}
 	hashText(h, "limits")
 	for _, n := range []int{o.Limits.Bytes, o.Limits.Depth, o.Limits.Nodes, o.Limits.Commands} {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], uint64(n))
-		h.Write(b[:])
+		hashLength(h, n)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // hashText writes a text so that no two lists of texts look alike.
 func hashText(h hash.Hash, s string) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(len(s)))
-	h.Write(b[:])
+	hashLength(h, len(s))
 	h.Write([]byte(s))
+}
+
+func hashLength(h hash.Hash, n int) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(n))
+	h.Write(b[:])
 }

@@ -13,7 +13,7 @@ func union(a, b Dir) Dir {
 	if !a.Known || !b.Known {
 		return Dir{}
 	}
-	if slices.Equal(a.Paths, b.Paths) {
+	if len(a.Paths) == len(b.Paths) && (len(a.Paths) == 0 || &a.Paths[0] == &b.Paths[0]) || slices.Equal(a.Paths, b.Paths) {
 		return a
 	}
 	out := slices.Clone(a.Paths)

@@ -3,6 +3,7 @@ package bashcheck
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -15,6 +16,8 @@ func (r Report) Explain() string { return r.explain() }
 func (r *Report) explain() string {
 	t := tellers.Get().(*teller)
 	defer t.release()
+	t.src, t.quiet = r.Source, r.readOnly()
+	t.alone = t.quiet && len(r.Commands) == 1
 	if !r.Parsed && len(r.Commands) == 0 {
 		t.say("The text was not understood, so nothing is known about what it does")
 	} else {
@@ -23,15 +26,19 @@ func (r *Report) explain() string {
 	if t.out[len(t.out)-1] != '.' {
 		t.say(".")
 	}
-	if r.readOnly() {
+	if t.quiet {
 		t.add("It only reads")
 	} else if s := r.unsaid(); s != "" {
 		t.add(s)
 	}
-	n := 0
+	n, lost := 0, 0
 	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Severity >= Suspicious && !f.Blocks && n < 3 {
+		switch f := &r.Findings[i]; {
+		case f.Severity >= Suspicious && !f.Blocks && n < 3:
 			n++
+			t.add(f.Text)
+		case f.Code == CodeDestructive && f.Severity == Notice && lost < 3:
+			lost++
 			t.add(f.Text)
 		}
 	}
@@ -63,8 +70,15 @@ func (r *Report) unsaid() string {
 		}
 	}
 	for i := range r.Commands {
-		if !r.Commands[i].Described {
-			return "It may do anything"
+		if c := &r.Commands[i]; !c.Described {
+			switch w := c.unknownWord(); {
+			case w == nil || w == &c.Argv[0]:
+				return "It may do anything"
+			case w.Text == fedText:
+				return "What its input holds is known only when it runs, so it may do anything"
+			default:
+				return "Part of it is known only when it runs, so it may do anything"
+			}
 		}
 	}
 	for i := range r.Loose {
@@ -75,6 +89,9 @@ func (r *Report) unsaid() string {
 	for i := range r.Commands {
 		for j := range r.Commands[i].Effects {
 			e := &r.Commands[i].Effects[j]
+			if r.Commands[i].Told && (e.Own || e.Kind == Environment) {
+				continue
+			}
 			if (e.Own && e.Kind != Connect && e.Target != "" || e.Kind == Read || e.Kind == Environment && e.Target == "") && !e.harmless() {
 				return e.harm()
 			}
@@ -92,8 +109,11 @@ func (r *Report) unsaid() string {
 // first and then put another way is cut off and written again.
 type teller struct {
 	out   []byte
-	more  [4]string // what follows the first sentence
+	more  [8]string // what follows the first sentence
 	nmore int
+	src   string
+	quiet bool // the text is read-only
+	alone bool // and one command
 
 	// What is known of the effects that are told of: their names, one after
 	// the other, and what they belong to.
@@ -128,9 +148,11 @@ const (
 	tRun
 	tConnect
 	tEnv
-	tInput  // of the shell: a redirection
-	tOutput // likewise
-	tGet    // a plain GET
+	tInput   // of the shell: a redirection
+	tOutput  // likewise, to what is no ordinary file or in a way that is not known
+	tReplace // likewise, to a file that begins anew
+	tAppend  // likewise, to the end of a file
+	tGet     // a plain GET
 	nTouches
 )
 
@@ -141,7 +163,10 @@ type touched struct {
 }
 
 // touches are what needs no target.
-type touches struct{ process, ownConnect bool }
+type touches struct {
+	process, ownConnect bool
+	unnamed             [nTouches]bool // it happens to what the text does not name
+}
 
 func (t *teller) say(s string) { t.out = append(t.out, s...) }
 
@@ -161,6 +186,13 @@ func (t *teller) upper(at int) {
 	}
 }
 
+// A sentence that is longer than this tells no more of commands that only read,
+// and at the second length of none.
+const (
+	longSentence = 900
+	endSentence  = 4000
+)
+
 // report is one sentence over all commands and over what the shell does by
 // itself.
 func (t *teller) report(r *Report) {
@@ -170,30 +202,105 @@ func (t *teller) report(r *Report) {
 	for i := range r.Commands {
 		nested = nested || r.Commands[i].Parent != 0
 	}
-	for i := range r.Commands {
-		if r.Commands[i].Parent != 0 {
-			continue
-		}
-		before := len(t.out)
-		if told > 0 {
+	made := r.made()
+	open, next := -1, 0 // the function whose body is told, and the first that was not told of
+	reading, more := 0, 0
+	inner := false // the last one told what it runs
+	then := func() {
+		switch {
+		case told == 0 || t.out[len(t.out)-1] == '(':
+		case inner:
+			t.say("; then ")
+		default:
 			t.say(", then ")
 		}
-		start := len(t.out)
-		t.command(r, i, nested)
-		if told > 0 && bytes.Equal(t.out[start:], t.out[last:before]) {
+	}
+	// define tells of the functions that begin before a place.
+	define := func(s Span) {
+		if open >= 0 && s.Start >= made[open].span.End {
+			t.say(")")
+			open = -1
+		}
+		for ; next < len(made) && made[next].span.Start <= s.Start; next++ {
+			m := &made[next]
+			if m.alias {
+				continue
+			}
+			then()
+			inner = false
+			t.say("defines the function `")
+			t.say(cut(escape(m.name), mostWord))
+			t.say("`")
+			if told++; s.Start < m.span.End && open < 0 {
+				t.say(" (")
+				open = next
+			}
+		}
+	}
+	for i := range r.Commands {
+		c := &r.Commands[i]
+		if c.Parent != 0 {
+			continue
+		}
+		if len(made) > 0 {
+			define(c.Span)
+		}
+		if n := len(t.out) - at; n > longSentence {
+			if r.onlyReads(i) {
+				reading++
+				continue
+			}
+			if n > endSentence {
+				more++
+				continue
+			}
+		}
+		before := len(t.out)
+		then()
+		start, ran := len(t.out), false
+		if m := c.calls(made); m != nil {
+			switch {
+			case m.alias:
+				t.text(c, "runs ", ", which may be an alias now")
+			case open >= 0 && &made[open] == m:
+				t.say("calls itself")
+			default:
+				t.text(c, "calls ", "")
+			}
+			t.touch(c)
+			t.shellTail()
+		} else {
+			ran = t.command(r, i, nested)
+		}
+		if len(t.out) == start || told > 0 && bytes.Equal(t.out[start:], t.out[last:before]) {
 			t.out = t.out[:before]
 			continue
 		}
-		told, last = told+1, start
+		told, last, inner = told+1, start, ran
+	}
+	if len(made) > 0 {
+		define(Span{len(r.Source) + 1, len(r.Source) + 1})
+	}
+	if told == 0 && len(r.Commands) > 0 {
+		t.text(&r.Commands[0], "runs ", "")
+		told++
 	}
 	before := len(t.out)
-	if told > 0 {
-		t.say(", then ")
-	}
+	then()
 	if t.shell(r.Loose) {
 		told++
 	} else {
 		t.out = t.out[:before]
+	}
+	for _, rest := range []struct {
+		n   int
+		say string
+	}{{reading, " more that only read"}, {more, " more commands"}} {
+		if rest.n > 0 {
+			t.say(", and ")
+			t.out = strconv.AppendInt(t.out, int64(rest.n), 10)
+			t.say(rest.say)
+		}
 	}
 	if told == 0 {
 		t.say("Runs no program")
@@ -201,16 +308,87 @@ func (t *teller) report(r *Report) {
 	t.upper(at)
 }
 
-// command says what a command does and then what it runs. nested says that some
-// command of the report is run by another one.
-func (t *teller) command(r *Report, i int, nested bool) {
+// onlyReads says that a command and what it runs change nothing.
+func (r *Report) onlyReads(i int) bool {
+	if c := &r.Commands[i]; !c.Described || c.Class == Shell || harmful(c.Effects) {
+		return false
+	}
+	for k := i + 1; k < len(r.Commands); k++ {
+		if r.Commands[k].Parent == i+1 && !r.onlyReads(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// madeName is a name that the text gives a new meaning.
+type madeName struct {
+	name  string
+	alias bool
+	span  Span // of what makes it
+}
+
+// made are the functions and aliases of the text, in its order.
+func (r *Report) made() (out []madeName) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Code != CodeRebindsName || !f.Blocks || f.Span.Start < 0 || f.Span.End > len(r.Source) || f.Span.Start >= f.Span.End {
+			continue
+		}
+		if name := functionName(r.Source[f.Span.Start:f.Span.End]); name != "" {
+			out = append(out, madeName{name: name, span: f.Span})
+			continue
+		}
+		for k := range r.Commands {
+			c := &r.Commands[k]
+			if c.Span.Start != f.Span.Start || len(c.Argv) == 0 || c.Argv[0].Text != "alias" {
+				continue
+			}
+			for _, a := range c.Argv[1:] {
+				if name, _, ok := strings.Cut(a.Text, "="); ok {
+					out = append(out, madeName{name, true, c.Span})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b madeName) int { return a.span.Start - b.span.Start })
+	return out
+}
+
+// functionName is the name in the text of a function; empty where it is none.
+func functionName(s string) string {
+	rest, keyword := strings.CutPrefix(s, "function")
+	name := strings.TrimLeft(rest, " \t")
+	end := strings.IndexAny(name, " \t\n(){")
+	if end <= 0 || !keyword && !strings.HasPrefix(strings.TrimLeft(name[end:], " \t"), "(") {
+		return ""
+	}
+	return name[:end]
+}
+
+// calls is the name, made in the text, that a command calls.
+func (c *Command) calls(made []madeName) *madeName {
+	if len(made) == 0 || len(c.Argv) == 0 || !c.Argv[0].Static {
+		return nil
+	}
+	for i := range made {
+		if m := &made[i]; m.name == c.Argv[0].Text && m.span.Start < c.Span.Start {
+			return m
+		}
+	}
+	return nil
+}
+
+// command says what a command does and then what it runs, if anything. nested
+// says that some command of the report is run by another one.
+func (t *teller) command(r *Report, i int, nested bool) (ran bool) {
 	parent := false
 	for k := i + 1; nested && k < len(r.Commands) && !parent; k++ {
 		parent = r.Commands[k].Parent == i+1
 	}
 	t.phrase(&r.Commands[i], parent)
 	if !parent {
-		return
+		return false
 	}
 	sep := ": "
 	for k := i + 1; k < len(r.Commands); k++ {
@@ -220,11 +398,13 @@ func (t *teller) command(r *Report, i int, nested bool) {
 			sep = ", then "
 		}
 	}
+	return true
 }
 
 // touch notes the targets of effects. What is not known at all is told
 // elsewhere.
-func (t *teller) touch(effects []Effect) {
+func (t *teller) touch(c *Command) {
+	effects := c.Effects
 	t.names, t.list, t.count, t.touches = t.names[:0], t.list[:0], [nTouches]int32{}, touches{}
 	for i := range effects {
 		e := &effects[i]
@@ -234,35 +414,35 @@ func (t *teller) touch(effects []Effect) {
 		}
 		switch e.Kind {
 		case List:
-			t.target(tList, e)
+			t.target(tList, c, e)
 		case Read:
 			if e.ByShell {
-				t.target(tInput, e)
+				t.target(tInput, c, e)
 			} else {
-				t.target(tRead, e)
+				t.target(tRead, c, e)
 			}
 		case Write:
 			switch {
 			case e.ByShell:
-				t.target(tOutput, e)
+				t.target(t.output(e), c, e)
 			case e.Extent == Within && writesExactly(effects, i):
 			default:
-				t.target(tWrite, e)
+				t.target(tWrite, c, e)
 			}
 		case Delete:
-			t.target(tRemove, e)
+			t.target(tRemove, c, e)
 		case Change:
-			t.target(tChange, e)
+			t.target(tChange, c, e)
 		case Execute:
-			t.target(tRun, e)
+			t.target(tRun, c, e)
 		case Connect:
 			if e.PlainGet {
-				t.target(tGet, e)
+				t.target(tGet, c, e)
 			} else {
-				t.target(tConnect, e)
+				t.target(tConnect, c, e)
 			}
 		case Environment:
-			t.target(tEnv, e)
+			t.target(tEnv, c, e)
 		case Process:
 			t.process = true
 		}
@@ -281,12 +461,48 @@ func writesExactly(effects []Effect, i int) bool {
 	return slices.ContainsFunc(effects[i+1:], func(e Effect) bool { return is(&e) })
 }
 
+// output is what a redirection does with its target.
+func (t *teller) output(e *Effect) touch {
+	if strings.HasPrefix(e.Target, "/dev/") {
+		return tOutput
+	}
+	switch op := strings.TrimLeft(t.at(e.Span), "&0123456789"); {
+	case strings.HasPrefix(op, ">>"):
+		return tAppend
+	case strings.HasPrefix(op, ">"):
+		return tReplace
+	}
+	return tOutput
+}
+
+// at is what the text holds there.
+func (t *teller) at(s Span) string {
+	if s.Start < 0 || s.Start >= s.End || s.End > len(t.src) {
+		return ""
+	}
+	return t.src[s.Start:s.End]
+}
+
 // target notes a target, once for each thing that happens to it.
-func (t *teller) target(what touch, e *Effect) {
+func (t *teller) target(what touch, c *Command, e *Effect) {
 	from := len(t.names)
-	if what == tGet {
+	switch {
+	case e.Target == "-" && what == tWrite:
+		return // the output
+	case what == tGet:
 		t.names = append(t.names, escape(e.URL)...)
-	} else {
+	case e.Target == "" || e.Extent == Anywhere:
+		word := t.wordOf(c, e)
+		if word == "" && what != tEnv {
+			t.unnamed[what] = true
+			return
+		}
+		if word == "" {
+			t.names = appendPlace(t.names, e)
+		} else {
+			t.names = appendWord(t.names, e, word, strings.HasSuffix(c.Summary, " trees"))
+		}
+	default:
 		t.names = appendPlace(t.names, e)
 	}
 	name := t.names[from:]
@@ -301,6 +517,91 @@ func (t *teller) target(what touch, e *Effect) {
 	t.list = append(t.list, touched{what, int32(from), int32(len(t.names))})
 	t.count[what]++
 }
+
+// wordOf is the word of the text, not known before it runs, that names what an
+// effect reaches; empty where there is none.
+func (t *teller) wordOf(c *Command, e *Effect) string {
+	if e.ByShell {
+		return strings.TrimLeft(t.at(e.Span), "&0123456789<>| \t")
+	}
+	for i := range c.Argv {
+		if w := &c.Argv[i]; !w.Static && w.Span == e.Span {
+			return w.Text
+		}
+	}
+	return ""
+}
+
+// unknownWord is the first word that is known only when the command runs.
+func (c *Command) unknownWord() *Word {
+	for i := range c.Argv {
+		if !c.Argv[i].Static {
+			return &c.Argv[i]
+		}
+	}
+	return nil
+}
+
+// mostWord is how many letters of a word that is not known are told.
+const mostWord = 120
+
+// appendWord names what an effect reaches by a word that is not known before
+// the command runs. tree: with everything below it.
+func appendWord(b []byte, e *Effect, word string, tree bool) []byte {
+	text := cut(escape(word), mostWord)
+	below := ""
+	changes := e.Kind == Delete || e.Kind == Change || e.Kind == Write
+	if tree && changes {
+		below = belowIt
+	}
+	switch variable, rest := leadingVariable(word); {
+	case word == fedText && e.Kind == Connect:
+		return append(b, "the hosts that its input names"...)
+	case word == fedText:
+		return append(b, "what its input names"...)
+	case e.Kind == Connect:
+		return append(append(append(b, "the host that `"...), text...), "` names"...)
+	case word[0] == '~':
+		return append(append(b, text...), below...)
+	case changes && (rest == "/*" || rest == "/"):
+		b = append(append(b, "everything in the folder that $"...), variable...)
+		return append(b, " names (if it is empty, everything in /)"...)
+	case changes && len(rest) > 1 && rest[0] == '/':
+		b = append(append(append(append(b, "what `"...), text...), "` names"...), below...)
+		return append(append(append(append(append(b, " (if $"...), variable...), " is empty, "...), escape(rest)...), ")"...)
+	}
+	return append(append(append(append(b, "what `"...), text...), "` names"...), below...)
+}
+
+// leadingVariable takes a word like "$X"/rest apart; empty where it is none.
+func leadingVariable(word string) (variable, rest string) {
+	s, quoted := strings.CutPrefix(word, `"`)
+	s, ok := strings.CutPrefix(s, "$")
+	if !ok {
+		return "", ""
+	}
+	s, braced := strings.CutPrefix(s, "{")
+	n := 0
+	for n < len(s) && plainName(s[:n+1]) {
+		n++
+	}
+	variable, rest = s[:n], s[n:]
+	if braced {
+		if rest, ok = strings.CutPrefix(rest, "}"); !ok {
+			return "", ""
+		}
+	}
+	if quoted {
+		rest = strings.Replace(rest, `"`, "", 1)
+	}
+	if variable == "" || !restBytes.all(rest) {
+		return "", ""
+	}
+	return variable, rest
+}
+
+// restBytes are what may follow the variable for leadingVariable.
+var restBytes = bytesBut("\"'$`\\ \t\n")
 
 func (t *teller) any(what touch) bool { return t.count[what] > 0 }
 
@@ -384,7 +685,7 @@ func appendPlace(b []byte, e *Effect) []byte {
 	}
 	switch s := escape(e.Target); {
 	case s == ".":
-		b = append(b, "the current folder"...)
+		b = append(b, currentFolder...)
 	case !bareName.all(s) || s != e.Target:
 		b = append(append(append(b, "“"...), s...), "”"...)
 	default:
@@ -408,14 +709,24 @@ var bareName = bytesBut(" ;|&`'\"()")
 
 // phrase says what a command does. parent: what it runs is told after it.
 func (t *teller) phrase(c *Command, parent bool) {
-	t.touch(c.Effects)
+	t.touch(c)
 	switch {
 	case c.Summary == "":
 		t.text(c, "runs ", "")
 		if !c.Described {
 			t.say(", a program that is not known")
 		}
-	case !c.Described && !parent && (c.Class == Plain || c.Class == Runner):
+	case c.Summary == "does nothing" && !t.alone:
+		switch {
+		case len(c.Effects) == 0 && c.Parent == 0:
+			return
+		case t.any(tReplace) && !t.any(tInput):
+			t.rest(tReplace, "empties ")
+			t.drop(tReplace)
+		default:
+			t.text(c, "runs ", "")
+		}
+	case !c.Described && !parent && (c.Class == Plain || c.Class == Runner) && c.unknownWord() == nil:
 		t.text(c, "runs ", ", a form of ")
 		t.say(escape(short(c)))
 		t.say(" that is not known")
@@ -425,11 +736,14 @@ func (t *teller) phrase(c *Command, parent bool) {
 	t.shellTail()
 }
 
+// mostText is how many letters of a command are told as they stand.
+const mostText = 500
+
 // text says the text of the command.
 func (t *teller) text(c *Command, before, after string) {
 	t.say(before)
 	t.say("`")
-	t.say(escape(c.Text))
+	t.say(cut(escape(c.Text), mostText))
 	t.say("`")
 	t.say(after)
 }
@@ -464,6 +778,12 @@ func (t *teller) summary(c *Command, parent bool) {
 				} else {
 					t.say("directory ")
 				}
+				if bytes.HasPrefix(t.first(what), []byte("what ")) {
+					n := len(t.out)
+					t.all(what)
+					copy(t.out[n:], "that")
+					return
+				}
 			default:
 				t.say(" ")
 			}
@@ -478,15 +798,26 @@ func (t *teller) summary(c *Command, parent bool) {
 		}
 		t.all(what)
 	}
+	shown := strings.IndexByte(say, '`') >= 0
 	switch {
+	case shown || c.Told:
+		t.forget(say)
+		used = true
 	case strings.HasPrefix(say, "goes back"):
 	case say == "goes":
-		again("goes to ")
-		n := len(t.out)
-		t.all(tList)
-		if where := string(t.out[n:]); strings.Contains(where, "files that") {
-			t.out = append(t.out[:n], strings.ReplaceAll(where, "files that", "a folder that")...)
+		switch w := c.unknownWord(); {
+		case t.any(tList):
+			again("goes to ")
+			t.all(tList)
+		case w == nil:
+			again("goes to the home folder")
+		default:
+			again("goes to the folder that `")
+			t.say(cut(escape(w.Text), mostWord))
+			t.say("` names")
 		}
+		t.drop(tList)
+		t.unnamed[tList] = false
 	case t.any(tGet):
 		again("fetches ")
 		t.all(tGet)
@@ -561,7 +892,7 @@ func (t *teller) summary(c *Command, parent bool) {
 		put(tList)
 		t.drop(tList)
 	}
-	if !used && !t.any(tInput) && c.Class == Plain && !t.any(tRead) && !t.any(tList) && !t.any(tWrite) && !t.any(tRemove) && !t.any(tChange) {
+	if !used && t.unnamed == [nTouches]bool{} && !t.any(tInput) && c.Class == Plain && !t.any(tRead) && !t.any(tList) && !t.any(tWrite) && !t.any(tRemove) && !t.any(tChange) {
 		switch {
 		case object == "files":
 			again(verb)
@@ -576,41 +907,124 @@ func (t *teller) summary(c *Command, parent bool) {
 	t.rest(tRemove, ", deleting ")
 	t.rest(tWrite, ", writing ")
 	t.rest(tChange, ", changing the rights or links of ")
-	if t.any(tConnect) {
-		t.rest(tConnect, ", connecting to ")
-	} else if t.ownConnect {
-		t.say(", over the network")
-	}
-	if t.any(tRun) && !parent {
-		switch c.Class {
-		case Runner:
-			t.say(", which runs whatever the project says")
-		case Interpreter, Shell:
-			t.say(", which can do anything")
-		default:
-			t.rest(tRun, ", running ")
+	vague := 0 // how many kinds of things happen to what the text does not name
+	for _, w := range [...]touch{tRead, tList, tWrite, tRemove, tChange, tConnect, tRun} {
+		if t.unnamed[w] {
+			vague++
 		}
 	}
-	if t.any(tEnv) && c.Described {
+	// What the phrase names no target of is told by its text.
+	bare := !shown && !c.Told && len(t.list) == 0 && len(c.Argv) > 1 && harmful(c.Effects) && !parent
+	texted := !c.Described || bare || !shown && (vague > 2 && !c.Told || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent)
+	early := texted && vague > 2 && !c.Told && c.Class != Runner && c.Class != Interpreter && c.Class != Shell
+	if early {
+		t.text(c, " (", ")")
+	}
+	if t.any(tConnect) {
+		t.rest(tConnect, ", connecting to ")
+	} else if (t.ownConnect || t.unnamed[tConnect] && !c.Told) && !strings.Contains(say, "network") && !strings.Contains(say, "another machine") {
+		t.say(", over the network")
+	}
+	runs := (t.any(tRun) || t.unnamed[tRun]) && !parent
+	switch {
+	case c.Class == Runner || c.Class == Interpreter || c.Class == Shell:
+		if runs && !c.Told {
+			if c.Class == Runner {
+				t.say(", which runs whatever the project says")
+			} else {
+				t.say(", which can do anything")
+			}
+		} else if !c.Told {
+			t.vague(false)
+		}
+	default:
+		if runs {
+			t.rest(tRun, ", running ")
+		}
+		if !c.Told {
+			t.vague(t.unnamed[tRun] && !parent)
+		}
+	}
+	if t.any(tEnv) && c.Described && !(c.Told && len(c.Assignments) == 0) {
 		if len(c.Assignments) > 0 {
 			t.rest(tEnv, ", with ")
 			t.say(" set")
 		} else if !bytes.Contains(told, []byte("environment")) && !bytes.Contains(told, []byte("variable")) {
-			t.rest(tEnv, ", which shows or changes ")
+			if verb == "prints" {
+				t.rest(tEnv, ", showing ")
+			} else {
+				t.rest(tEnv, ", which shows or changes ")
+			}
 		} else if string(t.first(tEnv)) != "the environment" {
 			t.rest(tEnv, ", namely ")
 		}
 	}
-	if t.process && !bytes.Contains(told, []byte("process")) {
+	if t.process && !c.Told && !bytes.Contains(told, []byte("process")) {
 		t.say(", which acts on processes")
 	}
-	if !c.Described || c.Class == Runner || c.Class == Interpreter || c.Class == Shell && !parent {
+	if texted && !early {
 		t.text(c, " (", ")")
 	}
-	if !c.Described {
+	if !c.Described && c.unknownWord() == nil {
 		t.say(", in a form that is not known")
 	}
 }
+
+// vague says what may happen to files and programs that the text does not name.
+func (t *teller) vague(runs bool) {
+	var verbs [5]string
+	list := verbs[:0]
+	for _, w := range [...]struct {
+		what touch
+		verb string
+	}{{tRead, "read"}, {tWrite, "write"}, {tRemove, "delete"}, {tChange, "change"}} {
+		if t.unnamed[w.what] {
+			list = append(list, w.verb)
+		}
+	}
+	if len(list) == 0 {
+		if runs {
+			t.say(", running other programs")
+		}
+		return
+	}
+	t.say(", which may ")
+	for i, verb := range list {
+		switch {
+		case i == 0:
+		case i == len(list)-1 && !runs:
+			t.say(" and ")
+		default:
+			t.say(", ")
+		}
+		t.say(verb)
+	}
+	t.say(" files that the text does not name")
+	if runs {
+		t.say(" and run other programs")
+	}
+}
+
+// forget drops targets that a phrase names already, and where git looks.
+func (t *teller) forget(say string) {
+	shown := func(name string) bool {
+		for i, part := range strings.Split(say, "`") {
+			if i%2 == 1 && (part == name || slices.Contains(strings.Fields(part), name)) {
+				return true
+			}
+		}
+		return false
+	}
+	for i := range t.list {
+		o := &t.list[i]
+		if name := strings.TrimSuffix(string(t.names[o.from:o.to]), belowIt); shown(name) || (o.what == tRead || o.what == tList) && name == currentFolder {
+			t.count[o.what]--
+			o.what = nTouches
+		}
+	}
+}
+
+const currentFolder = "the current folder"
 
 // rest says what happens to targets that the sentence did not tell of.
 func (t *teller) rest(what touch, say string) {
@@ -634,6 +1048,11 @@ func (t *teller) patterns(what touch) bool {
 func (t *teller) shellTail() {
 	t.rest(tInput, ", from ")
 	t.rest(tOutput, ", and writes the output to ")
+	t.rest(tAppend, ", and adds the output to ")
+	if t.any(tReplace) {
+		t.rest(tReplace, ", and replaces ")
+		t.say(" with the output")
+	}
 }
 
 // shell says what effects do that belong to no command. It is false where there
@@ -642,9 +1061,9 @@ func (t *teller) shell(effects []Effect) bool {
 	if len(effects) == 0 {
 		return false
 	}
-	t.touch(effects)
+	t.touch(&Command{Effects: effects})
 	at := len(t.out)
-	part := func(say string, what ...touch) {
+	part := func(say, after string, what ...touch) {
 		n := int32(0)
 		for _, w := range what {
 			n += t.count[w]
@@ -657,10 +1076,28 @@ func (t *teller) shell(effects []Effect) bool {
 		}
 		t.say(say)
 		t.all(what...)
+		t.say(after)
 	}
-	part("reads ", tInput, tRead)
-	part("writes to ", tOutput, tWrite)
-	part("sets ", tEnv)
-	part("connects to ", tConnect)
+	part("reads ", "", tInput, tRead)
+	part("writes to ", "", tOutput, tWrite)
+	part("adds output to ", "", tAppend)
+	if t.bare(effects) {
+		part("empties ", "", tReplace)
+	} else {
+		part("replaces ", " with output", tReplace)
+	}
+	part("sets ", "", tEnv)
+	part("connects to ", "", tConnect)
 	return len(t.out) > at
+}
+
+// bare says that redirections stand where a command would.
+func (t *teller) bare(effects []Effect) bool {
+	for i := range effects {
+		if e := &effects[i]; e.ByShell && e.Kind == Write {
+			before := strings.TrimRight(t.src[:max(0, min(e.Span.Start, len(t.src)))], " \t")
+			return before == "" || strings.IndexByte(";&|(\n{", before[len(before)-1]) >= 0
+		}
+	}
+	return false
 }

@@ -60,6 +60,20 @@ func feeds(s *syntax.Stmt) bool {
 	return simple && !s.Negated && !s.Background && len(s.Redirs) == 0
 }
 
+// printsIntoPipe says that a part of a pipe is one simple command whose output
+// goes nowhere else.
+func printsIntoPipe(s *syntax.Stmt) bool {
+	if _, simple := s.Cmd.(*syntax.CallExpr); !simple || s.Negated || s.Background {
+		return false
+	}
+	for _, r := range s.Redirs {
+		if r.N == nil || r.N.Value != "2" {
+			return false
+		}
+	}
+	return true
+}
+
 // pipesErrors says that one of the links of a pipe is |&.
 func pipesErrors(b *syntax.BinaryCmd) bool {
 	for ; b != nil; b = sameList(b.Y, true) {
@@ -88,10 +102,13 @@ func readsPipe(redirs []*syntax.Redirect) bool {
 	return true
 }
 
+// fedText is the text of the word that stands for names from the input.
+const fedText = "…"
+
 // fedWord is the word that stands for the names that xargs takes from its
 // input. before are the words of xargs up to its command.
 func (w *walker) fedWord(before []word, nul, fields bool, span Span) word {
-	out := word{Word: Word{Text: "…", Span: span}, fields: fields}
+	out := word{Word: Word{Text: fedText, Span: span}, fields: fields}
 	if w.fed == nil || w.fed.nul != nul {
 		return out
 	}

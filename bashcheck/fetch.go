@@ -11,13 +11,17 @@ func plainGet(argv []word) bool {
 	if len(argv) < 2 {
 		return false
 	}
-	for _, a := range argv {
-		if !a.Static || a.Glob || a.fields {
+	name := baseName(argv[0].Text)
+	if name != "curl" && name != "wget" {
+		return false
+	}
+	for i := range argv {
+		if a := &argv[i]; !a.Static || a.Glob || a.fields {
 			return false
 		}
 	}
 	need := map[string]bool{}
-	switch baseName(argv[0].Text) {
+	switch name {
 	case "curl":
 		// Only as the first word does -q keep curl from reading .curlrc.
 		if argv[1].Text != "-q" && argv[1].Text != "--disable" {

@@ -52,8 +52,11 @@ const (
 	// network. Dangerous where its name says that it holds secrets, suspicious
 	// where it becomes part of an address, otherwise a notice.
 	CodeExfiltration = "exfiltration"
-	// CodeDestructive: a removal or change of what a system or a person cannot
-	// do without: a root or home directory, a system folder, a disk.
+	// CodeDestructive: dangerous for a removal or change of what a system or a
+	// person cannot do without: a root or home directory, a system folder, a
+	// disk. A notice, which makes the risk high but keeps no rule from allowing
+	// the command, for what cannot be had or taken back (git reset --hard, a
+	// forced push, npm publish).
 	CodeDestructive = "destructive"
 	// CodePrivilege: a command runs with other rights (sudo). A notice.
 	CodePrivilege = "privilege"

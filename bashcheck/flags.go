@@ -83,9 +83,13 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				ok = w.useValue(s.value, v, j) && ok
 				continue
 			}
+			if !f.globOK {
+				w.plainUser(&a)
+			}
 			switch {
 			case f.globBelow && a.Static && a.lead == leadName:
 				j.globBelow = true
+			case f.globDot && a.Static && a.lead == leadName && strings.Contains(a.Text[strings.LastIndexAny(a.Text, "*?]")+1:], "."):
 			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
@@ -100,6 +104,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if at >= 0 {
 				rest := args[i+1:]
 				n := min(at-len(operands), len(rest))
+				if len(operands) > 0 {
+					ok = false // GNU's and busybox's look for a program called --, others pass over it
+				}
 				if n < 0 {
 					// More operands than stand before a command.
 					return append(operands, rest...), mode, nil, false
@@ -144,7 +151,10 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			case s.optional:
 			case i+1 < len(args):
 				i++
-				if args[i].fields && !f.globOK || flagLike(s, args[i]) {
+				if s.value.kind == vUserName {
+					w.plainUser(&args[i])
+				}
+				if args[i].fields && !f.globOK && !severalPIDs(s, args[i]) || flagLike(s, args[i]) {
 					ok = false
 				}
 				ok = w.useValue(s.value, args[i], j) && ok
@@ -181,6 +191,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			if k+1 < len(t) {
 				v := a
 				v.Text = t[k+1:]
+				ok = ok && (!s.apart || strings.Trim(v.Text, "0123456789,") == "")
 				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
@@ -191,7 +202,10 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 					break
 				}
 				i++
-				if args[i].fields && !f.globOK || flagLike(s, args[i]) {
+				if s.value.kind == vUserName {
+					w.plainUser(&args[i])
+				}
+				if args[i].fields && !f.globOK && !severalPIDs(s, args[i]) || flagLike(s, args[i]) {
 					ok = false
 				}
 				ok = w.useValue(s.value, args[i], j) && ok
@@ -220,6 +234,12 @@ func longFlag(p *program, a word) (*flagSpec, word) {
 	v := a
 	v.Static, v.lead = false, 0
 	return s, v
+}
+
+// severalPIDs says that the value of a flag for processes may become several
+// words, each of which begins with a digit and is taken for one more.
+func severalPIDs(s *flagSpec, v word) bool {
+	return s.value.kind == vPIDs && v.lead == '0' && !v.later && !v.Glob
 }
 
 // flagLike says that the separate value of a flag looks like a flag itself. A

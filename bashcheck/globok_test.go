@@ -3,8 +3,6 @@ package bashcheck
 import (
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // TestGlobOK: a description that takes any word for an operand must be of a
@@ -12,13 +10,11 @@ import (
 // that are not read-only then differ by the shell's doing alone; one that
 // shows a flag contradicts it (file -C writes, and a file may be called -C).
 func TestGlobOK(t *testing.T) {
-	table := builtin()
-	require.NoError(t, table.err)
 	// These read the files that a file names: less is known, nothing but reading
 	// is done.
 	indirect := map[string]bool{"-c": true, "--files0-from=list": true}
 	seen := map[*program]bool{}
-	for _, p := range table.programs {
+	for _, p := range everyProgram() {
 		if seen[p] {
 			continue
 		}
@@ -44,11 +40,9 @@ func TestGlobOK(t *testing.T) {
 
 // TestBareInterpreters: a program that runs text, given none, runs its input.
 func TestBareInterpreters(t *testing.T) {
-	table := builtin()
-	require.NoError(t, table.err)
 	// These do something of their own without a command: a report, and echo.
 	own := map[string]bool{"time": true, "xargs": true}
-	for name, p := range table.programs {
+	for name, p := range everyProgram() {
 		if p.class == Plain || own[name] {
 			continue
 		}

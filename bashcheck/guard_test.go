@@ -306,7 +306,7 @@ func FuzzAnalyze(f *testing.F) {
 	for _, d := range differentials {
 		f.Add(d.src)
 	}
-	for _, p := range builtin().programs {
+	for _, p := range everyProgram() {
 		for _, e := range p.examples {
 			f.Add(e.command)
 		}
@@ -369,7 +369,7 @@ func TestLoopItems(t *testing.T) {
 // TestOperandsBeforeDashes: more operands than a wrapper has before its
 // command, then "--".
 func TestOperandsBeforeDashes(t *testing.T) {
-	for name := range builtin().programs {
+	for name := range everyProgram() {
 		for _, tail := range []string{" a -- b", " a b -- c", " $x $y -- c", " -- -- a", " * * -- a", " a b c d -- e f"} {
 			r := Analyze(name + tail)
 			for _, f := range r.Findings {

@@ -28,6 +28,9 @@ type judged struct {
 	names     bool // it prints nothing but names of what its effects reach
 	nul       bool // they end with NUL; xargs: it splits at NUL
 	other     bool // it prints something else
+	lost      []string
+	told      bool
+	piped     bool // what it prints goes into a pipe
 }
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
@@ -43,6 +46,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 			j.prefix = 1
 		}
 		w.reader(p, args, j)
+		p.tell(&p.form, nil, j)
 		w.fixed(&p.form, nil, j, argv)
 		return
 	}
@@ -104,6 +108,8 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	f := &p.form
 	if chosen := p.forms[mode]; mode != "" && chosen != nil {
 		f = chosen
+	} else if j.piped && p.piped != nil {
+		f = p.piped
 	} else if len(operands) > 0 && p.withOperands != nil {
 		f = p.withOperands
 	} else if len(operands) == 0 && len(command) == 0 && p.bare != nil {
@@ -136,6 +142,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	if f.say != "" {
 		j.say = f.say
 	}
+	p.tell(f, operands, j)
 	w.operands(p, f, operands, command, j)
 	if base.names[0] == "xargs" && len(args) > 0 && strings.HasPrefix(args[0].Text, "-") {
 		j.transp = false // allow rules look through bare xargs only
@@ -193,6 +200,14 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 	if len(ops) < required && !many || repeat < 0 && len(ops) > len(specs) || many && repeat < 0 {
 		j.ok = false
 	}
+	left := len(specs) // the optional operand that is left out although one follows
+	if n := len(specs) - 1; repeat < 0 && len(ops) == n && !specs[n].optional {
+		for i := range specs[:n] {
+			if specs[i].optional {
+				left = i
+			}
+		}
+	}
 	tail := 0
 	if repeat >= 0 {
 		tail = len(specs) - 1 - repeat
@@ -204,7 +219,9 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 			if i >= len(specs) {
 				return
 			}
-			s = specs[i]
+			if s = specs[i]; i >= left {
+				s = specs[i+1]
+			}
 		case i < repeat:
 			s = specs[i]
 		case i >= len(ops)-tail:

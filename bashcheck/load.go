@@ -61,6 +61,11 @@ const (
 	vDD          // an operand of dd, NAME=VALUE
 	vSSFilter    // a filter of ss without names
 	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
+	vGzipFile    // an archive that gzip reads, whose name it may lengthen
+	vUserName    // a user
+	vPIDs        // numbers of processes; several words may be several of them
+	vChart       // a folder that helm takes for nothing else
+	vCharset     // a character set, or with a slash the file that describes one
 	vGitKey      // the name of a git setting
 	vGitSort     // what references are sorted by, without checking signatures
 	vKubeOutput  // an output format of kubectl that no file holds
@@ -81,6 +86,7 @@ type flagSpec struct {
 	nul      bool // names end with NUL
 	other    bool // the output is something else than names
 	first    bool // means what it says only before the operands
+	apart    bool // its value stands in a word of its own
 	value    valueSpec
 	mode     string
 }
@@ -119,6 +125,7 @@ type form struct {
 	effects   []fixedEffect
 	own       bool
 	globOK    bool
+	globDot   bool // a pattern whose end has a dot matches no flag
 	globBelow bool // a flag among the names of a pattern does no more than act on whole trees
 	prints    bool // the output is nothing but names of what the effects reach
 	posix     bool // flags end at the first operand
@@ -129,6 +136,7 @@ type form struct {
 	prefix    int  // -1: not said
 	assume    []Assumption
 	kind      Class // of this form alone; 0: the program's
+	telling
 }
 
 // program is a program or a sub-command.
@@ -149,6 +157,7 @@ type program struct {
 	why          bool
 	argFiles     bool  // a word @FILE names a file of further arguments
 	bare         *form // without operands
+	piped        *form // where what it prints goes into a pipe
 	withOperands *form
 	examples     []example
 	file         string
@@ -162,6 +171,8 @@ var effectWords = map[string]Kind{
 	"process": Process, "privilege": Privilege, "unknown": Unknown,
 }
 
+var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
+
 var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
@@ -169,7 +180,7 @@ var valueWords = map[string]valueKind{
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
 	"gitobject": vGitObject, "pair": vPair, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gitkey": vGitKey, "gitsort": vGitSort,
+	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
 }
 
@@ -210,39 +221,55 @@ type loader struct {
 	form  *form
 	seen  map[string]bool
 	specs map[flagSpec]*flagSpec
+	words []string
+	cols  []int
 
 	subIndent int // of the line of the current sub-command
 }
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
+// loadPrograms reads a whole text of descriptions.
 func loadPrograms(file, text string, into map[string]*program) error {
+	return loadLines(file, text, 1, into)
+}
+
+// loadLines reads a part of a text, which begins with the line of that number.
+func loadLines(file, text string, line int, into map[string]*program) error {
 	l := &loader{file: file, into: into, seen: map[string]bool{}, specs: map[flagSpec]*flagSpec{}}
-	line := 0
 	for raw := range strings.SplitSeq(text, "\n") {
-		line++
 		if err := l.line(raw, line); err != nil {
 			return err
 		}
+		line++
 	}
-	return l.finish(line)
+	return l.finish()
 }
 
-// fields splits a line into words and their columns.
-func fields(s string) (words []string, cols []int) {
-	for i := 0; i < len(s); {
-		if s[i] == ' ' || s[i] == '\t' {
-			i++
-			continue
+// fields splits a line into words and their columns, in the room of the last line.
+func (l *loader) fields(s string) (words []string, cols []int) {
+	words, cols = l.words[:0], l.cols[:0]
+	for at := 0; ; {
+		w, start := nextWord(s, at)
+		if w == "" {
+			l.words, l.cols = words, cols
+			return words, cols
 		}
-		j := i
-		for j < len(s) && s[j] != ' ' && s[j] != '\t' {
-			j++
-		}
-		words, cols = append(words, s[i:j]), append(cols, i+1)
-		i = j
+		words, cols = append(words, w), append(cols, start+1)
+		at = start + len(w)
 	}
-	return words, cols
+}
+
+// nextWord returns the first word of s from that offset on and where it begins.
+func nextWord(s string, at int) (word string, start int) {
+	for at < len(s) && (s[at] == ' ' || s[at] == '\t') {
+		at++
+	}
+	end := at
+	for end < len(s) && s[end] != ' ' && s[end] != '\t' {
+		end++
+	}
+	return s[at:end], at
 }
 
 func (l *loader) line(raw string, line int) error {
@@ -252,13 +279,13 @@ func (l *loader) line(raw string, line int) error {
 	if strings.HasPrefix(strings.TrimLeft(raw, " \t"), "#") {
 		return nil
 	}
-	words, cols := fields(raw)
+	words, cols := l.fields(raw)
 	if len(words) == 0 {
 		return nil
 	}
 	key := words[0]
 	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" {
+	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "show" {
 		for i, w := range words {
 			if w == "#" {
 				words, cols = words[:i], cols[:i]
@@ -269,13 +296,13 @@ func (l *loader) line(raw string, line int) error {
 	args := words[1:]
 	col := func(i int) int { return cols[i+1] }
 	if key == "program" {
-		if err := l.finish(line); err != nil {
+		if err := l.finish(); err != nil {
 			return err
 		}
 		if len(args) == 0 {
 			return fail(cols[0], "program needs a name")
 		}
-		p := &program{names: args, class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
+		p := &program{names: slices.Clone(args), class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
 		p.prefix = -1
 		for i, n := range args {
 			if l.into[n] != nil && l.into[n].file == l.file || l.seen[n] {
@@ -299,14 +326,13 @@ func (l *loader) line(raw string, line int) error {
 		}
 		l.top.why = true
 	case "class":
-		classes := map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
-		if len(args) != 1 || classes[args[0]] == 0 {
+		if len(args) != 1 || classWords[args[0]] == 0 {
 			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
 		}
 		if l.form == &l.cur.form {
-			l.cur.class = classes[args[0]]
+			l.cur.class = classWords[args[0]]
 		} else {
-			l.form.kind = classes[args[0]]
+			l.form.kind = classWords[args[0]]
 		}
 	case "say":
 		if rest == "" || l.form.say != "" {
@@ -436,10 +462,12 @@ func (l *loader) line(raw string, line int) error {
 			l.form.globOK = true
 		case "below":
 			l.form.globBelow = true
+		case "dot":
+			l.form.globDot = true
 		default:
-			return fail(cols[0], "the line is: glob ok, or glob below")
+			return fail(cols[0], "the line is: glob ok, glob dot or glob below")
 		}
-	case "names", "nul", "other", "first":
+	case "names", "nul", "other", "first", "apart":
 		if len(args) == 0 {
 			if key != "names" {
 				return fail(cols[0], "%s needs flags", key)
@@ -452,6 +480,7 @@ func (l *loader) line(raw string, line int) error {
 				return fail(col(i), "flag %s is not described above this line", f)
 			}
 			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
+			spec.apart = spec.apart || key == "apart"
 		}
 	case "argfiles":
 		l.top.argFiles = true
@@ -513,6 +542,10 @@ func (l *loader) line(raw string, line int) error {
 		}
 		p.names = names
 		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
+	case "lost", "show", "told":
+		if problem := l.form.tell(key, rest); problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
 	case "yes", "no":
 		if rest == "" {
 			return fail(cols[0], "%s needs a command", key)
@@ -556,7 +589,7 @@ func (l *loader) addFlag(f string, spec *flagSpec) string {
 }
 
 // finish checks and stores the program that was read.
-func (l *loader) finish(line int) error {
+func (l *loader) finish() error {
 	p := l.top
 	if p == nil {
 		return nil
@@ -572,13 +605,16 @@ func (l *loader) finish(line int) error {
 		q.index(l.specs)
 	}
 	for _, q := range all {
+		if flag := q.shownUndescribed(); flag != "" {
+			return fail("show names the flag %s, which is not described", flag)
+		}
 		for name, f := range q.flags {
 			if f.mode != "" && q.forms[f.mode] == nil {
 				return fail("mode %q of %s has no form", f.mode, name)
 			}
 		}
 		for name := range q.forms {
-			used := name == "operands" || name == "bare"
+			used := name == "operands" || name == "bare" || name == "piped"
 			for part := range strings.SplitSeq(name, "+") {
 				one := false
 				for _, f := range q.flags {
@@ -671,7 +707,7 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 			p.manyLetters = true
 		}
 	}
-	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
+	p.bare, p.withOperands, p.piped = p.forms["bare"], p.forms["operands"], p.forms["piped"]
 }
 
 // letter returns the flag -c, or nil.
@@ -695,7 +731,7 @@ func (p *program) flag(name string) *flagSpec {
 
 func harmless(v valueSpec) bool {
 	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile:
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile, vGzipFile, vCharset:
 		return true
 	case vPath:
 		return v.effect == Read || v.effect == List

@@ -1,8 +1,6 @@
 package bashcheck
 
 import (
-	"embed"
-	"io/fs"
 	"maps"
 	"slices"
 	"sync"
@@ -70,7 +68,9 @@ type Analyzer struct {
 	opts Options
 	own  map[string]*program
 	err  error
-	id   func() string // Report.Analyzer; made on first use
+	// table is builtin; it is what a test may have other descriptions in.
+	table func() *programTable
+	id    func() string // Report.Analyzer; made on first use
 	// always: print and reparse plain text too (for the fuzz test that shows it changes nothing)
 	always bool
 }
@@ -79,7 +79,7 @@ type Analyzer struct {
 // loaded does not disable the analyzer silently: Err returns the error, and
 // every Report then has a blocking finding that names it.
 func New(opts Options) *Analyzer {
-	a := &Analyzer{opts: opts}
+	a := &Analyzer{opts: opts, table: builtin}
 	a.opts.Limits = opts.Limits.withDefaults()
 	a.opts.Vars = maps.Clone(opts.Vars)
 	named := a.opts
@@ -107,40 +107,15 @@ var defaultAnalyzer = sync.OnceValue(func() *Analyzer { return New(Options{}) })
 // Analyze analyzes src for bash with the built-in descriptions.
 func Analyze(src string) Report { return defaultAnalyzer().Analyze(src) }
 
-//go:embed programs/*.txt
-var programFiles embed.FS
-
-type programTable struct {
-	programs map[string]*program
-	err      error
-}
-
-// builtin loads the embedded descriptions on first use.
-var builtin = sync.OnceValue(func() *programTable {
-	t := &programTable{programs: map[string]*program{}}
-	names, err := fs.Glob(programFiles, "programs/*.txt")
-	if err != nil {
-		return &programTable{err: err}
-	}
-	for _, name := range names {
-		if name == "programs/FORMAT.txt" {
-			continue
-		}
-		data, err := programFiles.ReadFile(name)
-		if err == nil {
-			err = loadPrograms(name, string(data), t.programs)
-		}
-		if err != nil {
-			return &programTable{err: err}
-		}
-	}
-	return t
-})
-
-// lookup finds the description of a program by the word that names it.
+// lookup finds the description of a program by the word that names it. One that
+// cannot be read describes nothing, and says so.
 func (w *walker) lookup(name string) *program {
 	if p := w.a.own[name]; p != nil {
 		return p
 	}
-	return w.table.programs[name]
+	p, err := w.table.lookup(name)
+	if err != nil {
+		w.block(CodeBadDescription, Span{}, "the built-in description of %s cannot be loaded: %s", escape(name), escape(err.Error()))
+	}
+	return p
 }

@@ -1,5 +1,3 @@
-//go:build linux
-
 package bashcheck
 
 import (
@@ -25,7 +23,7 @@ func oracleSeeds(t testing.TB) []string {
 			seeds = append(seeds, s)
 		}
 	}
-	for _, p := range builtin().programs {
+	for _, p := range everyProgram() {
 		for _, e := range p.examples {
 			add(e.command)
 		}

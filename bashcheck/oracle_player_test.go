@@ -51,7 +51,7 @@ func play(t testing.TB, box *oracle.Sandbox, player string, c oracleCase) oracle
 // these executed the same.
 func TestOraclePlayer(t *testing.T) {
 	a := New(Options{Home: oracle.Home})
-	run := oracleRun{name: "player", analyze: a.Analyze, seed: oracleSeed(t), count: 120}
+	run := oracleRun{name: "player", analyze: a.Analyze, seed: oracleSeed(t), count: 60}
 	if os.Getenv("CI") == "true" {
 		run.count = 1500
 	}

@@ -587,7 +587,8 @@ func straceAll[T any](t *testing.T, list []T, request func(T) oracle.Request, se
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := 0
-	for range min(runtime.NumCPU(), 4, len(list)) {
+	// A sandbox with its repository costs as much as some dozen requests.
+	for range min(runtime.NumCPU(), 4, 1+len(list)/25) {
 		box := straceBox(t)
 		wg.Go(func() {
 			for {
@@ -626,7 +627,7 @@ type straceExample struct {
 func straceExamples(yes bool) (list []straceExample, programs []*program) {
 	a := New(Options{Home: oracle.Home})
 	seen := map[*program]bool{}
-	for _, p := range builtin().programs {
+	for _, p := range everyProgram() {
 		if seen[p] {
 			continue
 		}
@@ -664,7 +665,7 @@ func TestOracleStrace(t *testing.T) {
 	}
 	if !full { // one in so many
 		var some []straceExample
-		for i := 0; i < len(list); i += max(1, len(list)/30) {
+		for i := 0; i < len(list); i += max(1, len(list)/20) {
 			some = append(some, list[i])
 		}
 		list = some

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -104,6 +106,34 @@ func TestOracleSandbox(t *testing.T) {
 	res = bash("printf '%s ' /*")
 	assert.Equal(t, 0, res.Status)
 	t.Logf("the sandbox holds %s", res.Output)
+}
+
+// TestOracleStubs: the stub in C records and answers as the one in Go does.
+func TestOracleStubs(t *testing.T) {
+	real := []string{"bash", "env", "xargs"}
+	fast, slow := oracleBox(t, oracle.Options{Stubs: []string{"ls", "hit", "["}, Real: real}), oracleBox(t, oracle.Options{Stubs: []string{"ls", "hit", "["}, Real: real, GoStub: true})
+	if err := oracleTools.tools.GoOnly(); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "the oracles run the stub in Go: %v", err)
+		t.Skipf("the oracles run the stub in Go, so there is nothing to compare: %v", err)
+	}
+	t.Log("the oracles run the stub in C")
+	for _, src := range []string{
+		"ls", "ls a '' 'b c'", "ls ''", "env -i ls a", "env -i A=1 B= ls", "cd / && ls", "cd /usr/lib && hit $'a\nb' \"$(hit x)\"", "[ a = b ] || ls; ls ab && hit; ls abc && hit abcd", "echo a b | xargs -n 1 ls", "exec -a other ls x", "ls | xargs hit",
+		"ls x > /dev/full; ls x >&-; echo $?", "rm -rf /oracle/rec; : > /w/gone; ls", "ls " + strings.Repeat("x", 100_000), "ls $(printf 'x%s ' {1..3000})", "mkdir -p /w/" + strings.Repeat("d", 200),
+	} {
+		for fail, output := range []string{"", "w1 w2\nw3\n", strings.Repeat("0123456789\n", 1000)} {
+			req := oracle.Request{Argv: []string{oracle.RealDir + "/bash", "--norc", "--noprofile", "-c", src}, Env: oracleEnv(), Output: output, FailMod: fail}
+			want, err := slow.Run(req)
+			require.NoError(t, err)
+			got, err := fast.Run(req)
+			require.NoError(t, err)
+			for _, list := range [][]oracle.Exec{want.Execs, got.Execs} { // both sides of a pipe at once
+				slices.SortFunc(list, func(a, b oracle.Exec) int { return strings.Compare(a.File, b.File) })
+			}
+			require.Equal(t, want, got, "%.100q", src)
+			require.True(t, len(got.Execs) > 0 || strings.Contains(src, "/w/"), "%.100q", src)
+		}
+	}
 }
 
 func TestOracleMissing(t *testing.T) {

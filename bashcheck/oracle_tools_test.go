@@ -57,6 +57,9 @@ func TestOracleTools(t *testing.T) {
 		} else {
 			assert.Contains(t, r.Assumptions, AssumeQuietManagers)
 		}
+		if os.Getenv("CI") != "true" && (k.program == "java" || k.program == "javac" || k.program == "npm") {
+			continue // they take seconds to start; CI runs them
+		}
 		req := straceRequest(k.command, Report{})
 		for name, data := range k.files {
 			if d := path.Dir(name); d != "." {

@@ -71,7 +71,7 @@ func TestOracleWriters(t *testing.T) {
 	promising := len(list)
 	if os.Getenv("CI") != "true" && os.Getenv("ORACLE_COUNT") == "" {
 		var some []straceExample
-		for i := 0; i < len(list); i += max(1, len(list)/30) {
+		for i := 0; i < len(list); i += max(1, len(list)/20) {
 			some = append(some, list[i])
 		}
 		list = some

@@ -199,6 +199,7 @@ func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
 		w.unproven(CodeArithmetic, w.nodeSpan(x), "a variable that is not provably a number is evaluated as arithmetic, in which a shell may run code")
 		return false
 	}
+	w.expands(x)
 	inner := c
 	switch c {
 	case cWord:

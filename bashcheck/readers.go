@@ -934,6 +934,41 @@ func (w *walker) ddOperand(o word, j *judged) bool {
 	return false
 }
 
+// gzipFile adds what gzip and pigz read of a packed file: where there is none of
+// the name, and it does not end as packed files do, one with such an ending
+// (gzip 1.12 and pigz 2.6 do; bzip2, xz and zstd open what they are told).
+func (w *walker) gzipFile(o word, j *judged) bool {
+	read := valueSpec{kind: vPath, effect: Read, extent: Exact}
+	if one := o.guessed().one; !o.Static && len(one) > 0 {
+		for _, item := range one {
+			item.Span = o.Span
+			if !w.gzipFile(word{Word: item}, j) {
+				return false
+			}
+		}
+		return true
+	}
+	if !w.usePath(read, o, j) {
+		return false
+	}
+	if !o.Static || o.Text == "-" {
+		return true
+	}
+	lower := strings.ToLower(o.Text)
+	for _, end := range []string{".gz", ".z", ".tgz", ".taz", "-gz", "-z", "_z"} {
+		if strings.HasSuffix(lower, end) {
+			return true
+		}
+	}
+	// A pattern that matches nothing is a name too.
+	for _, end := range []string{".gz", ".z", "-z", "_z", ".Z"} {
+		longer := o
+		longer.Text += end
+		w.usePath(read, longer, j)
+	}
+	return true
+}
+
 // isLocalFile says that an archiver takes the word for the name of a file, not
 // for HOST:FILE (a colon before any slash) and not for @FILE (GNU tar manual,
 // "Device Selection and Switching").

@@ -69,8 +69,13 @@ type Command struct {
 	// tee, in a form whose writes accept-edits mode may settle.
 	Edits bool
 	// Summary says what the program does in this form, in the words of its
-	// description ("lists files"); empty where there is none.
+	// description ("lists files"), with the words of the command that the
+	// description names between backquotes, escaped and perhaps cut; empty
+	// where there is none.
 	Summary string
+	// Told says that Summary tells what the command runs, reaches and changes
+	// without a name in the text, so that an explanation need not.
+	Told bool
 	// Class is what kind of program it is.
 	Class Class
 	// Prefix is the longest literal prefix that a saved rule may have ("git

@@ -36,36 +36,71 @@ var walkers = sync.Pool{New: func() any {
 // newWalker returns a walker with an empty report of src.
 func newWalker(a *Analyzer, src string) *walker {
 	w := walkers.Get().(*walker)
-	w.a, w.table = a, builtin()
+	w.a, w.table = a, a.table()
 	w.rep.Source, w.rep.Analyzer = src, a.identity()
 	w.rep.Commands, w.rep.Assumptions, w.flows = w.room.commands, w.room.assumptions, w.room.flows
 	w.st.dir = Dir{Known: true, Paths: startPaths}
 	return w
 }
 
-// pack returns the report in memory of its own.
-func (w *walker) pack() Report {
-	r := w.rep
+// lists are the memory of a report.
+type lists struct {
+	commands    []Command
+	effects     []Effect
+	words       []Word
+	plain       []string
+	assumptions []Assumption
+}
+
+// Most reports are short. What stands in one is then allocated at once, as one
+// of these: a call of one program, and a line of a few.
+type (
+	oneCall struct {
+		commands    [1]Command
+		effects     [2]Effect
+		words       [4]Word
+		plain       [2]string
+		assumptions [5]Assumption
+	}
+	fewCalls struct {
+		commands    [3]Command
+		effects     [4]Effect
+		words       [8]Word
+		plain       [4]string
+		assumptions [6]Assumption
+	}
+)
+
+// newLists returns empty lists that have room for so many items.
+func newLists(commands, effects, words, plain, assumptions int) lists {
+	if m := (*oneCall)(nil); commands <= len(m.commands) && effects <= len(m.effects) && words <= len(m.words) && plain <= len(m.plain) && assumptions <= len(m.assumptions) {
+		m = new(oneCall)
+		return lists{m.commands[:0], m.effects[:0], m.words[:0], m.plain[:0], m.assumptions[:0]}
+	}
+	if m := (*fewCalls)(nil); commands <= len(m.commands) && effects <= len(m.effects) && words <= len(m.words) && plain <= len(m.plain) && assumptions <= len(m.assumptions) {
+		m = new(fewCalls)
+		return lists{m.commands[:0], m.effects[:0], m.words[:0], m.plain[:0], m.assumptions[:0]}
+	}
+	return lists{make([]Command, 0, commands), make([]Effect, 0, effects), make([]Word, 0, words), make([]string, 0, plain), make([]Assumption, 0, assumptions)}
+}
+
+// pack fills r with the report in memory of its own.
+func (w *walker) pack(r *Report) {
+	*r = w.rep
 	effects, words, plain := 0, 0, 0
 	for i := range r.Commands {
 		c := &r.Commands[i]
 		effects, words, plain = effects+len(c.Effects), words+len(c.Argv), plain+len(c.Plain)
 	}
-	var (
-		allCommands = append(make([]Command, 0, len(r.Commands)), r.Commands...)
-		allEffects  = make([]Effect, 0, effects)
-		allWords    = make([]Word, 0, words)
-		allPlain    = make([]string, 0, plain)
-	)
-	for i := range allCommands {
-		c := &allCommands[i]
-		c.Effects, allEffects = moved(c.Effects, allEffects)
-		c.Argv, allWords = moved(c.Argv, allWords)
-		c.Plain, allPlain = moved(c.Plain, allPlain)
+	all := newLists(len(r.Commands), effects, words, plain, len(r.Assumptions))
+	r.Commands, _ = moved(r.Commands, all.commands)
+	for i := range r.Commands {
+		c := &r.Commands[i]
+		c.Effects, all.effects = moved(c.Effects, all.effects)
+		c.Argv, all.words = moved(c.Argv, all.words)
+		c.Plain, all.plain = moved(c.Plain, all.plain)
 	}
-	r.Commands = allCommands
-	r.Assumptions = append(make([]Assumption, 0, len(r.Assumptions)), r.Assumptions...)
-	return r
+	r.Assumptions, _ = moved(r.Assumptions, all.assumptions)
 }
 
 // moved appends list to all and returns it as it stands there.

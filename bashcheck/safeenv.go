@@ -49,7 +49,7 @@ var kept = []string{"LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "
 // git-config-trusted.
 func SafeEnv(o EnvOptions) []string {
 	env := []string{
-		"GIT_PAGER=cat", "PAGER=cat", "MANPAGER=cat", "LESSOPEN=", "LESSCLOSE=",
+		"GIT_PAGER=cat", "PAGER=cat", "MANPAGER=cat", "LESSOPEN=", "LESSCLOSE=", "LESSSECURE=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1",
 		"GIT_CONFIG_COUNT=6",
 		"GIT_CONFIG_KEY_0=core.fsmonitor", "GIT_CONFIG_VALUE_0=false",
@@ -59,7 +59,7 @@ func SafeEnv(o EnvOptions) []string {
 		"GIT_CONFIG_KEY_4=diff.autoRefreshIndex", "GIT_CONFIG_VALUE_4=false",
 		"GIT_CONFIG_KEY_5=protocol.ext.allow", "GIT_CONFIG_VALUE_5=never",
 		"npm_config_update_notifier=false", "npm_config_logs_max=0", "npm_config_logs_dir=/dev/null", "npm_config_timing=false",
-		"PIP_DISABLE_PIP_VERSION_CHECK=1",
+		"PIP_DISABLE_PIP_VERSION_CHECK=1", "CHECKPOINT_DISABLE=1",
 		"GOTOOLCHAIN=local", "GOTELEMETRY=off",
 	}
 	if !o.Online {
@@ -86,11 +86,21 @@ func SafeEnv(o EnvOptions) []string {
 	}
 	env = append(env, "PATH="+strings.Join(path, string(os.PathListSeparator)))
 	for _, name := range append(append([]string(nil), kept...), o.Keep...) {
-		if v, ok := os.LookupEnv(name); ok && keepable(name) {
+		if v, ok := os.LookupEnv(name); ok && keepable(name) && (name != "USER" && name != "LOGNAME" || userName(v)) {
 			env = append(env, name+"="+v)
 		}
 	}
 	return env
+}
+
+// userName says that a text is a plain name of a user.
+func userName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || i > 0 && (c == '.' || c == '-')) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // trustedDir says whether programs may be looked for in d: absolute, there, and
@@ -186,6 +196,15 @@ const (
 	// AssumeNoDebuginfod: no variable names servers that readers of object files
 	// fetch symbols from. SafeEnv makes it true.
 	AssumeNoDebuginfod Assumption = "debuginfod-unset"
+	// AssumePager: less starts nothing and writes nothing, whatever LESSOPEN and
+	// the key files of the user say. SafeEnv makes it true (LESSSECURE=1).
+	AssumePager Assumption = "pager-restricted"
+	// AssumeNoCheckpoint: terraform asks nobody for a newer terraform, and notes
+	// nothing about it. SafeEnv makes it true (CHECKPOINT_DISABLE=1).
+	AssumeNoCheckpoint Assumption = "checkpoint-disabled"
+	// AssumeUserName: USER and LOGNAME hold the name of a user and nothing else.
+	// SafeEnv leaves out what is none.
+	AssumeUserName Assumption = "user-name-plain"
 	// AssumeDocker: the container daemon of the user's own configuration may be
 	// asked. SafeEnv passes no DOCKER_HOST; the rest is the host's promise.
 	AssumeDocker Assumption = "docker-daemon-trusted"
@@ -209,5 +228,6 @@ const (
 // filters and converters, the user's container configuration and toolchains.
 func SafeEnvAssumptions() []Assumption {
 	return []Assumption{AssumeShellBash, AssumePath, AssumeNoFunctions, AssumeNoCDPATH, AssumeRipgrepConfig, AssumeNoAutoMount,
-		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeNoDebuginfod, AssumeDocker, AssumeNoProxy}
+		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeNoDebuginfod, AssumeDocker, AssumeNoProxy,
+		AssumePager, AssumeNoCheckpoint, AssumeUserName}
 }

@@ -1,11 +1,14 @@
 package bashcheck
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -271,4 +274,117 @@ func TestSafeEnvGo(t *testing.T) {
 	assert.Equal(t, "", in(home, env, gobin, "env", "GONOSUMDB"))
 	assert.Contains(t, in(home, without(env, "GOENV", "GOFLAGS"), gobin, "env", "GOFLAGS"), "evil")
 	assert.Equal(t, "off\nlocal\n-mod=readonly", in(home, env, gobin, "env", "GOPROXY", "GOTOOLCHAIN", "GOFLAGS"))
+}
+
+// TestSafeEnvPip: pip asks the index whether there is a newer pip where nothing
+// forbids it. Upstream's asks by itself; Debian's, in which that is switched off,
+// where a settings file switches it on again.
+func TestSafeEnvPip(t *testing.T) {
+	bash := need(t, "bash")
+	var asked atomic.Int32
+	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer index.Close()
+	home := t.TempDir()
+	require.NoError(t, os.MkdirAll(home+"/.config/pip", 0o700))
+	require.NoError(t, os.WriteFile(home+"/.config/pip/pip.conf", []byte("[global]\ndisable-pip-version-check = no\nindex-url = "+index.URL+"/simple\n"), 0o600))
+	env := SafeEnv(EnvOptions{Home: home})
+	if out := in(home, env, bash, "-c", "python3 -m pip --version"); !strings.HasPrefix(out, "pip ") {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("pip is missing: %s", out)
+		}
+		t.Skipf("python3 -m pip is missing, so the attack cannot be run: %s", out)
+	}
+	assert.Contains(t, Analyze("pip list").Assumptions, AssumeQuietManagers)
+	in(home, env, bash, "-c", "python3 -m pip list")
+	assert.Zero(t, asked.Load())
+	in(home, without(env, "PIP_DISABLE_PIP_VERSION_CHECK"), bash, "-c", "python3 -m pip list")
+	assert.NotZero(t, asked.Load(), "pip asks the index")
+}
+
+// TestSafeEnvPager: what less runs for a pipe by LESSOPEN, or by the key file in
+// the home directory. The pipe's text alone tells nothing of it.
+func TestSafeEnvPager(t *testing.T) {
+	bash := need(t, "bash")
+	need(t, "less")
+	assert.Contains(t, Analyze("echo x | less").Assumptions, AssumePager)
+	home := t.TempDir()
+	open := "|-" + script(t, home, "evil") + " %s"
+	env := SafeEnv(EnvOptions{Home: home})
+	for name, vars := range map[string][]string{"LESSOPEN": {"LESSOPEN=" + open}, "a key file": {"LESSKEYIN=" + home + "/keys"}} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(home+"/keys", []byte("#env\nLESSOPEN="+open+"\n"), 0o600))
+			in(home, append(without(env, "LESSOPEN", "LESSSECURE"), vars...), bash, "-c", "echo x | less")
+			assert.True(t, hit(home), "less runs the program")
+			in(home, append(without(env, "LESSOPEN"), vars...), bash, "-c", "echo x | less")
+			assert.False(t, hit(home))
+		})
+	}
+}
+
+// TestSafeEnvTerraform: terraform version asks for a newer one, and notes a
+// number for that in the home directory.
+func TestSafeEnvTerraform(t *testing.T) {
+	terraform, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Skip("terraform is missing, so the attack cannot be run")
+	}
+	assert.Contains(t, Analyze("terraform version").Assumptions, AssumeNoCheckpoint)
+	home := t.TempDir()
+	env := append(SafeEnv(EnvOptions{Home: home}), "https_proxy=http://127.0.0.1:1/") // nothing leaves this machine
+	in(home, env, terraform, "version")
+	in(home, env, terraform, "fmt", "-check")
+	assert.NoFileExists(t, home+"/.terraform.d/checkpoint_signature")
+	in(home, without(env, "CHECKPOINT_DISABLE"), terraform, "version")
+	assert.FileExists(t, home+"/.terraform.d/checkpoint_signature")
+}
+
+// TestSafeEnvUser: ps -u takes what USER holds; were it no name, a flag of
+// another word could become one that shows environments.
+func TestSafeEnvUser(t *testing.T) {
+	bash := need(t, "bash")
+	need(t, "ps")
+	const src = `ps -x -ww -u "$USER"`
+	assert.Contains(t, Analyze(`ps -f -u "$USER"`).Assumptions, AssumeUserName)
+	run := func(env []string) string {
+		return in(t.TempDir(), append(env, "Q7S=q7sesame"), bash, "-c", src+" && :")
+	}
+	t.Setenv("USER", "-e")
+	assert.Contains(t, run(append(SafeEnv(EnvOptions{}), "USER=-e")), "Q7S=q7sesame")
+	assert.NotContains(t, run(SafeEnv(EnvOptions{})), "Q7S=q7sesame")
+	assert.NotContains(t, strings.Join(SafeEnv(EnvOptions{}), " "), "USER=")
+	t.Setenv("USER", "ann.b-c")
+	assert.Contains(t, SafeEnv(EnvOptions{}), "USER=ann.b-c")
+}
+
+// TestProjectsChooseRustc: what .cargo/config.toml names is run by cargo tree,
+// and not by what is called read-only.
+func TestProjectsChooseRustc(t *testing.T) {
+	cargo, err := exec.LookPath("cargo")
+	if err != nil {
+		t.Skip("cargo is missing, so the attack cannot be run")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(dir+"/.cargo", 0o700))
+	require.NoError(t, os.MkdirAll(dir+"/src", 0o700))
+	evil := script(t, dir, "evil")
+	for name, text := range map[string]string{"Cargo.toml": "[package]\nname = \"a\"\nversion = \"0.1.0\"\n", "src/main.rs": "fn main() {}\n",
+		".cargo/config.toml": "[build]\nrustc = \"" + evil + "\"\nrustc-wrapper = \"" + evil + "\"\n"} {
+		require.NoError(t, os.WriteFile(dir+"/"+name, []byte(text), 0o600))
+	}
+	for _, k := range []struct {
+		args []string
+		runs bool
+	}{
+		{[]string{"tree", "--offline"}, true}, {[]string{"metadata", "--format-version=1", "--offline"}, true},
+		{[]string{"metadata", "--format-version=1", "--no-deps"}, false}, {[]string{"locate-project"}, false}, {[]string{"read-manifest"}, false}, {[]string{"--version"}, false},
+	} {
+		src := "cargo " + strings.Join(k.args, " ")
+		in(dir, os.Environ(), cargo, k.args...) // the toolchain is found by the user's own environment
+		assert.Equal(t, k.runs, hit(dir), src)
+		assert.Equal(t, !k.runs, Analyze(src).ReadOnly(), src)
+		_ = os.Remove(dir + "/Cargo.lock")
+	}
 }

@@ -16,6 +16,7 @@ type value struct {
 	lead    byte // of a value not known: its first byte, 0 not known
 	integer bool
 	solid   bool    // of a value not known: it holds no blank and no pattern
+	own     bool    // the text itself gave it, always: nothing of the environment is left
 	one     *[]Word // of a value not known: it is one of these literals, or matches one of these patterns
 }
 
@@ -86,7 +87,7 @@ func (w *walker) maybe(f func() dirs) dirs {
 	for k := range after {
 		b, ok := before[k]
 		if !ok || b != after[k] {
-			w.set(k, value{})
+			w.set(k, value{own: b.own && after[k].own})
 		}
 	}
 	return d

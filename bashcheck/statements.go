@@ -15,6 +15,48 @@ func (w *walker) stmts(list []*syntax.Stmt) dirs {
 	return out
 }
 
+// strictSets takes the effect from set -e and its like where more commands
+// follow: then it is about these, of which it can only make fewer run, and all
+// were judged. Standing alone or last it is about what the shell is told later.
+func (w *walker) strictSets() {
+	list := w.rep.Commands
+	last := len(list) - 1
+	for last >= 0 && (list[last].Parent != 0 || list[last].Argv[0].Text == "set") {
+		last--
+	}
+	for i := 0; i < last; i++ {
+		if c := &list[i]; c.Described && c.Parent == 0 && c.Argv[0].Text == "set" && onlyStricter(c.Argv[1:]) && len(c.Effects) == 1 && c.Effects[0].Kind == Environment && c.Effects[0].Own {
+			c.Effects = nil
+		}
+	}
+}
+
+// onlyStricter says that the words of set are -e, -u and -o pipefail in one of
+// their spellings, which mean the same in every shell.
+func onlyStricter(args []Word) bool {
+	named := false // the name of an option follows
+	for _, a := range args {
+		switch {
+		case !a.Static || a.Glob:
+			return false
+		case named:
+			named = false
+			if a.Text != "pipefail" && a.Text != "errexit" && a.Text != "nounset" {
+				return false
+			}
+		default:
+			switch a.Text {
+			case "-e", "-u", "-eu", "-ue":
+			case "-o", "-eo", "-uo", "-euo", "-ueo":
+				named = true
+			default:
+				return false
+			}
+		}
+	}
+	return len(args) > 0 && !named
+}
+
 // loop prepares for a body that runs any number of times.
 func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 	cds := false
@@ -24,7 +66,7 @@ func (w *walker) loop(n syntax.Node, f func() dirs) dirs {
 			return true // variables set there do no harm as unknown
 		case *syntax.Assign:
 			if x.Name != nil {
-				w.set(x.Name.Value, value{integer: w.get(x.Name.Value).integer && integerAssign(x)})
+				w.set(x.Name.Value, value{integer: w.get(x.Name.Value).integer && integerAssign(x), own: w.get(x.Name.Value).own})
 			}
 		case *syntax.BinaryArithm:
 			if assigns(x.Op) {
@@ -75,24 +117,24 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 	if !w.enter(s) {
 		return dirs{}
 	}
-	defer w.leave()
 	if s.Coprocess || s.Disown {
 		w.block(CodeUnsupported, w.nodeSpan(s), "this kind of background statement is not understood")
 	}
-	run := func() { out = w.command(s) }
 	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && s.Background && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) && (w.d == Zsh || w.d == Any) {
 		w.block(CodeDialect, w.nodeSpan(s), "zsh runs only the last part of a list in the background")
 	}
 	if s.Background {
-		before := w.st.dir
-		w.isolated(run)
-		out = dirs{before, before}
+		before := w.st
+		w.command(s)
+		w.st = before
+		out = dirs{before.dir, before.dir}
 	} else {
-		run()
+		out = w.command(s)
 	}
 	if s.Negated {
 		out.ok, out.fail = out.fail, out.ok
 	}
+	w.leave()
 	return out
 }
 
@@ -130,6 +172,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		return w.loop(x, func() dirs {
 			c := w.stmts(x.Cond)
 			w.st.dir = c.any()
+			if !x.Until {
+				w.readInto(x.Cond)
+			}
 			d := w.stmts(x.Do)
 			return dirs{union(c.any(), d.any()), union(c.any(), d.any())}
 		})
@@ -158,7 +203,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 					v.integer = v.integer && integer
 				}
 			}
-			v.one = choices(items)
+			v.one, v.own = choices(items), true
 			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
 			return w.loop(x, func() dirs {
 				w.set(l.Name.Value, v)
@@ -300,6 +345,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 		}
 		start := len(w.rep.Commands)
 		w.output = nil
+		w.piped = printsIntoPipe(p)
 		w.isolated(func() { w.stmt(p) })
 		w.input = nil
 		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {

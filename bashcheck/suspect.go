@@ -169,17 +169,6 @@ func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
 	w.findAt(CodeExfiltration, sev, s, 0, "%s is sent over the network by %s%s", what, escape(short(c)), to)
 }
 
-// secretName says that a variable is one that holds credentials, by its words.
-func secretName(name string) bool {
-	up := strings.ToUpper(name)
-	for _, s := range []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "APIKEY", "API_KEY", "ACCESS_KEY", "PRIVATE", "CREDENTIAL"} {
-		if strings.Contains(up, s) {
-			return true
-		}
-	}
-	return false
-}
-
 // secretPath says that a file is one that holds credentials, by its name.
 func secretPath(p string) bool {
 	base := path.Base(p)

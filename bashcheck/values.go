@@ -10,7 +10,7 @@ import (
 // useValue adds what a flag's value or an operand stands for.
 func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	switch v.kind {
-	case vText, vPattern:
+	case vText, vPattern, vPIDs:
 		return true
 	case vNumber:
 		return !o.Static || number(o.Text)
@@ -144,6 +144,19 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		}
 		return w.usePath(read, o, j)
+	case vGzipFile:
+		return w.gzipFile(o, j)
+	case vChart:
+		// What begins with a dot or a slash is a path or an error (helm's
+		// LocateChart); of other words the repositories are asked.
+		return o.Static && !o.Glob && (o.Text == "." || o.Text == ".." || strings.HasPrefix(o.Text, "./") || strings.HasPrefix(o.Text, "../") || strings.HasPrefix(o.Text, "/")) &&
+			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Tree}, o, j)
+	case vUserName:
+		w.plainUser(&o)
+		return o.Static && !o.Glob || !o.mayBeFlag()
+	case vCharset:
+		// iconv of glibc takes a name with a slash for a file (charmap(5)).
+		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:

@@ -218,6 +218,11 @@ func (r *Report) risk() (Risk, cause) {
 			return RiskHigh, cause{finding: f}
 		}
 	}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Code == CodeDestructive {
+			return RiskHigh, cause{finding: f}
+		}
+	}
 	for i := range r.Commands {
 		if e := worst(r.Commands[i].Effects); e != nil {
 			return RiskHigh, cause{effect: e}

@@ -19,6 +19,7 @@ type word struct {
 
 // guess is what is known about a word that is not static.
 type guess struct {
+	user   bool     // it is $USER or $LOGNAME, as the environment has it
 	prefix string   // what it begins with for certain
 	like   string   // the text with 1 for each unknown number, where nothing else is unknown
 	one    []Word   // it is one of these, or a name that one of these patterns matches
@@ -146,17 +147,24 @@ func (w *walker) eval(n *syntax.Word, split bool) word {
 	if !w.enter(n) {
 		return out
 	}
-	defer w.leave()
-	if len(n.Parts) == 1 {
-		if l, ok := n.Parts[0].(*syntax.Lit); ok && plainLit(l.Value) {
-			w.nodes++
-			out.Text, out.Static = l.Value, true
-			w.zshLit(l)
-			return out
-		}
+	if l := onlyLit(n); l != nil && plainLit(l.Value) {
+		w.nodes++
+		out.Text, out.Static = l.Value, true
+		w.zshLit(l)
+	} else {
+		w.evalParts(n, split, &out)
 	}
-	w.evalParts(n, split, &out)
+	w.leave()
 	return out
+}
+
+// onlyLit is the literal that the word consists of, or nil.
+func onlyLit(n *syntax.Word) *syntax.Lit {
+	if len(n.Parts) != 1 {
+		return nil
+	}
+	l, _ := n.Parts[0].(*syntax.Lit)
+	return l
 }
 
 // pieces joins strings; one alone is not copied.
@@ -399,6 +407,13 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			out.lead = l.Value[0]
 		}
 	}
+	if static && glob {
+		if name, ok := onlyName(b.String()); ok {
+			one = []Word{{Text: b.String(), Static: true, Span: out.Span}, {Text: name, Static: true, Span: out.Span}}
+			static, glob, likely, out.fields, out.lead = false, false, false, false, leadOf(one)
+			b = pieces{}
+		}
+	}
 	out.Static = static
 	out.Glob = glob
 	if static {
@@ -409,9 +424,63 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 		if likely && !glob && !shape.brace {
 			g.like = like.String()
 		}
-		if g.one != nil || g.prefix != "" || g.like != "" {
-			out.guess = &guess{prefix: g.prefix, like: g.like, one: g.one}
+		g.user = w.userName(n)
+		if g.one != nil || g.prefix != "" || g.like != "" || g.user {
+			out.guess = &guess{user: g.user, prefix: g.prefix, like: g.like, one: g.one}
 		}
+	}
+}
+
+// onlyName is the only name that a pattern matches whose brackets each hold one
+// letter or digit ([n]ode), as people write it so that grep does not find itself.
+// Where there is no such file the word stays as it is.
+func onlyName(pattern string) (name string, ok bool) {
+	if strings.ContainsAny(pattern, "*?\\") {
+		return "", false
+	}
+	var b strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		if c == '[' {
+			if i+2 >= len(pattern) || pattern[i+2] != ']' {
+				return "", false
+			}
+			if c = pattern[i+1]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9') {
+				return "", false
+			}
+			i += 2
+		} else if c == ']' {
+			return "", false
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), true
+}
+
+// userName says that a word is nothing but the name of the user, as the
+// environment has it.
+func (w *walker) userName(n *syntax.Word) bool {
+	if len(n.Parts) != 1 {
+		return false
+	}
+	p := n.Parts[0]
+	if q, ok := p.(*syntax.DblQuoted); ok && !q.Dollar && len(q.Parts) == 1 {
+		p = q.Parts[0]
+	}
+	x, ok := p.(*syntax.ParamExp)
+	if !ok || x.Param == nil || x.Param.Value != "USER" && x.Param.Value != "LOGNAME" ||
+		x.Excl || x.Length || x.Width || x.Index != nil || x.Slice != nil || x.Repl != nil || x.Exp != nil || x.Names != 0 || w.st.forget {
+		return false
+	}
+	_, set := w.st.vars[x.Param.Value]
+	return !set
+}
+
+// plainUser makes of $USER one word that is no flag, under an assumption.
+func (w *walker) plainUser(o *word) {
+	if o.guess != nil && o.guess.user && o.mayBeFlag() {
+		w.assume(AssumeUserName)
+		o.lead, o.fields, o.later = 'x', false, false
 	}
 }
 
@@ -430,6 +499,18 @@ func leadOf(list []Word) byte {
 func substValue(x *syntax.CmdSubst) value {
 	if len(x.Stmts) != 1 {
 		return value{}
+	}
+	if b, ok := x.Stmts[0].Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.Pipe && len(x.Stmts[0].Redirs) == 0 && !x.Stmts[0].Negated && !x.Stmts[0].Background {
+		v := substValue(&syntax.CmdSubst{Stmts: []*syntax.Stmt{b.X}})
+		if v.lead == '/' { // a path may hold anything
+			return value{}
+		}
+		picks, one := picksLines(b.Y)
+		if !picks {
+			return value{}
+		}
+		v.solid = v.solid || one && v.lead != 0
+		return v
 	}
 	c, ok := x.Stmts[0].Cmd.(*syntax.CallExpr)
 	if !ok || len(c.Assigns) > 0 || len(c.Args) == 0 || x.Stmts[0].Negated || x.Stmts[0].Background {
@@ -459,6 +540,16 @@ func substValue(x *syntax.CmdSubst) value {
 	case input && (s == "wc -l" || s == "wc -c" || s == "wc -w"), s == "nproc", s == "date +%s", s == "id -u",
 		s == "git rev-list --count HEAD":
 		return value{lead: '0', integer: true}
+	case s == "whoami", s == "id -un", s == "uname", s == "uname -s", s == "uname -m", s == "uname -r":
+		return value{lead: 'x', solid: true}
+	case s == "date +%F", s == "date +%Y", s == "date +%Y-%m-%d", s == "date +%Y%m%d", s == "date +%Y-%m", s == "date +%m", s == "date +%d", s == "date +%H":
+		return value{lead: '0', solid: true}
+	case strings.HasPrefix(s, "docker ps ") && printsIDs(strings.Fields(s)[2:]), s == "docker images -q", s == "docker images -aq":
+		return value{lead: 'x'}
+	case strings.HasPrefix(s, "pgrep ") && printsProcesses(strings.Fields(s)[1:]):
+		return value{lead: '0', solid: strings.HasPrefix(s, "pgrep -n") || strings.HasPrefix(s, "pgrep -o")}
+	case strings.HasPrefix(s, "kubectl get ") && (strings.HasSuffix(s, " -o name") || strings.HasSuffix(s, " -oname") || strings.HasSuffix(s, " --output=name")):
+		return value{lead: 'x'} // pod/NAME
 	case s == "pwd", s == "git rev-parse --show-toplevel":
 		return value{lead: '/'}
 	case s == "git rev-parse --abbrev-ref HEAD", s == "git branch --show-current":
@@ -471,6 +562,73 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{lead: '/'} // nothing, or where it lies below a folder of PATH
 	}
 	return value{}
+}
+
+// picksLines says that a part of a pipe passes lines on as they are, and
+// whether at most one.
+func picksLines(s *syntax.Stmt) (picks, one bool) {
+	if s.Negated || s.Background || len(s.Redirs) > 0 {
+		return false, false
+	}
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.Pipe {
+		first, a := picksLines(b.X)
+		second, b := picksLines(b.Y)
+		return first && second, a || b
+	}
+	c, ok := s.Cmd.(*syntax.CallExpr)
+	if !ok || len(c.Args) == 0 || len(c.Args) > 3 || len(c.Assigns) > 0 {
+		return false, false
+	}
+	var words [3]string
+	for i, a := range c.Args {
+		if words[i] = a.Lit(); words[i] == "" {
+			return false, false
+		}
+	}
+	switch words[0] {
+	case "head", "tail": // -5, -n5, -n 5
+		n := strings.TrimPrefix(strings.TrimPrefix(words[1], "-"), "n") + words[2]
+		if len(words[1]) < 2 || words[1][0] != '-' || n == "" || strings.Trim(n, "0123456789") != "" || words[2] != "" && words[1] != "-n" {
+			return false, false
+		}
+		return true, n == "1"
+	case "sort", "uniq":
+		return words[2] == "" && (words[1] == "" || words[0] == "sort" && (words[1] == "-u" || words[1] == "-r" || words[1] == "-n")), false
+	}
+	return false, false
+}
+
+// printsIDs says that docker ps, called with these words, prints nothing but the
+// digests of containers.
+func printsIDs(args []string) bool {
+	quiet := false
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "-q" || a == "-aq" || a == "-qa" || a == "--quiet" || a == "-lq" || a == "-ql":
+			quiet = true
+		case a == "-a" || a == "--all" || a == "-l" || a == "--latest" || strings.HasPrefix(a, "--filter="):
+		case (a == "-f" || a == "--filter") && i+1 < len(args):
+			i++
+		default:
+			return false
+		}
+	}
+	return quiet
+}
+
+// printsProcesses says that pgrep, called with these words, prints nothing but
+// numbers, one a line.
+func printsProcesses(args []string) bool {
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "-f" || a == "-x" || a == "-n" || a == "-o" || a == "-i" || a == "-nf" || a == "-of" || a == "-fn" || a == "-fo" || a == "-xn" || a == "-fx":
+		case a == "-u" && i+1 < len(args):
+			i++
+		case a[0] == '-':
+			return false
+		}
+	}
+	return true
 }
 
 // printsObjects says that git, called with these words, prints nothing but

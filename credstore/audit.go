@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/clearance-go/clearance/credstore/internal/format"
@@ -276,6 +277,7 @@ func (s *Store) auditAppend(body *format.Body, head format.AuditHead, durable bo
 	var lines []byte
 	for _, r := range records {
 		r.Sequence, r.Time, r.PID, r.UID, r.Previous = last.Sequence+1, s.options.Now().UTC(), os.Getpid(), os.Getuid(), last.MAC
+		r.Target = shortTarget(r.Target)
 		if r.Name != "" && !s.options.AuditNames {
 			r.Name = hex.EncodeToString(format.HiddenName(body.AnchorKey, r.Name))
 		}
@@ -316,6 +318,16 @@ func (s *Store) auditAppend(body *format.Body, head format.AuditHead, durable bo
 	head.Sequence = last.Sequence
 	head.MAC, err = hex.DecodeString(last.MAC)
 	return head, err
+}
+
+// shortTarget keeps a record within a line: no length of a path or host keeps its use out of the log.
+func shortTarget(target string) string {
+	const most = 512
+	if len(target) <= most {
+		return target
+	}
+	sum := format.Hash([]byte(target))
+	return strings.ToValidUTF8(target[:most/2], "") + "... (SHA-256 " + hex.EncodeToString(sum[:]) + ")"
 }
 
 // truncateTo cuts off what a crash or a full disk left behind the last whole record.

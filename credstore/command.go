@@ -196,10 +196,12 @@ func dangerousVariable(name string) bool {
 	case "PATH", "HOME", "IFS", "ENV", "BASH_ENV", "SHELL", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "CDPATH", "PAGER", "EDITOR", "VISUAL",
 		"BROWSER", "NODE_OPTIONS", "NODE_PATH", "PERL5OPT", "PERL5LIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS",
 		"_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "GOFLAGS", "GOPATH", "RUSTC_WRAPPER", "MAKEFLAGS", "LESSOPEN", "LESSCLOSE", "SSH_ASKPASS",
-		"GCONV_PATH", "LOCPATH", "COMSPEC", "PATHEXT", "TMPDIR":
+		"GCONV_PATH", "LOCPATH", "COMSPEC", "PATHEXT", "TMPDIR", "GEM_PATH", "GEM_HOME", "LUA_INIT", "LUA_PATH", "LUA_CPATH", "PHPRC", "PHP_INI_SCAN_DIR",
+		"DOTNET_STARTUP_HOOKS", "CARGO_HOME", "RUSTC", "RUSTFLAGS", "GOROOT", "CC", "CXX", "ZDOTDIR", "INPUTRC", "VIMINIT", "EXINIT",
+		"OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "ELECTRON_RUN_AS_NODE", "ERL_FLAGS", "R_PROFILE", "R_ENVIRON":
 		return true
 	}
-	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "BASH_FUNC_", "GIT_", "GLIBC_", "CREDSTORE_"} {
+	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "BASH_FUNC_", "GIT_", "GLIBC_", "CREDSTORE_", "LUA_INIT_"} {
 		if strings.HasPrefix(name, prefix) && name != "GIT_TOKEN" && name != "GIT_PASSWORD" && name != "GIT_USERNAME" {
 			return true
 		}
@@ -209,8 +211,19 @@ func dangerousVariable(name string) bool {
 
 // Resolve returns the value of an entry as a string, for what takes nothing else: the environment of an MCP server at the
 // moment it is started, say. Its signature is that of a resolver for ${cred:name}. A string cannot be cleared; prefer Get.
-// Errors: those of Get, and ErrBadValue for a value that no variable can hold (a NUL byte).
+//
+// It does not know who gets the value: Meta.Hosts is for Transport and does not count here, and an entry with Meta.Commands,
+// which is for certain programs only, is refused.
+//
+// Errors: those of Get, ErrCommand, and ErrBadValue for a value that no variable can hold (a NUL byte).
 func (s *Store) Resolve(ctx context.Context, name string) (string, error) {
+	e, err := s.look(ctx, name, "", "")
+	if err != nil {
+		return "", err
+	}
+	if only := e.meta.Commands; len(only) > 0 {
+		return "", fmt.Errorf("credstore: %q: %w: it is for %s, and who asks is not known here", name, ErrCommand, strings.Join(only, ", "))
+	}
 	secret, err := s.get(ctx, name, "use", "resolve")
 	if err != nil {
 		return "", err

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxDescriptor bounds the search where nothing lists the open descriptors.
+const maxDescriptor = 1 << 16
+
 // keepDescriptors marks every open descriptor above 2 as close-on-exec. Marking one twice, or one that is closed or opened
 // meanwhile, changes nothing for anybody.
 func keepDescriptors() {
@@ -19,8 +22,18 @@ func keepDescriptors() {
 		}
 	}
 	if err != nil || len(entries) <= 3 { // not there, or a /dev/fd that shows the first three only
-		for fd := 3; fd < 1024; fd++ {
-			unix.CloseOnExec(fd)
-		}
+		keepUnlisted()
+	}
+}
+
+// keepUnlisted marks every descriptor that the limit of this process allows.
+func keepUnlisted() {
+	last := maxDescriptor
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && uint64(limit.Cur) < maxDescriptor {
+		last = max(1024, int(limit.Cur)) // a limit that was lowered leaves what was open
+	}
+	for fd := 3; fd < last; fd++ {
+		unix.CloseOnExec(fd)
 	}
 }

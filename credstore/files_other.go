@@ -10,6 +10,7 @@ import (
 
 const (
 	noFollow = 0
+	noWait   = 0
 	canChmod = false
 )
 

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	noFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	noFollow = syscall.O_NOFOLLOW | noWait
+	noWait   = syscall.O_NONBLOCK // for the other end of a named pipe
 	canChmod = true
 )
 

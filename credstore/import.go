@@ -105,7 +105,7 @@ func ReadImport(ctx context.Context, file ImportFile, options ImportOptions) ([]
 		}
 		return out, nil
 	}
-	f, err := os.Open(file.Path)
+	f, err := os.OpenFile(file.Path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -541,7 +541,12 @@ func importNetrc(data []byte) ([]Candidate, error) {
 			if machine == "" {
 				return nil, fmt.Errorf("%w: a password without a machine", ErrImport)
 			}
-			c := Candidate{Name: "netrc/" + machine, Token: Token{Value: NewSecret(fields[i])}, Meta: Meta{Label: login}}
+			// Some services take the token as the login and anything as the password. Names and labels are shown.
+			value := fields[i]
+			if credentialShape(login) {
+				value, login = []byte(login), ""
+			}
+			c := Candidate{Name: "netrc/" + machine, Token: Token{Value: NewSecret(value)}, Meta: Meta{Label: login}}
 			if machine != "default" {
 				c.Meta.Hosts = []string{strings.ToLower(machine)}
 			}
@@ -586,6 +591,9 @@ func importDocker(data []byte) ([]Candidate, error) {
 			user, password, ok := bytes.Cut(plain[:n], []byte(":"))
 			if err != nil || !ok {
 				return nil, fmt.Errorf("%w: auth of %+q is not base64 of user:password", ErrImport, registry)
+			}
+			if credentialShape(string(user)) {
+				user, password = nil, bytes.Clone(user)
 			}
 			c.Meta.Label, c.Token.Value = string(user), NewSecret(password)
 			clear(plain)

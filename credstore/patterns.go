@@ -68,6 +68,16 @@ func loadPatterns(data []byte) ([]*vendorPattern, error) {
 	return out, nil
 }
 
+// credentialShape reports a text that looks like a credential of a known vendor.
+func credentialShape(text string) bool {
+	rows, err := loadPatterns(patternFile)
+	if err != nil {
+		return true // unknown is not shown
+	}
+	out, _ := newMatcher(nil, rows).scan(nil, []byte(text), &scanState{}, true)
+	return string(out) != text
+}
+
 // tokenByte reports whether c can stand inside a credential; a stream is held back until another byte comes.
 func tokenByte(c byte) bool {
 	return wordByte(c) || c == '-' || c == '.' || c == '~' || c == '+' || c == '/' || c == '=' || c == ':' || c == '@' || c == '%'

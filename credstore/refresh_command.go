@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,30 +64,77 @@ type HelperCommand struct {
 func TrustedByProgram(context.Context, string) (bool, error) { return true, nil }
 
 // Digest names the exact command: SHA-256, in hex, over the resolved program, its contents, the arguments and the names of
-// the variables. A changed script has another digest; what a script calls in turn is not covered.
+// the variables, and for an interpreter or a shell the contents of the files that its arguments name. A changed script has
+// another digest; what a script calls in turn is not covered, nor is who replaces a file between Digest and the start.
 func (c HelperCommand) Digest() (string, error) {
 	path, err := c.resolve()
 	if err != nil {
 		return "", err
 	}
-	f, err := os.Open(path)
+	program, err := fileDigest(path)
 	if err != nil {
-		return "", fmt.Errorf("credstore: %w: %w", ErrHelper, err)
+		return "", err
 	}
-	defer f.Close()
-	program := sha256.New()
-	if n, err := io.Copy(program, io.LimitReader(f, helperProgram+1)); err != nil || n > helperProgram {
-		return "", fmt.Errorf("credstore: %w: cannot read %s whole", ErrHelper, path)
+	var scripts []string
+	if interpreter(path) {
+		for _, arg := range c.Argv[1:] {
+			_, value, _ := strings.Cut(arg, "=")
+			for _, name := range []string{arg, value} {
+				if info, err := os.Stat(name); name == "" || err != nil || !info.Mode().IsRegular() {
+					continue
+				}
+				sum, err := fileDigest(name)
+				if err != nil {
+					return "", err
+				}
+				scripts = append(scripts, sum)
+			}
+		}
 	}
 	raw, err := json.Marshal(struct {
 		Path, Program string
 		Args, Env     []string
-	}{path, hex.EncodeToString(program.Sum(nil)), c.Argv[1:], c.Env})
+		Scripts       []string `json:",omitempty"`
+	}{path, program, c.Argv[1:], c.Env, scripts})
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+func fileDigest(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+	if err != nil {
+		return "", fmt.Errorf("credstore: %w: %w", ErrHelper, err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	if err == nil {
+		var n int64
+		if n, err = io.Copy(sum, io.LimitReader(f, helperProgram+1)); n > helperProgram {
+			err = ErrTooLarge
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("credstore: %w: cannot read %s whole: %w", ErrHelper, path, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// interpreter reports a program that runs what its arguments name.
+func interpreter(path string) bool {
+	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".exe")
+	switch strings.TrimRight(name, "0123456789.") {
+	case "sh", "bash", "zsh", "dash", "ksh", "fish", "busybox", "env", "python", "pypy", "node", "deno", "bun", "ruby", "perl", "php", "lua", "java",
+		"pwsh", "powershell", "osascript", "tclsh", "awk", "gawk", "mawk", "make", "nice", "timeout", "nohup":
+		return true
+	}
+	return false
 }
 
 func (c HelperCommand) resolve() (string, error) {
@@ -140,6 +188,7 @@ func (c HelperCommand) Refresh(ctx context.Context, r Refreshing) (Token, error)
 	cmd.Env = baseEnv(c.Env, nil)
 	cmd.WaitDelay = time.Second
 	ownGroup(cmd)
+	keepDescriptors()
 	out := &limitedBuffer{}
 	defer out.clear()
 	cmd.Stdout = out

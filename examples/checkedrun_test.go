@@ -225,7 +225,7 @@ func TestRunInTheSandbox(t *testing.T) {
 	switch confined.Report().Level {
 	case sandbox.Landlock, sandbox.Seatbelt:
 		level = checkedrun.Files
-	case sandbox.Bubblewrap:
+	case sandbox.Bubblewrap, sandbox.Namespaces:
 		level = checkedrun.Isolated
 	}
 	play := func(command string) (string, error) {

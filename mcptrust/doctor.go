@@ -138,6 +138,9 @@ func (p *Policy) problems() []Problem {
 		if e.name != "" {
 			add(e, CodePolicyLabel, "a denied name stops nobody who takes another name", "deny by serverCommand or serverUrl")
 		}
+		if pat, err := parsePattern(e.url); err == nil && e.url != "" && oddHost(strings.ReplaceAll(pat.host, "*", "x")) {
+			add(e, CodePolicyDead, "the host has letters outside a to z, or is a number: it matches this spelling only", "write it as xn--…, or as a plain address")
+		}
 		if e.command != nil {
 			add(e, CodePolicyLabel, "a denied command stops only this exact spelling", "use a list of what is allowed")
 		}

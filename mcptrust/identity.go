@@ -216,7 +216,9 @@ func loaderVariable(name string) bool {
 }
 
 // differences compares two pins field by field. Both are canonical JSON.
-func differences(old, current json.RawMessage) ([]Change, error) {
+// hides says that they are pins of servers, in which a keyed digest stands for
+// what must not be shown; in what a server sent, nothing does.
+func differences(old, current json.RawMessage, hides bool) ([]Change, error) {
 	a, err := parseJSON(old, false)
 	if err != nil {
 		return nil, err
@@ -225,12 +227,17 @@ func differences(old, current json.RawMessage) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Change
-	diffNodes(&out, "", &a, &b)
-	return out, nil
+	d := differ{hides: hides}
+	d.nodes("", &a, &b)
+	return d.out, nil
 }
 
-func diffNodes(out *[]Change, field string, a, b *node) {
+type differ struct {
+	out   []Change
+	hides bool
+}
+
+func (d *differ) nodes(field string, a, b *node) {
 	join := func(key string) string {
 		if field == "" {
 			return Escape(key)
@@ -238,13 +245,13 @@ func diffNodes(out *[]Change, field string, a, b *node) {
 		return field + "." + Escape(key)
 	}
 	switch {
-	case a != nil && b != nil && a.kind == b.kind && a.kind == kindObject && a.get("mac") == nil && b.get("mac") == nil:
+	case a != nil && b != nil && a.kind == b.kind && a.kind == kindObject && !d.hidden(a) && !d.hidden(b):
 		for i := range a.obj {
-			diffNodes(out, join(a.obj[i].key), &a.obj[i].val, b.get(a.obj[i].key))
+			d.nodes(join(a.obj[i].key), &a.obj[i].val, b.get(a.obj[i].key))
 		}
 		for i := range b.obj {
 			if a.get(b.obj[i].key) == nil {
-				diffNodes(out, join(b.obj[i].key), nil, &b.obj[i].val)
+				d.nodes(join(b.obj[i].key), nil, &b.obj[i].val)
 			}
 		}
 	case a != nil && b != nil && a.kind == kindArray && b.kind == kindArray:
@@ -256,12 +263,12 @@ func diffNodes(out *[]Change, field string, a, b *node) {
 			if i < len(b.list) {
 				y = &b.list[i]
 			}
-			diffNodes(out, fmt.Sprintf("%s[%d]", field, i), x, y)
+			d.nodes(fmt.Sprintf("%s[%d]", field, i), x, y)
 		}
 	default:
 		x, y := canonicalText(a), canonicalText(b)
 		if x != y {
-			*out = append(*out, Change{Field: field, Old: shown(a), New: shown(b)})
+			d.out = append(d.out, Change{Field: field, Old: d.shown(a), New: d.shown(b)})
 		}
 	}
 }
@@ -277,14 +284,22 @@ func canonicalText(n *node) string {
 	return string(b)
 }
 
+// hidden reports the keyed digest of a value, as [store.serverPin] writes it. A
+// property or variable that is called mac is none.
+func (d *differ) hidden(n *node) bool {
+	mac, text := n.get("mac"), n.get("text")
+	return d.hides && mac != nil && mac.kind == kindString && len(mac.text) == 43 &&
+		(len(n.obj) == 1 || len(n.obj) == 2 && text != nil && text.kind == kindString)
+}
+
 // shown is the text of a pinned value for a person.
-func shown(n *node) string {
+func (d *differ) shown(n *node) string {
 	switch {
 	case n == nil:
 		return ""
 	case n.kind == kindString:
 		return quote(n.text)
-	case n.get("mac") != nil:
+	case d.hidden(n):
 		if t := n.get("text"); t != nil {
 			return quote(t.text) + " (value hidden)"
 		}

@@ -463,14 +463,14 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			if l := st.locked.items[itemKey(it.kind, it.name)]; l.text == it.text && l.raw == it.raw {
 				c.Status = Trusted
 				c.Reasons = []Reason{{CodeLock, "listed in the given lock file"}}
-				if rec := st.rec; rec != nil && rec.Items[itemKey(it.kind, it.name)] != nil && rec.Items[itemKey(it.kind, it.name)].Status == wordRevoked {
+				if found, _ := st.revoked(s.Name, keys[i]); found {
 					c.Status = Revoked
 					c.Reasons = []Reason{{CodeItemRevoked, "trust was withdrawn"}}
 				}
 			} else if l.text != "" {
 				c.Status = Changed
 				c.Reasons = []Reason{{CodeLockMismatch, "this is not what the given lock file lists"}}
-				if c.Diff, err = differences(json.RawMessage(l.text), json.RawMessage(it.text)); err != nil {
+				if c.Diff, err = differences(json.RawMessage(l.text), json.RawMessage(it.text), false); err != nil {
 					return nil, err
 				}
 			}
@@ -484,6 +484,13 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 				c.Status = server.Status
 			}
 			c.Reasons = []Reason{{CodeServerNotTrusted, "the server is " + server.Status.String()}}
+			continue
+		}
+		if _, elsewhere := st.revoked(s.Name, keys[i]); elsewhere {
+			// A yes would be written to the place where the server is approved, and
+			// this no would stay.
+			c.Status = Revoked
+			c.Reasons = []Reason{{CodeItemRevoked, "revoked for this project or for every project: forget that decision about the server first"}}
 			continue
 		}
 		rec := st.rec.Items[keys[i]]
@@ -503,7 +510,7 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 			c.Status = Changed
 			c.Reasons = []Reason{{CodeItemView, "approved as another program saw it (SDK value or server bytes), so the two cannot be compared"}}
 		default:
-			if c.Diff, err = differences(json.RawMessage(rec.Text), json.RawMessage(it.text)); err != nil {
+			if c.Diff, err = differences(json.RawMessage(rec.Text), json.RawMessage(it.text), false); err != nil {
 				return nil, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(it.name), err)
 			}
 			benign := len(c.Diff) > 0
@@ -535,21 +542,23 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 				alike = map[string][]string{}
 				for j := range items {
 					if items[j].kind == KindTool && items[j].invalid == "" {
-						key := strings.ToLower(squash(items[j].name))
+						key := strings.ToLower(squash(exposed(items[j].name)))
 						alike[key] = append(alike[key], items[j].name)
 					}
 				}
 			}
-			for _, other := range alike[strings.ToLower(squash(it.name))] {
+			for _, other := range alike[strings.ToLower(squash(exposed(it.name)))] {
 				if other != it.name {
-					c.Findings = append(c.Findings, Finding{CodeNearName, "name", "differs from " + quote(other) + " only in case or separators", true})
+					text := "differs from " + quote(other) + " only in case or separators"
+					if full := ExposedName(s.Name, it.name); full == ExposedName(s.Name, other) {
+						text = "has the same full name as " + quote(other) + ": a permission rule for " + quote(full) + " is for both"
+					}
+					c.Findings = append(c.Findings, Finding{CodeNearName, "name", text, true})
 					break
 				}
 			}
 		}
-		if n := len(c.Findings); n > MaxFindings {
-			c.Findings = append(c.Findings[:MaxFindings:MaxFindings], Finding{CodeTooLong, "", fmt.Sprintf("%d more findings", n-MaxFindings), true})
-		}
+		c.Findings = atMost(c.Findings)
 		if needsTyping(c.Findings) {
 			c.Confirm = it.name
 			if it.kind == KindInstructions || hasHidden(it.name) {

@@ -3,10 +3,12 @@ package mcptrust
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Policy is the organisation's allow and deny lists for MCP servers, by the
@@ -219,6 +221,10 @@ func (p *Policy) Evaluate(s Server) PolicyVerdict {
 		u, _ = parseServerURL(s.URL.Expanded(), s.Transport)
 	}
 	for i := range p.deny {
+		if u != nil && p.deny[i].url != "" && oddHost(u.Hostname()) {
+			return PolicyVerdict{File: p.deny[i].file, Line: p.deny[i].line, Reason: Reason{CodePolicyDeny,
+				"the host can be another spelling of one that is denied by " + p.deny[i].at() + ": write it in plain letters, or as a plain address"}}
+		}
 		if p.deny[i].matches(&s, u, false) {
 			return PolicyVerdict{File: p.deny[i].file, Line: p.deny[i].line, Reason: Reason{CodePolicyDeny, "denied by " + p.deny[i].at()}}
 		}
@@ -237,6 +243,17 @@ func (p *Policy) Evaluate(s Server) PolicyVerdict {
 		}
 	}
 	return out
+}
+
+// oddHost reports a host that clients resolve as another one: letters outside of
+// ASCII (IDNA maps them), and the old spellings of IPv4.
+func oddHost(host string) bool {
+	h := normalHost(host)
+	if strings.IndexFunc(h, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		return true
+	}
+	_, err := netip.ParseAddr(h)
+	return err != nil && numericHost(h)
 }
 
 // allowedBy returns the entry of an allow list that lets the server pass.

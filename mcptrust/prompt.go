@@ -50,11 +50,29 @@ func serverPrompt(c *ServerCheck, p place) string {
 				}
 			}
 			fmt.Fprintf(&b, "  %s %s: from %s\n", field[:strings.IndexByte(field, '.')], quote(name), strings.Join(names, " "))
+			written := 0
+			for _, q := range v.parts {
+				written += len(q.literal) + len(q.fallback)
+			}
+			// What the file adds, or has in its place where the variable is not
+			// set, is the definition's and not the user's.
+			switch {
+			case written == 0:
+			case mayShow(name, v):
+				fmt.Fprintf(&b, "    written as: %s\n", quote(maskSecrets(v.Template())))
+			default:
+				fmt.Fprintf(&b, "    with %d characters written in the file (hidden)\n", written)
+			}
 			if loaderVariable(name) {
 				fmt.Fprintf(&b, "    now: %s\n", quote(v.display()))
 			}
-		case ok && (secretName(name) || secretLooking(v)):
+		case ok && !mayShow(name, v):
 			fmt.Fprintf(&b, "  %s %s: %d characters written in the file (hidden)\n", field[:strings.IndexByte(field, '.')], quote(name), len(v.Expanded()))
+		case ok || field == "url":
+			fmt.Fprintf(&b, "  %s: %s\n", Escape(field), quote(maskSecrets(v.display())))
+			if v.variables() {
+				fmt.Fprintf(&b, "    written as: %s\n", quote(maskSecrets(v.Template())))
+			}
 		default:
 			fmt.Fprintf(&b, "  %s: %s\n", Escape(field), quote(v.display()))
 			if v.variables() {
@@ -66,13 +84,15 @@ func serverPrompt(c *ServerCheck, p place) string {
 		fmt.Fprintf(&b, "  starts in: %s below the project\n", quote(p.start))
 	}
 	if s.OAuth != nil {
-		fmt.Fprintf(&b, "  oauth: %s\n", Escape(string(s.OAuth)))
+		fmt.Fprintf(&b, "  oauth: %s\n", Escape(maskSecrets(string(s.OAuth))))
 	}
 	for _, k := range sortedKeys(s.Extra) {
-		if secretName(k) {
+		// Only a text can be the credential; an object that is named like one is
+		// shown with what is in it.
+		if raw := string(s.Extra[k]); secretName(k) && !strings.HasPrefix(raw, "{") && !strings.HasPrefix(raw, "[") {
 			fmt.Fprintf(&b, "  %s: (hidden)\n", Escape(k))
 		} else {
-			fmt.Fprintf(&b, "  %s: %s\n", Escape(k), Escape(string(s.Extra[k])))
+			fmt.Fprintf(&b, "  %s: %s\n", Escape(k), Escape(maskSecrets(raw)))
 		}
 	}
 	if e := s.Evidence; e.Executable != "" {
@@ -89,6 +109,25 @@ func serverPrompt(c *ServerCheck, p place) string {
 	}
 	tail(&b, c.Reasons, c.Findings, c.Diff, c.Confirm)
 	return b.String()
+}
+
+// mayShow reports that what the file writes as the value of a variable or header
+// is no credential: by its name and text, or because it is an address or no more
+// than the word before a token.
+func mayShow(name string, v Value) bool {
+	if !secretName(name) {
+		return !secretLooking(v) || strings.Contains(v.Template(), "://")
+	}
+	for _, p := range v.parts {
+		for _, text := range [...]string{p.literal, p.fallback} {
+			switch {
+			case text == "", text == "Bearer ", text == "Basic ", text == "token ", strings.Contains(text, "://"):
+			default:
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func tail(b *strings.Builder, reasons []Reason, findings []Finding, diff []Change, confirm string) {

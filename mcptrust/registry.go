@@ -73,7 +73,7 @@ type Registry struct {
 	lock     *Lock
 
 	mu      sync.Mutex
-	session map[string]string // trust of workspaces that is not kept
+	session map[string]state // trust of workspaces that is not kept
 }
 
 // Open opens or creates the store. Errors: *[StoreError]. A store folder that
@@ -94,7 +94,7 @@ func Open(opts Options) (*Registry, error) {
 		home = filepath.Clean(home)
 	}
 	return &Registry{store: st, policy: opts.Policy, home: home, tools: slices.Clone(opts.BuiltinTools),
-		headless: opts.Headless, lock: opts.Lock, session: map[string]string{}}, nil
+		headless: opts.Headless, lock: opts.Lock, session: map[string]state{}}, nil
 }
 
 // Paths returns what a host must keep from the model's tools, reading and
@@ -156,6 +156,23 @@ type standing struct {
 	files  []*fileState  // that hold decisions for the project
 }
 
+// revoked reports an item that was revoked where the decision about its server
+// stands, in the project itself, or for every project.
+func (st *standing) revoked(server, key string) (found, elsewhere bool) {
+	is := func(rec *serverRecord) bool {
+		return rec != nil && rec.Items[key] != nil && rec.Items[key].Status == wordRevoked
+	}
+	if is(st.rec) {
+		return true, false
+	}
+	for _, f := range st.files {
+		if is(f.Servers[server]) {
+			return true, true
+		}
+	}
+	return false, false
+}
+
 func (r *Registry) check(ctx context.Context, project string, s Server) (ServerCheck, standing, error) {
 	out, st, err := r.compare(ctx, project, s)
 	if err == nil && r.headless && out.Status != Trusted {
@@ -210,14 +227,13 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 			return out, standing{}, err
 		}
 	}
-	st.files = []*fileState{own}
-	if f != own {
-		st.files = append(st.files, f)
-	} else if u, err := r.readPlace(place{file: userFile}); err != nil {
-		return out, standing{}, err
-	} else {
-		st.files = append(st.files, u)
+	everywhere := f
+	if f == own {
+		if everywhere, err = r.readPlace(place{file: userFile}); err != nil {
+			return out, standing{}, err
+		}
 	}
+	st.files = []*fileState{own, everywhere}
 	rec := f.Servers[s.Name]
 	if rec != nil {
 		st.rec = rec
@@ -230,6 +246,11 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 			out.Reasons = append(out.Reasons, Reason{CodeServerRevoked, "revoked for this project: forget that decision first"})
 			return out, st, nil
 		}
+	}
+	if u := everywhere.Servers[s.Name]; u != nil && u.Status == wordRevoked && pl.file != userFile {
+		out.Status = Revoked
+		out.Reasons = append(out.Reasons, Reason{CodeServerRevoked, "revoked for every project: forget that decision first"})
+		return out, st, nil
 	}
 	if l := r.lock.server(s.Name); l != nil && !revoked {
 		if l.matches(&s, pl.start) {
@@ -276,16 +297,17 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		out.Status = Trusted
 		return out, st, nil
 	default:
-		if out.Diff, err = differences(rec.Pin, pin); err != nil {
+		if out.Diff, err = differences(rec.Pin, pin, true); err != nil {
 			return out, standing{}, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(s.Name), err)
 		}
 		benign := len(out.Diff) > 0
 		for i := range out.Diff {
 			d := &out.Diff[i]
 			// A credential that is no longer given lets the server do less. Any
-			// other variable can be what restricted it, such as READ_ONLY=1.
+			// other variable can be what restricted it, such as READ_ONLY=1 or
+			// REQUIRE_AUTH=1.
 			name, env := strings.CutPrefix(d.Field, "env.")
-			d.Benign = env && d.New == "" && d.Old != "" && secretName(name) && !loaderVariable(name)
+			d.Benign = env && d.New == "" && d.Old != "" && credentialName(name) && !loaderVariable(name)
 			benign = benign && d.Benign
 		}
 		if benign {
@@ -296,7 +318,7 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		out.Status = Changed
 		out.Reasons = append(out.Reasons, Reason{CodeServerChanged, "this is not what was approved"})
 	}
-	out.Findings = append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...)
+	out.Findings = atMost(append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...))
 	if needsTyping(out.Findings) {
 		out.Confirm = s.Name
 	}
@@ -306,6 +328,14 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		Before: recordState(rec), Confirm: out.Confirm, Shown: digest("prompt/v1", out.Prompt),
 	})
 	return out, st, nil
+}
+
+// atMost keeps [MaxFindings] and says that there are others.
+func atMost(fs []Finding) []Finding {
+	if n := len(fs); n > MaxFindings {
+		return append(fs[:MaxFindings:MaxFindings], Finding{CodeTooLong, "", fmt.Sprintf("%d more findings", n-MaxFindings), true})
+	}
+	return fs
 }
 
 func needsTyping(fs []Finding) bool {
@@ -413,9 +443,9 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 			return err
 		}
 		if k.Kind == ticketWorkspace && r.notKept(k.Path) {
-			r.mu.Lock()
-			r.session[k.Path] = k.Digest
-			r.mu.Unlock()
+			if err := r.approveSession(k); err != nil {
+				return err
+			}
 			continue
 		}
 		tickets = append(tickets, k)
@@ -450,6 +480,21 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// approveSession is apply for a workspace whose trust is not kept.
+func (r *Registry) approveSession(k ticket) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	want := state{wordTrusted, k.Before.Rev + 1, k.Digest}
+	switch r.session[k.Path] {
+	case want:
+	case k.Before:
+		r.session[k.Path] = want
+	default:
+		return ErrStale
 	}
 	return nil
 }
@@ -525,9 +570,11 @@ func (r *Registry) target(project string) (file, path string, err error) {
 }
 
 // Revoke withdraws trust from a server of the project, under any definition; an
-// empty project means the decision for all projects. It also refuses a server
+// empty project means every project. It also refuses a server
 // that was never approved. A revoked server comes back only by [Registry.Approve]
-// of a new check, or by [Registry.Forget].
+// of a new check, or by [Registry.Forget]; one that was revoked in another place
+// than where it is approved (for every project, or for the project where it is
+// approved for all) only by Forget with that project.
 func (r *Registry) Revoke(ctx context.Context, project, server string) error {
 	return r.change(ctx, project, server, func(rec *serverRecord) ([]Event, error) {
 		if rec.Status == wordRevoked {
@@ -539,7 +586,8 @@ func (r *Registry) Revoke(ctx context.Context, project, server string) error {
 	})
 }
 
-// RevokeTool withdraws trust from one tool of a server, under any definition.
+// RevokeTool withdraws trust from one tool of a server, under any definition; for
+// the project and what brings it back see [Registry.Revoke].
 func (r *Registry) RevokeTool(ctx context.Context, project, server, tool string) error {
 	return r.change(ctx, project, server, func(rec *serverRecord) ([]Event, error) {
 		key := itemKey(KindTool, tool)

@@ -278,8 +278,15 @@ func matchTemplate(template, uri string) bool {
 	if scheme, rest, ok := strings.Cut(head, ":"); !ok || scheme == "" || rest == "" {
 		return false
 	}
-	if strings.Contains(uri, "/../") || strings.HasSuffix(uri, "/..") || strings.Contains(strings.ToLower(uri), "%2e%2e") || strings.ContainsAny(uri, "\\\x00") {
+	if strings.ContainsAny(uri, "\\\x00") {
 		return false
+	}
+	// Segments that go up, also where a dot is encoded (RFC 3986 5.2.4, 6.2.2.2).
+	for _, segment := range strings.FieldsFunc(strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/").Replace(uri),
+		func(r rune) bool { return strings.ContainsRune("/?#;&=", r) }) {
+		if segment == ".." {
+			return false
+		}
 	}
 	if len(template) > 4*MaxNameBytes || len(uri) > 16*MaxNameBytes {
 		return false

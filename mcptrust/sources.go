@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,7 +50,11 @@ func Load(src Sources) (*Set, error) {
 	read := func(file string, format Format, scope Scope) bool {
 		servers, err := ReadFile(ParseOptions{Format: format, Source: Source{Scope: scope, File: file}, Lookup: src.Lookup, Project: src.Project})
 		if errors.Is(err, fs.ErrNotExist) {
-			return false
+			if _, link := os.Lstat(file); scope != ScopeManaged || link != nil {
+				return false
+			}
+			// The organisation's file is there, as a link to nothing.
+			err = &ConfigError{File: file, Code: CodeBadText, Msg: "a link to a file that is gone", Fix: "restore the file, or remove the link"}
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -140,7 +140,8 @@ func (r *Registry) Trusted(ctx context.Context, dir, looseningDigest string) (bo
 	if r.notKept(w.root) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return r.session[w.root] == looseningDigest, nil
+		was := r.session[w.root]
+		return was.Status == wordTrusted && was.Digest == looseningDigest, nil
 	}
 	f, err := r.store.read(projectFile(w.root))
 	if err != nil {
@@ -177,7 +178,7 @@ func (r *Registry) ApproveWorkspace(ctx context.Context, dir, looseningDigest st
 	if r.notKept(w.root) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.session[w.root] = looseningDigest
+		r.session[w.root] = state{wordTrusted, r.session[w.root].Rev + 1, looseningDigest}
 		return nil
 	}
 	return r.setWorkspace(ctx, w.root, workspaceRecord{Status: wordTrusted, Digest: looseningDigest})
@@ -192,7 +193,7 @@ func (r *Registry) RevokeWorkspace(ctx context.Context, dir string) error {
 	if r.notKept(w.root) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.session, w.root)
+		r.session[w.root] = state{Status: wordRevoked, Rev: r.session[w.root].Rev + 1}
 		return nil
 	}
 	return r.setWorkspace(ctx, w.root, workspaceRecord{Status: wordRevoked})
@@ -220,7 +221,8 @@ func (r *Registry) setWorkspace(ctx context.Context, root string, rec workspaceR
 type WorkspaceCheck struct {
 	Status Status
 	// Diff holds what the workspace would loosen and did not when it was
-	// approved, and what is gone. Entries that look like secrets are hidden.
+	// approved, and what is gone. What looks like a secret in an entry is hidden,
+	// the rest of the entry is not.
 	Diff []Change
 	// Prompt is the complete text for the person; empty when Trusted.
 	Prompt string
@@ -311,18 +313,24 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 		c.Prompt = ""
 		return c, nil
 	}
+	before := workspaceState(old)
+	if r.notKept(w.root) {
+		r.mu.Lock()
+		before = r.session[w.root]
+		r.mu.Unlock()
+	}
 	c.Token = r.seal(ticket{Kind: ticketWorkspace, File: projectFile(w.root), Path: w.root, Digest: digest, Entries: now,
-		Before: workspaceState(old), Shown: shownDigest(c.Prompt)})
+		Before: before, Shown: shownDigest(c.Prompt)})
 	return c, nil
 }
 
-// workspaceEntries are the entries as they are stored: as written, or a keyed
-// digest when one looks like a secret.
+// workspaceEntries are the entries as they are stored: as written, or without
+// what looks like a secret and with a keyed digest of the whole.
 func (r *Registry) workspaceEntries(entries []string) []string {
 	out := make([]string, 0, len(entries))
 	for _, e := range entries {
-		if name, _, ok := strings.Cut(e, "="); secretText(e) || ok && secretName(name) {
-			e = "hidden " + name[:min(len(name), strings.IndexByte(name+" ", ' '))] + " " + r.store.mac("entry/v1", e)
+		if shown := maskSecrets(e); shown != e || strings.ContainsRune(e, 0) {
+			e = strings.ReplaceAll(shown, "\x00", `\u{0}`) + "\x00" + r.store.mac("entry/v1", e)
 		}
 		out = append(out, e)
 	}
@@ -330,11 +338,8 @@ func (r *Registry) workspaceEntries(entries []string) []string {
 }
 
 func entryText(e string) string {
-	if rest, ok := strings.CutPrefix(e, "hidden "); ok {
-		name, _, _ := strings.Cut(rest, " ")
-		return quote(name) + " (hidden)"
-	}
-	return quote(e)
+	text, _, _ := strings.Cut(e, "\x00")
+	return quote(text)
 }
 
 func workspaceState(w *workspaceRecord) state {

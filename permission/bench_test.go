@@ -118,7 +118,7 @@ func TestDecideAllocations(t *testing.T) {
 		e := newEvaluator(t, manyRules(n))
 		for _, c := range benchCases() {
 			got := testing.AllocsPerRun(100, func() { e.Decide(st, c.call, c.ins) })
-			require.LessOrEqual(t, got, 2.0, "%s with %d rules", c.name, n)
+			require.LessOrEqual(t, got, 1.0, "%s with %d rules", c.name, n)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func TestReasons(t *testing.T) {
 		{CodeBlocked, `{"permissions":{"blockWritesOutsideWorkingDirectories":true,"allow":["Edit(//**)"]}}`, State{Mode: ModeBypass}, "Write", Inspection{Family: "Edit", Actions: []Action{file(Write, "/etc/x", Outside, Ordinary)}}, Deny, 0},
 		{CodeSend, `{"permissions":{"allow":["WebFetch"]}}`, State{Labels: Untrusted | SensitiveData}, "WebFetch", Inspection{Family: "WebFetch", Actions: []Action{{Kind: Connect, Origin: Tool, Host: "a.org"}}}, Ask, ByPerson},
 		{CodeSend, `{"permissions":{"allow":["WebFetch"]}}`, State{Labels: Untrusted | SensitiveData, Provenance: ProvenanceWarn}, "WebFetch", Inspection{Family: "WebFetch", Actions: []Action{{Kind: Connect, Origin: Tool, Host: "a.org"}}}, Allow, 0},
-		{CodeEdit, `{}`, State{Mode: ModeAcceptEdits}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Ask, noSandbox},
+		{CodeMode, `{}`, State{Mode: ModeAcceptEdits}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Allow, 0},
 		{CodeAllowRule, `{"permissions":{"allow":["Edit(/**)"]}}`, State{}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Allow, 0},
 		{CodeSteers, `{"permissions":{"allow":["Edit(/**)","Edit"]}}`, State{Mode: ModeAcceptEdits, Labels: Untrusted}, "Write", Inspection{Family: "Edit", Actions: []Action{steering}}, Ask, noSandbox},
 		{CodeChanged, `{"permissions":{"allow":["Bash(make)"]}}`, State{Labels: Untrusted, Contents: map[string]string{"make": "old"}}, "Bash", shell(runner), Ask, ByPerson},

@@ -79,17 +79,9 @@ func (e *Evaluator) Decide(st State, call Call, ins Inspection, opinions ...Opin
 	if e == nil || e.policy == nil {
 		return Decision{Reasons: []Reason{{Code: CodeNoAction, Text: "There are no rules to decide by."}}}
 	}
-	// The decider itself stays on the stack.
-	what := &struct {
-		call Call
-		ins  Inspection
-	}{call, ins}
-	d := decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, call: &what.call, ins: &what.ins, asked: ^Settlers(0)}
-	d.dir, d.foldedDir = st.Dir, foldPath(st.Dir)
-	d.foldedCallDir = d.foldedDir
-	if call.Dir != st.Dir {
-		d.foldedCallDir = foldPath(call.Dir)
-	}
+	// The decider stays on the stack, with the inspection in it.
+	d := decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, call: call, ins: ins, asked: ^Settlers(0)}
+	d.dir, d.starts = st.Dir, startsOf(st.Dir, call.Dir)
 	d.st.Mode = e.policy.effective(st)
 	d.confine()
 	d.rules()
@@ -117,14 +109,13 @@ func (p *Policy) effective(st State) Mode {
 
 // decider is the state of one decision.
 type decider struct {
-	p             *Policy
-	interpreter   func(string) bool
-	st            State
-	call          *Call
-	ins           *Inspection
-	dir           string
-	foldedDir     string
-	foldedCallDir string
+	p           *Policy
+	interpreter func(string) bool
+	st          State
+	call        Call
+	ins         Inspection
+	dir         string
+	starts
 
 	confined bool // the settings want it to run inside the sandbox
 	// toolAllow is the allow rule for the whole tool, once it was looked for.
@@ -156,11 +147,15 @@ func (d *decider) ask(who Settlers, r Reason) {
 }
 
 func (d *decider) settle(r Reason) {
-	r.Verdict = Allow
-	if d.settled == nil {
-		d.settled = make([]Reason, 0, len(d.ins.Actions)-max(0, r.Action-1))
+	n := len(d.settled)
+	if n == cap(d.settled) {
+		d.settled = slices.Grow(d.settled, len(d.ins.Actions)-max(0, r.Action-1))
 	}
-	d.settled = append(d.settled, r)
+	d.settled = d.settled[:n+1]
+	// Field by field: copying the whole takes longer while memory is collected.
+	at := &d.settled[n]
+	at.Code, at.Verdict, at.Rule = r.Code, Allow, r.Rule
+	at.Action, at.Text, at.Span = r.Action, r.Text, r.Span
 }
 
 // finish applies opinions, the sandbox and the mode to what is left.

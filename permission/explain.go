@@ -37,7 +37,7 @@ type RuleMatch struct {
 // and is meant for persons, not for every call.
 func (e *Evaluator) Explain(st State, call Call, ins Inspection, opinions ...Opinion) Derivation {
 	out := Derivation{Decision: e.Decide(st, call, ins, opinions...), Mode: e.policy.effective(st)}
-	d := decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, call: &call, ins: &ins, dir: st.Dir, foldedDir: foldPath(st.Dir), foldedCallDir: foldPath(call.Dir)}
+	d := decider{p: e.policy, interpreter: e.interpreter, servers: e.servers, st: st, call: call, ins: ins, dir: st.Dir, starts: startsOf(st.Dir, call.Dir)}
 	d.st.Mode = out.Mode
 	for n := 0; n <= len(ins.Actions); n++ {
 		step := Step{Action: n, What: "the call of " + call.Tool}
@@ -70,7 +70,7 @@ func (d *decider) explains(r *Rule, n int) match {
 		if n > 0 {
 			return d.matchAction(r, &d.ins.Actions[n-1])
 		}
-		m := r.matchCall(d.call, d.ins)
+		m := r.matchCall(&d.call, &d.ins)
 		for _, s := range d.ins.Strings {
 			if m != matchYes && d.names(r, s) {
 				m = matchYes

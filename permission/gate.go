@@ -728,7 +728,7 @@ func (s *Session) advise(ctx context.Context, e *Evaluator, st State, call Call,
 // sends notes the destinations that an approved call may send to: a host is
 // answered once for the session, everything else for a session answer.
 func (s *Session) sends(e *Evaluator, g *Grant, run *round) {
-	d := decider{p: e.policy, st: g.state, call: &g.call, ins: &g.ins}
+	d := decider{p: e.policy, st: g.state, call: g.call, ins: g.ins}
 	d.confine()
 	var to []string
 	for _, r := range g.decision.Reasons {

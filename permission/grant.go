@@ -64,19 +64,19 @@ func (g *Grant) hidden(kind Kind, real, root string) bool {
 	if g.eval == nil {
 		return true
 	}
-	d := lookout{g.eval.policy, g.state.Dir, g.call.Dir}.decider()
+	l := lookout{g.eval.policy, g.state.Dir, g.call.Dir}
 	families := []string{"Read"}
 	if kind == Write || kind == Delete {
 		families = append(families, "Edit")
 	}
-	for _, t := range d.p.strict {
+	for _, t := range l.p.strict {
 		for _, i := range t.broken {
 			if t.rules[i].family == "Read" || t.rules[i].tool == "*" {
 				return true
 			}
 		}
 	}
-	return d.denies(real, families...) != nil
+	return l.denies(real, families...) != nil
 }
 
 // Confined says whether the call must run inside the sandbox. It is true for

@@ -321,6 +321,7 @@ func (t *ruleTable) eachHost(host string, yield func(i int32)) {
 type placeIndex struct {
 	at     map[string][]int32
 	keys   keySet
+	above  keySet // the directories above these
 	sorted []placed
 }
 
@@ -332,6 +333,11 @@ type placed struct {
 func (x *placeIndex) add(dir string, i int32) {
 	add(&x.at, dir, i)
 	x.keys.add(dir)
+	for i := range dir {
+		if dir[i] == '/' {
+			x.above.add(dir[:i])
+		}
+	}
 	x.sorted = append(x.sorted, placed{dir, i})
 }
 
@@ -354,6 +360,9 @@ func (x *placeIndex) each(dir string, yield func(i int32)) {
 				yield(i)
 			}
 		}
+	}
+	if !x.above.may(dir) {
+		return
 	}
 	// Those below it follow dir with a slash.
 	n, _ := slices.BinarySearchFunc(x.sorted, dir, func(p placed, dir string) int {
@@ -419,6 +428,9 @@ func (t *ruleTable) mayBelow(dir string, starts ...string) []int32 {
 	if many {
 		return t.paths
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	if len(out) > 1 {
+		slices.Sort(out)
+		out = slices.Compact(out)
+	}
+	return out
 }

@@ -48,7 +48,7 @@ func TestMayBelowFindsAll(t *testing.T) {
 		}
 		policy, _ := ParsePolicy("/home/u", Source{Layer: LayerUser, Name: "s", Base: pick("/home/u/p", "/", "/a"), Data: []byte(`{"permissions":{"deny":["` + strings.Join(deny, `","`) + `"]}}`)})
 		for range 50 {
-			d := lookout{policy, pick("/home/u/p", "/home/u/P/src", "/", "/a/b", ""), pick("/home/u/p", "/a", "/home/u/p/src", "")}.decider()
+			d := startsOf(pick("/home/u/p", "/home/u/P/src", "/", "/a/b", ""), pick("/home/u/p", "/a", "/home/u/p/src", ""))
 			dir := pick("/home/u/p", "/", "/home", "/a", "/home/u/p/src/a", "/nowhere", pathOf(rng.IntN(4)+1, name))
 			for _, table := range policy.strict {
 				list := table.mayBelow(foldPath(dir), d.foldedDir, d.foldedCallDir)

@@ -111,8 +111,8 @@ type Path struct {
 	Secret string `json:"secret,omitempty"`
 	// Steers says that agents take the file for instructions (CLAUDE.md,
 	// AGENTS.md, .cursorrules): what is written there speaks to the next session.
-	// No mode but bypass settles writing it, and under a session that has read
-	// untrusted text no rule does.
+	// Under a session that has read untrusted text neither a rule nor a mode but
+	// bypass settles writing it; otherwise it is a file like any other.
 	Steers bool `json:"steers,omitempty"`
 	// Under says that the path lies directly below a variable whose value is
 	// not known ("$DIR"/*).

@@ -488,9 +488,7 @@ func (d *decider) write(a *Action, at Reason) {
 			d.byRule(at, r)
 			return
 		}
-		if p.Steers {
-			// The mode accepts work, not new orders.
-		} else if d.st.Mode == ModeAcceptEdits || d.st.Mode == ModeAuto && a.Origin == Tool {
+		if d.st.Mode == ModeAcceptEdits || d.st.Mode == ModeAuto && a.Origin == Tool {
 			if a.Origin == Tool || a.Origin == Shell || d.edits(a) {
 				at.Code, at.Text = CodeMode, "The mode accepts edits inside the working directories."
 				d.settle(at)
@@ -510,11 +508,6 @@ func (d *decider) write(a *Action, at Reason) {
 		d.ask(askedPlain, at)
 	default:
 		at.Code, at.Text = CodeEdit, fmt.Sprintf("%s %s needs approval.", verb, show(p))
-		if p.Steers {
-			at.Text = fmt.Sprintf("%s %s needs approval also where edits are accepted: agents take the file for instructions.", verb, show(p))
-			d.ask(askedProtected, at)
-			return
-		}
 		d.ask(askedPlain, at)
 	}
 }

@@ -617,10 +617,8 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 			case p.Steers && st.Provenance == ProvenanceAsk && (st.Labels&Untrusted != 0 || ins.Brings&Untrusted != 0):
 				ask(noSandbox)
 			case w.allowsPath(st, a, "Edit") && !p.ReadOnly:
-			case inside && (operand || w.allowsTool(st, call, ins, a) || mode && !p.Steers):
+			case inside && (operand || w.allowsTool(st, call, ins, a) || mode):
 			case p.Class == Sensitive:
-				ask(noSandbox)
-			case p.Steers && known && p.Zone != Outside && !p.ReadOnly:
 				ask(noSandbox)
 			default:
 				ask(everyone)

@@ -50,7 +50,7 @@ func (d *decider) hit(t *ruleTable, table, i int32, m match, action int) {
 
 func (d *decider) table(n int32, t *ruleTable) {
 	t.eachTool(d.call.Tool, d.ins.Family, func(i int32) {
-		d.hit(t, n, i, t.rules[i].matchCall(d.call, d.ins), 0)
+		d.hit(t, n, i, t.rules[i].matchCall(&d.call, &d.ins), 0)
 	})
 	for i := range d.ins.Actions {
 		d.tableAction(n, t, i)
@@ -176,11 +176,11 @@ func (d *decider) strictly(h *hit) {
 	switch {
 	case h.match == matchYes && r.ref.Effect == Deny:
 		reason.Code = CodeDenyRule
-		reason.Text = fmt.Sprintf("Refused by the %s%s.", r.ref, hitPath(d.ins, h.action)) + note
+		reason.Text = fmt.Sprintf("Refused by the %s%s.", r.ref, hitPath(&d.ins, h.action)) + note
 		d.deny(reason)
 	case h.match == matchYes:
 		reason.Code = CodeAskRule
-		reason.Text = fmt.Sprintf("The %s wants a person to be asked%s.", r.ref, hitPath(d.ins, h.action)) + note
+		reason.Text = fmt.Sprintf("The %s wants a person to be asked%s.", r.ref, hitPath(&d.ins, h.action)) + note
 		who := askedRule
 		if r.kind == ruleBare && r.tool == "Bash" && d.st.Mode != ModePlan {
 			who = askedBareBash
@@ -192,7 +192,7 @@ func (d *decider) strictly(h *hit) {
 		d.ask(askedRule, reason)
 	default:
 		reason.Code = CodeMayMatch
-		reason.Text = fmt.Sprintf("The %s may match: %s is not known before the call runs.", r.ref, unknownPart(d.ins, h.action)) + note
+		reason.Text = fmt.Sprintf("The %s may match: %s is not known before the call runs.", r.ref, unknownPart(&d.ins, h.action)) + note
 		d.ask(askedRule, reason)
 	}
 }
@@ -388,21 +388,33 @@ func (d *decider) matchPath(r *Rule, a *Action) match {
 	return matchNo
 }
 
-// coversFolded tests a deny or ask path rule; a relative rule starts at the
-// session's directory and at the call's.
-func (d *decider) coversFolded(r *Rule, p string, isDir bool) bool {
+// starts are the directories, folded, in which relative deny and ask rules
+// start: that of the session and that of the call.
+type starts struct{ foldedDir, foldedCallDir string }
+
+func startsOf(session, call string) starts {
+	s := starts{foldedDir: foldPath(session)}
+	s.foldedCallDir = s.foldedDir
+	if call != session {
+		s.foldedCallDir = foldPath(call)
+	}
+	return s
+}
+
+// coversFolded tests a deny or ask path rule.
+func (s *starts) coversFolded(r *Rule, p string, isDir bool) bool {
 	if p == "" {
 		return false
 	}
 	p = foldPath(p)
-	return r.path.coversFolded(p, d.foldedDir, isDir) ||
-		r.path.base == "" && d.foldedCallDir != d.foldedDir && r.path.coversFolded(p, d.foldedCallDir, isDir)
+	return r.path.coversFolded(p, s.foldedDir, isDir) ||
+		r.path.base == "" && s.foldedCallDir != s.foldedDir && r.path.coversFolded(p, s.foldedCallDir, isDir)
 }
 
-func (d *decider) mayBeBelow(r *Rule, p string) bool {
+func (s *starts) mayBeBelow(r *Rule, p string) bool {
 	p = foldPath(p)
-	return r.path.mayBeBelow(p, d.foldedDir) ||
-		r.path.base == "" && d.foldedCallDir != d.foldedDir && r.path.mayBeBelow(p, d.foldedCallDir)
+	return r.path.mayBeBelow(p, s.foldedDir) ||
+		r.path.base == "" && s.foldedCallDir != s.foldedDir && r.path.mayBeBelow(p, s.foldedCallDir)
 }
 
 // tableString takes a string of an input whose meaning is not declared for a
@@ -488,30 +500,18 @@ type lookout struct {
 	callDir string
 }
 
-func (l lookout) decider() decider {
-	return decider{p: l.p, foldedDir: foldPath(l.dir), foldedCallDir: foldPath(l.callDir)}
-}
-
 // Below reports deny and ask rules that could name something below dir, the
 // first few where there are many.
 func (l lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
-	folded, start := foldPath(dir), foldPath(l.dir)
-	callStart := start
-	if l.callDir != l.dir {
-		callStart = foldPath(l.callDir)
-	}
+	folded, start := foldPath(dir), startsOf(l.dir, l.callDir)
 	for _, t := range l.p.strict {
 		if len(t.paths) == 0 {
 			continue
 		}
-		list := t.mayBelow(folded, start, callStart)
-		if len(list) == 0 {
-			continue
-		}
-		d := l.decider()
+		list := t.mayBelow(folded, start.foldedDir, start.foldedCallDir)
 		for _, i := range list {
-			if r := &t.rules[i]; r.family == "Read" && (d.mayBeBelow(r, dir) || d.coversFolded(r, dir, true)) {
+			if r := &t.rules[i]; r.family == "Read" && (start.mayBeBelow(r, dir) || start.coversFolded(r, dir, true)) {
 				if out = append(out, r.ref); len(out) == maxMay {
 					return out
 				}
@@ -523,8 +523,7 @@ func (l lookout) Below(dir string) []RuleRef {
 
 // Denies reports the deny or ask rule that matches reading path.
 func (l lookout) Denies(p string) (RuleRef, bool) {
-	d := l.decider()
-	if r := d.denies(p, "Read"); r != nil {
+	if r := l.denies(p, "Read"); r != nil {
 		return r.ref, true
 	}
 	return RuleRef{}, false
@@ -533,8 +532,7 @@ func (l lookout) Denies(p string) (RuleRef, bool) {
 // DeniesWriting reports the deny or ask rule that matches writing or removing
 // path. An inspector that looks below a tree may ask for it.
 func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
-	d := l.decider()
-	if r := d.denies(p, "Read", "Edit"); r != nil {
+	if r := l.denies(p, "Read", "Edit"); r != nil {
 		return r.ref, true
 	}
 	return RuleRef{}, false
@@ -542,13 +540,13 @@ func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
 
 // denies returns the deny rule, else the ask rule, that matches the path, of
 // one of the families.
-func (d *decider) denies(p string, families ...string) *Rule {
+func (l lookout) denies(p string, families ...string) *Rule {
 	var found *Rule
-	folded := foldPath(p)
-	for _, t := range d.p.strict {
+	folded, start := foldPath(p), startsOf(l.dir, l.callDir)
+	for _, t := range l.p.strict {
 		t.eachPath(folded, func(i int32) {
 			r := &t.rules[i]
-			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && d.coversFolded(r, folded, false) {
+			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && start.coversFolded(r, folded, false) {
 				found = r
 			}
 		})

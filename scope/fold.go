@@ -12,7 +12,8 @@ import (
 // names are compared, on every platform: two names that some file system takes
 // for the same file have the same fold. It
 //
-//   - removes the 16 characters that HFS+ ignores in names (CVE-2014-9390),
+//   - removes the characters that HFS+ (CVE-2014-9390) and ext4 and f2fs with
+//     case folding ignore in names: Unicode's Default_Ignorable_Code_Point,
 //   - applies Unicode NFKC and full case folding (APFS, NTFS, ext4 casefold),
 //   - cuts an NTFS stream (":x") and trailing dots and blanks (CVE-2019-1352),
 //   - replaces the NTFS short names of .git and .gitmodules.
@@ -57,12 +58,18 @@ func foldUnicode(name string) string {
 	return name
 }
 
-// dropIgnorable removes what HFS+ ignores, and the soft hyphen and the other
-// invisible joiners, which no name needs.
+// dropIgnorable removes what HFS+ ignores (Apple TN1150, HFS+ string comparison)
+// and what the case folding of ext4 and f2fs ignores: every
+// Default_Ignorable_Code_Point (Unicode 16, DerivedCoreProperties.txt). No name
+// needs one.
 func dropIgnorable(r rune) rune {
 	switch {
-	case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff,
-		r == 0x200b, r >= 0x2060 && r <= 0x2064, r == 0x00ad, r >= 0xfe00 && r <= 0xfe0f:
+	case r < 0xad:
+		return r
+	case r == 0xad, r == 0x34f, r == 0x61c, r == 0x115f, r == 0x1160, r == 0x17b4, r == 0x17b5,
+		r >= 0x180b && r <= 0x180f, r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x206f,
+		r == 0x3164, r >= 0xfe00 && r <= 0xfe0f, r == 0xfeff, r == 0xffa0, r >= 0xfff0 && r <= 0xfff8,
+		r >= 0x1bca0 && r <= 0x1bca3, r >= 0x1d173 && r <= 0x1d17a, r >= 0xe0000 && r <= 0xe0fff:
 		return -1
 	}
 	return r

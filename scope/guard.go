@@ -126,7 +126,7 @@ func New(root string, opts Options) (*Guard, error) {
 			return fmt.Errorf("scope: directory %q: %w", p, err)
 		}
 		g.held = append(g.held, h)
-		s.roots = append(s.roots, zoneRoot{path: real, names: f[1], zone: z, readOnly: ro})
+		s.addRoot(zoneRoot{path: real, names: f[1], zone: z, readOnly: ro})
 		return nil
 	}
 	err = add(abs, Inside, false)
@@ -228,7 +228,7 @@ func (g *Guard) Close() error {
 }
 
 // gitNames are the names in a git directory that make git run or load things.
-var gitNames = []string{"head", "objects", "refs", "config", "config.worktree", "hooks", "info", "commondir", "gitdir", "modules", "worktrees", "packed-refs", "alternates"}
+var gitNames = []string{"head", "objects", "refs", "config", "config.worktree", "hooks", "info", "commondir", "gitdir", "modules", "worktrees", "packed-refs", "alternates", "branches", "remotes", "rebase-merge", "rebase-apply", "sequencer"}
 
 // looksLikeGitDir tells whether a component below base stands directly in a
 // directory that is a git directory by its content, or would become one by
@@ -237,6 +237,13 @@ var gitNames = []string{"head", "objects", "refs", "config", "config.worktree", 
 func (s *space) looksLikeGitDir(names []string, base int, op Op) bool {
 	for _, d := range s.gitDirs {
 		if s.under(names, d) {
+			return true
+		}
+	}
+	if op.tree() && len(names) > base {
+		d := s.join(names) + string(filepath.Separator)
+		// What cannot be looked into cannot be moved or removed either.
+		if isGitDir(func(n string) bool { k := s.look(d + n).kind; return k != missing && k != failed }) {
 			return true
 		}
 	}
@@ -249,7 +256,7 @@ func (s *space) looksLikeGitDir(names []string, base int, op Op) bool {
 		has := func(what string) bool {
 			return n == strings.ToLower(what) || s.look(d+string(filepath.Separator)+what).kind != missing
 		}
-		if has("HEAD") && (has("objects") && has("refs") || has("commondir")) {
+		if isGitDir(has) {
 			return true
 		}
 		if s.namedByPointer(names[:i], base) {
@@ -258,6 +265,15 @@ func (s *space) looksLikeGitDir(names []string, base int, op Op) bool {
 	}
 	return false
 }
+
+// isGitDir tells whether a directory with such names is what git takes for a
+// repository or a work tree's part of one.
+func isGitDir(has func(name string) bool) bool {
+	return has("HEAD") && (has("objects") && has("refs") || has("commondir"))
+}
+
+// gitDirectory is the verdict on one.
+var gitDirectory = verdict{Protected, "git-directory", "the folder is a git directory by its content; git runs what is configured in it", -1}
 
 // maxPointers bounds how many neighbours are looked at for a .git file.
 const maxPointers = 512

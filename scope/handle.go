@@ -24,6 +24,7 @@ type dir interface {
 	renameNew(name, toName string) error
 	link(name string, to dir, toName string) error
 	symlink(target, name string) error
+	readlink(name string) (string, error)
 	// sub opens a directory below.
 	sub(name string) (dir, error)
 	// here is sub for a directory on the same file system: behind a mount point
@@ -164,6 +165,8 @@ func (d rootDir) link(name string, to dir, toName string) error {
 	}
 	return d.root.Link(name, toName)
 }
+
+func (d rootDir) readlink(name string) (string, error) { return d.root.Readlink(name) }
 
 func (d rootDir) symlink(target, name string) error { return d.root.Symlink(target, name) }
 

@@ -343,6 +343,16 @@ func (d fdDir) symlink(target, name string) error {
 	return nil
 }
 
+func (d fdDir) readlink(name string) (string, error) {
+	// Longer ones the kernel does not make (PATH_MAX).
+	buf := make([]byte, unix.PathMax)
+	n, err := retry(func() (int, error) { return unix.Readlinkat(int(d), name, buf) })
+	if err != nil {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
+	}
+	return string(buf[:n]), nil
+}
+
 func (d fdDir) close() error { return unix.Close(int(d)) }
 
 // keepOwner gives a new file the owner of the one it replaces, where that is

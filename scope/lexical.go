@@ -73,7 +73,7 @@ func NewLexical(root string, opts Options, links map[string]string) (*Lexical, e
 		if err != nil {
 			return fmt.Errorf("scope: root %q: %w", p, err)
 		}
-		s.roots = append(s.roots, zoneRoot{path: s.join(f[1]), names: f[1], zone: z, readOnly: ro})
+		s.addRoot(zoneRoot{path: s.join(f[1]), names: f[1], zone: z, readOnly: ro})
 		return nil
 	}
 	if err := add(root, Inside, false); err != nil {

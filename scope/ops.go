@@ -66,6 +66,9 @@ func (g *Guard) place(path string, op Op) (p place, err error) {
 	if err := g.refuse(&r); err != nil {
 		return p, err
 	}
+	if r.broken != nil {
+		return p, p.fail(op.String(), r.broken)
+	}
 	h, rel := (*held)(nil), r.Rel
 	if root >= 0 {
 		h = g.held[root]
@@ -135,6 +138,10 @@ func (g *Guard) atOpen(path string, op Op, do func(p *place) error) error {
 
 // trailing tells whether the path asks for a directory.
 func trailing(path string) bool {
+	return lastSlash(path) || lastName(path) == "."
+}
+
+func lastSlash(path string) bool {
 	return strings.HasSuffix(path, "/") || runtime.GOOS == "windows" && strings.HasSuffix(path, "\\")
 }
 
@@ -314,22 +321,36 @@ func (g *Guard) Create(path string) (f *os.File, err error) {
 	return f, err
 }
 
-// Mkdir makes a directory.
+// Mkdir makes a directory. A link is a name that is taken, whatever it leads to.
 func (g *Guard) Mkdir(path string) error {
-	return g.at(path, Create, func(p *place) error { return p.dir.mkdir(p.name) })
+	return g.at(path, Create, func(p *place) error {
+		switch {
+		case p.link:
+			return p.fail("mkdir", fs.ErrExist)
+		case lastName(path) == "." && !p.Exists:
+			return p.fail("mkdir", fs.ErrNotExist)
+		}
+		return p.dir.mkdir(p.name)
+	})
 }
 
 // maxNew is how many directories MkdirAll makes in one call.
 const maxNew = 255
 
 // MkdirAll makes a directory and those above it that are missing. An existing
-// directory is no error; more than 255 missing ones are ErrInvalid.
+// directory is no error; more than 255 missing ones are ErrInvalid. A link to
+// nothing on the way is a name that is taken.
 func (g *Guard) MkdirAll(path string) error {
 	r := g.Check(path, Create)
 	if err := g.refuse(&r); err != nil {
 		return &PathError{Op: Create, Resolution: r, Err: err}
 	}
-	if r.Exists && r.Mode.IsDir() {
+	switch {
+	case r.broken != nil:
+		return &PathError{Op: Create, Resolution: r, Err: r.broken}
+	case r.dangling:
+		return &PathError{Op: Create, Resolution: r, Err: fs.ErrExist}
+	case r.Exists && r.Mode.IsDir():
 		return nil
 	}
 	// Upwards to what exists, then downwards; every step is judged and made on
@@ -369,7 +390,7 @@ func (g *Guard) Remove(path string) error {
 		if err != nil {
 			return err
 		}
-		if trailing(path) && !fi.IsDir() {
+		if trailing(path) && (!fi.IsDir() || p.link) {
 			return p.fail("remove", errNotDir)
 		}
 		return p.dir.remove(p.name, fi.IsDir())
@@ -387,7 +408,8 @@ func endsInDots(path string, op Op) error {
 // that is replaced must not be protected, sensitive or forbidden either. A
 // directory is looked through first (ErrTooLarge over MaxTree entries): it
 // must not hold what is sensitive, and nothing in it may become protected by
-// its new name or lose a class by it. It
+// its new name or lose a class by it. A relative link must not come to lead out,
+// or to what is protected or sensitive. It
 // works from one root to another on one file system, on systems without
 // openat2 only within one directory or root.
 func (g *Guard) Rename(oldpath, newpath string) error {
@@ -399,10 +421,18 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 		if err != nil {
 			return err
 		}
-		if !fi.IsDir() && (trailing(oldpath) || trailing(newpath)) {
+		if (!fi.IsDir() || from.link) && (trailing(oldpath) || trailing(newpath)) {
 			return from.fail("rename", errNotDir)
 		}
 		return g.atOpen(newpath, RenameTo, func(to *place) error {
+			if to.link {
+				return to.fail("rename", errNotDir)
+			}
+			if fi.Mode()&fs.ModeSymlink != 0 {
+				if err := g.turns(from.dir, from.name, g.parentOf(from), g.parentOf(to)); err != nil {
+					return err
+				}
+			}
 			if fi.IsDir() {
 				if err := g.launders(from, to); err != nil {
 					return err
@@ -418,6 +448,39 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 			return err
 		})
 	})
+}
+
+func (g *Guard) parentOf(p *place) []string {
+	names := g.space.namesOf(p.Real)
+	return names[:max(0, len(names)-1)]
+}
+
+// turns refuses to move a relative link that stays inside from a directory to
+// another from which it leads where [Guard.Symlink] would not let it: the two
+// together would make any link.
+func (g *Guard) turns(d dir, name string, oldDir, newDir []string) error {
+	target, err := d.readlink(name)
+	if err != nil {
+		return err
+	}
+	if filepath.IsAbs(target) || slices.Equal(oldDir, newDir) {
+		return nil
+	}
+	refused := func(from []string) (r Resolution, err error) {
+		r, _ = g.space.resolve(target, from, Create)
+		r.Op = Symlink
+		if errors.Is(r.Err, ErrHardLink) {
+			r.Err = nil
+		}
+		return r, g.refuse(&r)
+	}
+	if _, err := refused(oldDir); err != nil {
+		return nil // it did so before
+	}
+	if r, err := refused(newDir); err != nil {
+		return &PathError{Op: RenameTo, Resolution: r, Err: err}
+	}
+	return nil
 }
 
 // MaxTree is how many entries of a directory Rename looks through.
@@ -457,13 +520,19 @@ func (g *Guard) launders(from, to *place) error {
 					return err
 				}
 			}
-			if e.IsDir() {
-				if sub == nil {
-					if sub, err = d.sub(name); err != nil {
-						return err
-					}
-					defer sub.close()
+			isLink := e.Type()&fs.ModeSymlink != 0
+			if sub == nil && (isLink || e.IsDir()) {
+				if sub, err = d.sub(name); err != nil {
+					return err
 				}
+				defer sub.close()
+			}
+			if isLink {
+				if err := g.turns(sub, e.Name(), o[:len(o)-1], n[:len(n)-1]); err != nil {
+					return err
+				}
+			}
+			if e.IsDir() {
 				if err := walk(sub, e.Name(), path); err != nil {
 					return err
 				}

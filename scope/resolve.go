@@ -153,6 +153,15 @@ type walked struct {
 	notDir  bool // a component that is no directory was walked through
 	slash   bool // the path ended with a slash or a dot
 	glanced bool // resolved in one step, so no mount is on the way
+	known
+}
+
+// known is what a walk has found that a [Resolution] does not tell: where the
+// path leads is one thing, that the kernel would not go there another.
+type known struct {
+	link     bool  // the last component is a link and was followed
+	dangling bool  // a link was crossed that leads to nothing
+	broken   error // why the kernel would not resolve it: through a file, or up from nothing
 }
 
 // walk resolves a path component by component, as the kernel does: links
@@ -185,7 +194,9 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 			n, ok := s.glance(root, rel)
 			if ok && (n.kind != link || op.entry() && !w.slash) {
 				w.real, w.last, w.exists, w.glanced = w.clean, n, true, true
-				w.notDir = w.slash && n.kind == other
+				if w.notDir = w.slash && n.kind == other; w.notDir {
+					w.broken = errNotDir
+				}
 				return w, nil
 			}
 		}
@@ -201,17 +212,25 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 	}
 	pending := slices.Clone(rest)
 	slices.Reverse(pending)
-	links := 0
+	links, own := 0, len(pending) // own of the pending components are of the path itself
 	for steps := 0; len(pending) > 0; steps++ {
 		if steps > maxSteps {
 			return w, &invalid{ReasonTooLong, fmt.Sprintf("more than %d components", maxSteps)}
 		}
 		name := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
+		ofLink := len(pending) >= own
+		own = min(own, len(pending))
 		switch name {
 		case "", ".":
 			continue
 		case "..":
+			if len(stack) > exist && w.broken == nil {
+				w.broken = fs.ErrNotExist
+				if w.notDir {
+					w.broken = errNotDir
+				}
+			}
 			if len(stack) > s.floor() {
 				stack = stack[:len(stack)-1]
 			}
@@ -226,12 +245,14 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 		}
 		if len(stack)-1 > exist {
 			w.last = node{}
+			w.dangling = w.dangling || ofLink
 			continue
 		}
 		n := s.look(s.join(stack))
 		w.last = n
 		switch n.kind {
 		case missing:
+			w.dangling = w.dangling || ofLink
 		case directory, assumed:
 			exist = len(stack)
 		case other:
@@ -254,6 +275,7 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 				return w, &invalid{ReasonMagic, "what it means depends on the process that opens it"}
 			}
 			w.via = append(w.via, slices.Clone(stack))
+			w.link = w.link || !ofLink && !slices.ContainsFunc(pending[:own], func(n string) bool { return n != "" && n != "." })
 			from := stack[: len(stack)-1 : len(stack)-1]
 			to, more, err := s.split(n.target, from)
 			if err != nil {
@@ -277,6 +299,9 @@ func (s *space) walk(path string, from []string, op Op) (w walked, err error) {
 	w.exists = exist >= len(stack) && w.last.kind != missing && w.last.kind != assumed
 	if w.slash && w.last.kind == other {
 		w.notDir = true
+	}
+	if w.notDir && w.broken == nil {
+		w.broken = errNotDir
 	}
 	return w, nil
 }
@@ -362,6 +387,15 @@ func (s *space) under(path, dir []string) bool {
 	return len(path) >= len(dir) && slices.EqualFunc(path[:len(dir)], dir, s.same)
 }
 
+// addRoot adds a root. Where the main root is named as a read-only directory it
+// is one.
+func (s *space) addRoot(z zoneRoot) {
+	s.roots = append(s.roots, z)
+	if main := &s.roots[0]; z.readOnly && len(z.names) == len(main.names) && s.under(z.names, main.names) {
+		main.readOnly = true
+	}
+}
+
 // rootOf returns the index of the most specific root that holds the path, -1
 // for none.
 func (s *space) rootOf(names []string) int {
@@ -424,6 +458,7 @@ func (s *space) resolve(path string, from []string, op Op) (Resolution, int) {
 	if !slices.Equal(w.clean, w.real) {
 		judge(w.real)
 	}
+	r.known = w.known
 	r.Real = s.join(w.real)
 	r.Exists, r.Mode = w.exists, w.last.mode
 	if !r.Exists {
@@ -447,7 +482,7 @@ func (s *space) resolve(path string, from []string, op Op) (Resolution, int) {
 	}
 	if !op.reads() && v.class < Protected {
 		if base := s.base(w.real); s.gitDir != nil && base >= 0 && s.gitDir(w.real, base, op) {
-			v = verdict{Protected, "git-directory", "the folder is a git directory by its content; git runs what is configured in it", -1}
+			v = gitDirectory
 		}
 	}
 	if op.tree() && v.class < Protected {

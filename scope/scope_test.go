@@ -300,7 +300,7 @@ func TestOperations(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "two", string(data))
 		require.ErrorIs(t, g.WriteFile("nope/f", nil), fs.ErrNotExist)
-		require.ErrorIs(t, g.WriteFile("a/b/c/f/", nil), errIsDir)
+		require.ErrorIs(t, g.WriteFile("a/b/c/f/", nil), errNotDir)
 		require.Error(t, g.WriteFile("a", nil))
 		_, err = g.Open("a/b/c/f/")
 		require.ErrorIs(t, err, errNotDir)
@@ -490,4 +490,47 @@ func TestZeroValues(t *testing.T) {
 	g, _ := newGuard(t, Options{})
 	require.ErrorIs(t, g.refuse(&r), ErrOutside)
 	require.Error(t, g.refuse(&Resolution{Zone: Inside}))
+}
+
+// A root that is named as a read-only directory too is read-only.
+func TestReadOnlyRoot(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, "f")
+	g, err := New(root, Options{ReadOnly: []string{root}})
+	require.NoError(t, err)
+	defer g.Close()
+	require.ErrorIs(t, g.WriteFile("f", nil), ErrReadOnly)
+	require.Equal(t, Inside, g.Check("f", Read).Zone)
+	l, err := NewLexical("/r", Options{ReadOnly: []string{"/r/"}}, nil)
+	require.NoError(t, err)
+	require.True(t, l.Check("f", Write).ReadOnly)
+	open, err := New(root, Options{})
+	require.NoError(t, err)
+	defer open.Close()
+	require.NoError(t, open.WriteFile("f", nil), "without the option it is written")
+}
+
+// Links that are moved keep leading where they may lead.
+func TestRenameOfLinks(t *testing.T) {
+	each(t, func(t *testing.T, g *Guard, root string) {
+		put(t, root, "x", "d/e/f")
+		put(t, filepath.Dir(root), "x")
+		defer os.Remove(filepath.Join(filepath.Dir(root), "x"))
+		for link, target := range map[string]string{"d/out": "../x", "d/e/out": "../../x", "d/e/in": "f", "d/e/back": "../e/f", "d/old": "../../gone", "d/abs": root + "/x"} {
+			require.NoError(t, os.Symlink(target, filepath.Join(root, link)))
+		}
+		require.ErrorIs(t, g.Rename("d/out", "out"), ErrOutside)
+		require.ErrorIs(t, g.Rename("d/e", "e"), ErrOutside)
+		require.NoError(t, g.Rename("d/out", "d/out2"), "in one directory it leads where it led")
+		require.NoError(t, g.Rename("d/abs", "abs"))
+		require.NoError(t, g.Rename("d/old", "old"), "it led out before")
+		require.NoError(t, os.Remove(filepath.Join(root, "d", "e", "out")))
+		require.NoError(t, g.Rename("d/e", "e"), "links that stay in what is moved")
+		w := g.With(func(op Op, real string) bool { return op == Symlink && real == filepath.Join(filepath.Dir(root), "x") })
+		require.NoError(t, w.Rename("d/out2", "out"), "a permit for where it leads")
+		// Without the guard.
+		data, err := os.ReadFile(filepath.Join(root, "out"))
+		require.NoError(t, err)
+		require.Equal(t, "x", string(data), "a program without a guard is led out")
+	})
 }

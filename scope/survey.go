@@ -204,7 +204,7 @@ func (v *survey) walk(d dir, name string, names []string) error {
 	has := func(n string) bool {
 		return slices.ContainsFunc(list, func(e fs.DirEntry) bool { return e.Name() == n })
 	}
-	if has("HEAD") && (has("objects") && has("refs") || has("commondir")) {
+	if isGitDir(has) {
 		v.add(names, Protected, "git-directory")
 		return nil
 	}

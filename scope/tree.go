@@ -15,13 +15,14 @@ const (
 	maxDepth  = 1000      // directories above one another
 )
 
-// RemoveAll removes a file, a link, or a directory with all that lies in it. A
-// path that ends in "." or "..", and a root, are refused; what does not exist is
+// RemoveAll removes a file, a link, or a directory with all that lies in it.
+// Slashes at the end say nothing, as for os.RemoveAll: a link goes, not what it
+// leads to. A path that ends in "." or "..", and a root, are refused; what does not exist is
 // no error. Links are removed, never followed. It stops at mount points
 // (ErrOutside; without openat2 only at other devices).
 //
 // A directory is looked through before anything is removed: if something in it
-// is protected, sensitive or forbidden the call is refused, with the
+// is protected (a repository, too), sensitive or forbidden the call is refused, with the
 // [Resolution] of the first such file. While it removes, every name is judged
 // again. An error leaves the rest as it is. More than 1,000,000 entries or
 // 1,000 levels are ErrTooLarge.
@@ -29,15 +30,15 @@ func (g *Guard) RemoveAll(path string) error {
 	if err := endsInDots(path, Delete); err != nil {
 		return err
 	}
+	if t := strings.TrimRight(path, "/"+string(os.PathSeparator)); t != "" {
+		path = t
+	}
 	err := g.at(path, Delete, func(p *place) error {
 		fi, err := p.dir.lstat(p.name)
 		if err != nil {
 			return err
 		}
 		if !fi.IsDir() {
-			if trailing(path) {
-				return p.fail("remove", errNotDir)
-			}
 			return p.dir.remove(p.name, false)
 		}
 		names := g.space.namesOf(p.Real)
@@ -97,6 +98,12 @@ func (r *remover) pass(d dir, name string, names []string, depth int, permitted 
 		return false, err
 	}
 	defer f.Close()
+	if depth > 0 && permitted.class < Protected && isGitDir(func(n string) bool { _, err := sub.lstat(n); return err == nil }) {
+		if err := r.g.refuseBelow(names, gitDirectory, Delete); err != nil {
+			return false, err
+		}
+		permitted = gitDirectory
+	}
 	judge := r.g.space.judge(names)
 	for {
 		list, err := f.ReadDir(1024)

@@ -37,11 +37,19 @@ func TestRemoveAll(t *testing.T) {
 		require.NoError(t, g.RemoveAll("d"), "it is gone")
 		require.NoError(t, g.RemoveAll("l"))
 		require.FileExists(t, filepath.Join(out, "f"))
+		put(t, root, "inner/f")
+		for _, p := range []string{"m/", "m//"} {
+			require.NoError(t, os.Symlink("inner", filepath.Join(root, "m")))
+			require.ErrorIs(t, g.Remove(p), errNotDir, "as rmdir(2) does")
+			require.NoError(t, g.RemoveAll(p), "the link, as os.RemoveAll does")
+			require.NoFileExists(t, filepath.Join(root, "m"))
+			require.FileExists(t, filepath.Join(root, "inner", "f"))
+		}
 
 		before := snapshot(t, root)
 		for p, want := range map[string]error{
 			"e": ErrProtected, "e/.git": ErrProtected, "s": ErrSensitive, "node": ErrProtected, ".": ErrInvalid, "e/..": ErrInvalid,
-			"s/./..": ErrInvalid, "..": ErrInvalid, root: ErrProtected, filepath.Dir(root): ErrProtected, out: ErrOutside, "keep/": errNotDir,
+			"s/./..": ErrInvalid, "..": ErrInvalid, root: ErrProtected, filepath.Dir(root): ErrProtected, out: ErrOutside,
 			"/": ErrProtected,
 		} {
 			require.ErrorIs(t, g.RemoveAll(p), want, p)

@@ -177,7 +177,7 @@ type Options struct {
 	// root. A relative one is relative to the root.
 	Additional []string
 	// ReadOnly are directories that may be read besides the root. Where a
-	// directory is in both lists, it is read-only.
+	// directory is in both lists, or is the root itself, it is read-only.
 	ReadOnly []string
 	// Mounts are mount points below a root that belong to it. Everything else
 	// behind a mount point is [Outside]. Only Linux can tell.
@@ -243,6 +243,8 @@ type Resolution struct {
 	// ReadOnly and Class speak. It matches one of the errors of this package
 	// with errors.Is.
 	Err error
+
+	known
 }
 
 // The codes in [Resolution.Reason].

@@ -71,7 +71,8 @@ func TestBenignCorpus(t *testing.T) {
 			list = append(list, text)
 		}
 	}
-	// The slow ones walk the whole machine; all of them run in CI.
+	// Every day one in three runs, and none of the slow ones, which walk the whole
+	// machine; all of them run in CI.
 	total := len(list)
 	var wg sync.WaitGroup
 	next := make(chan string)
@@ -83,8 +84,8 @@ func TestBenignCorpus(t *testing.T) {
 		})
 	}
 	left := 0
-	for _, text := range list {
-		if os.Getenv("CI") != "true" && slow(text) {
+	for i, text := range list {
+		if os.Getenv("CI") != "true" && (slow(text) || i%3 != 0) {
 			left++
 			continue
 		}
@@ -97,7 +98,7 @@ func TestBenignCorpus(t *testing.T) {
 	wg.Wait()
 	require.NotZero(t, total)
 	share := 100 * float64(same+different) / float64(same+different+refused)
-	t.Logf("checkedrun: %d of %d commands run (%.1f %%), %d the same as bash; %d writers among them; %d slow ones only in CI", same+different, same+different+refused, share, same, len(writers), left)
+	t.Logf("checkedrun: %d of %d commands run (%.1f %%), %d the same as bash; %d writers among them; %d more only in CI", same+different, same+different+refused, share, same, len(writers), left)
 	require.GreaterOrEqual(t, share, 95.0)
 }
 

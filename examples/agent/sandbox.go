@@ -46,7 +46,7 @@ func (h *host) confined(ctx context.Context, grant *permission.Grant) (checkedru
 		return checkedrun.Sandbox{}, nil, err
 	}
 	level := checkedrun.Files
-	if runner.Report().Level == sandbox.Bubblewrap {
+	if runner.Report().Level >= sandbox.Bubblewrap {
 		level = checkedrun.Isolated
 	}
 	return checkedrun.Sandbox{Start: runner.Start, Level: level}, runner, nil

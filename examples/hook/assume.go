@@ -62,6 +62,9 @@ var verified = map[bashcheck.Assumption]func(*seen) bool{
 	"toolchain-trusted":      func(s *seen) bool { return noShims(s) },
 	"quiet-package-managers": func(s *seen) bool { return quietManagers(s.vars) },
 	"debuginfod-unset":       func(s *seen) bool { return unset(s.vars, "DEBUGINFOD_URLS") },
+	"pager-restricted":       func(s *seen) bool { return s.vars["LESSSECURE"] == "1" },
+	"checkpoint-disabled":    func(s *seen) bool { return s.vars["CHECKPOINT_DISABLE"] != "" },
+	"user-name-plain":        func(s *seen) bool { return plainName(s.vars["USER"]) && plainName(s.vars["LOGNAME"]) },
 	"docker-daemon-trusted":  func(s *seen) bool { return dockerLocal(s) },
 	"kubeconfig-trusted":     func(s *seen) bool { return kubeconfigPlain(s) },
 }
@@ -90,6 +93,11 @@ func assumptions(flag string, d bashcheck.Dialect, s *seen) []bashcheck.Assumpti
 		}
 	}
 	return out
+}
+
+// plainName says whether a text is empty or the plain name of a user.
+func plainName(s string) bool {
+	return !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 func unset(vars map[string]string, name string) bool {

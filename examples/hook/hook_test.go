@@ -382,7 +382,10 @@ func TestAssumptionsAreVerified(t *testing.T) {
 		"toolchain-trusted":    {seen{vars: map[string]string{"PATH": "/usr/bin"}}, seen{vars: map[string]string{"PATH": "/usr/bin:/opt/shims"}}},
 		"quiet-package-managers": {seen{vars: map[string]string{"npm_config_logs_max": "0", "npm_config_logs_dir": "/dev/null", "npm_config_timing": "false", "npm_config_update_notifier": "false", "npm_config_cache": "/home/u/.npm", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}},
 			seen{vars: map[string]string{"npm_config_logs_max": "0", "npm_config_update_notifier": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}}},
-		"debuginfod-unset": {seen{}, seen{vars: map[string]string{"DEBUGINFOD_URLS": "https://debuginfod.example/"}}},
+		"debuginfod-unset":    {seen{}, seen{vars: map[string]string{"DEBUGINFOD_URLS": "https://debuginfod.example/"}}},
+		"pager-restricted":    {seen{vars: map[string]string{"LESSSECURE": "1"}}, seen{vars: map[string]string{"LESSOPEN": "|x %s"}}},
+		"checkpoint-disabled": {seen{vars: map[string]string{"CHECKPOINT_DISABLE": "1"}}, seen{}},
+		"user-name-plain":     {seen{vars: map[string]string{"USER": "ann"}}, seen{vars: map[string]string{"USER": "-e"}}},
 		"docker-daemon-trusted": {seen{home: "/nonexistent"},
 			seen{home: "/nonexistent", vars: map[string]string{"DOCKER_HOST": "tcp://evil.example"}}},
 		"kubeconfig-trusted": {seen{home: "/nonexistent"}, seen{home: "/nonexistent", vars: map[string]string{"KUBECONFIG": "x"}}},
@@ -525,25 +528,42 @@ func TestServers(t *testing.T) {
 	assert.Equal(t, "ask", ask())
 }
 
-// BenchmarkProcess is one whole run of the program, beside one of a program
-// that does nothing.
+// BenchmarkProcess is whole runs of the program, by turns with runs of a Go
+// program that does nothing: the median of each in milliseconds, and how many
+// times the empty one the hook takes. Its budget is 15 ms.
 func BenchmarkProcess(b *testing.B) {
-	d := newDesk(b)
-	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(npm test *)"],"deny":["Read(.env)"]}}`)
-	ev := d.event("PreToolUse", "Bash", map[string]any{"command": "git status && ls -la | head"})
-	name, err := built()
+	hook, err := built()
 	require.NoError(b, err)
-	start := func(b *testing.B, name string, args ...string) {
-		for b.Loop() {
-			c := exec.CommandContext(context.Background(), name, args...)
-			c.Env, c.Dir, c.Stdin = d.env, d.home, strings.NewReader(ev)
-			if err := c.Run(); err != nil {
-				b.Fatal(err)
+	empty := filepath.Join(b.TempDir(), "empty.exe")
+	src := filepath.Join(filepath.Dir(empty), "empty.go")
+	require.NoError(b, os.WriteFile(src, []byte("package main\n\nfunc main() {}\n"), 0o600))
+	out, err := exec.Command("go", "build", "-o", empty, src).CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	for _, command := range []string{"ls -la | head", "git status && git diff | head"} {
+		b.Run(command, func(b *testing.B) {
+			d := newDesk(b)
+			d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(npm test *)"],"deny":["Read(.env)"]}}`)
+			ev := d.event("PreToolUse", "Bash", map[string]any{"command": command})
+			clock := func(name string, args ...string) float64 {
+				c := exec.CommandContext(context.Background(), name, args...)
+				c.Env, c.Dir, c.Stdin = d.env, d.home, strings.NewReader(ev)
+				start := time.Now()
+				require.NoError(b, c.Run())
+				return float64(time.Since(start)) / float64(time.Millisecond)
 			}
-		}
+			var whole, floor []float64
+			for b.Loop() {
+				whole, floor = append(whole, clock(hook, d.args...)), append(floor, clock(empty))
+			}
+			slices.Sort(whole)
+			slices.Sort(floor)
+			m, n := whole[len(whole)/2], floor[len(floor)/2]
+			b.ReportMetric(0, "ns/op") // of both together
+			b.ReportMetric(m, "ms/hook")
+			b.ReportMetric(n, "ms/empty")
+			b.ReportMetric(m/n, "×empty")
+		})
 	}
-	b.Run("hook", func(b *testing.B) { start(b, name, d.args...) })
-	b.Run("floor", func(b *testing.B) { start(b, "true") })
 }
 
 // submodule makes a submodule whose own configuration starts a program, and

@@ -23,6 +23,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 
 	"github.com/clearance-go/clearance/permission"
@@ -46,9 +47,9 @@ type line struct {
 	Record permission.Record `json:"record"`
 }
 
-// Log is an append-only log. It is safe for concurrent use by one process; a
-// second process that writes to the same file breaks the chain, which Verify
-// then reports.
+// Log is an append-only log. It is safe for concurrent use by one process. Where
+// the system has flock(2), a second one cannot open it meanwhile; elsewhere it
+// would break the chain, which Verify then reports.
 type Log struct {
 	mu   sync.Mutex
 	f    *os.File
@@ -59,6 +60,10 @@ type Log struct {
 }
 
 var _ permission.Recorder = (*Log)(nil)
+
+// ErrInUse is returned for a log that is open already. Give each process a log of
+// its own.
+var ErrInUse = errors.New("the log is in use by another process")
 
 // Open opens or creates the log at path, readable by its owner only, and checks
 // its chain up to the end. A key, of 16 bytes or more, makes the chain
@@ -88,6 +93,17 @@ func (l *Log) resume(path string) error {
 	}
 	if !st.Mode().IsRegular() {
 		return fmt.Errorf("audit: %s is not a regular file", path)
+	}
+	switch held, err := lock(l.f); {
+	case err != nil:
+		return fmt.Errorf("audit: %s: %w", path, err)
+	case !held:
+		return fmt.Errorf("audit: %s: %w", path, ErrInUse)
+	}
+	if runtime.GOOS != "windows" && st.Mode().Perm()&0o077 != 0 {
+		if err := l.f.Chmod(0o600); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
 	}
 	v := verifier{key: l.key}
 	whole, torn, err := v.read(l.f)

@@ -170,6 +170,7 @@ func TestOpen(t *testing.T) {
 	r := verify(t, data, key, l.Head())
 	require.True(t, r.OK() && r.TailVerified && r.Lines == 2, "%v", r)
 
+	require.NoError(t, l.Close())
 	require.NoError(t, os.WriteFile(path, bytes.Replace(data, []byte("Bash"), []byte("Bosh"), 1), 0o600))
 	_, err = audit.Open(path, key)
 	var be *audit.BrokenError

@@ -34,6 +34,22 @@ func localFile(dir, home string) string {
 	return filepath.Join(top, ".claude", "settings.local.json")
 }
 
+// below is where a directory stands in the git checkout that holds it, in
+// slashes; "." is its root, and every directory outside of a checkout.
+func below(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	for d := filepath.Clean(dir); d != filepath.Dir(d); d = filepath.Dir(d) {
+		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
+			if rel, err := filepath.Rel(d, filepath.Clean(dir)); err == nil {
+				return filepath.ToSlash(rel)
+			}
+		}
+	}
+	return "."
+}
+
 // mainCheckout is the directory of the main work tree for a directory with an
 // entry .git, or "" where that cannot be told. A linked work tree counts only
 // where the repository that it names knows it: anybody may write a .git file.
@@ -65,13 +81,14 @@ func mainCheckout(top string) string {
 	if err1 != nil || err2 != nil || !os.SameFile(a, b) {
 		return ""
 	}
-	common := line(filepath.Join(target, "commondir"))
-	if common == "" {
+	// The repository is the one that holds the work tree's folder. What a
+	// commondir file says is not asked: whoever writes .git can write it as
+	// well, and name any other repository (GHSA-q5hj-mxqh-vv77).
+	target, err = filepath.EvalSymlinks(target)
+	if err != nil || filepath.Base(filepath.Dir(target)) != "worktrees" {
 		return ""
 	}
-	if !filepath.IsAbs(common) {
-		common = filepath.Join(target, common)
-	}
+	common := filepath.Dir(filepath.Dir(target))
 	if filepath.Base(common) != ".git" {
 		return "" // a bare repository has no main checkout
 	}

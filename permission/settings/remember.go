@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,7 @@ var ErrUntrusted = errors.New("the file holds settings that nobody has approved:
 func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules []string) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	s.mu.Lock()
-	local, trusted := s.local, s.loosen.Trusted || s.loosen.Digest == ""
-	loaded := map[permission.Layer][]byte{}
-	for _, l := range s.layers {
-		loaded[l.Layer] = l.Data
-	}
-	s.mu.Unlock()
+	local, _, trusted, loaded := s.standing()
 	var name string
 	switch layer {
 	case permission.LayerUser:
@@ -81,6 +76,17 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 		return err
 	}
 	defer unlock()
+	var before []string
+	if layer == permission.LayerProject {
+		// The approval below is for the whole workspace: what changed since it was
+		// looked at has not been shown to anybody.
+		if err := s.reload(ctx, true); err != nil {
+			return err
+		}
+		if _, before, trusted, loaded = s.standing(); !trusted {
+			return untrusted
+		}
+	}
 	old, err := readFile(name)
 	if err != nil {
 		return err
@@ -127,12 +133,33 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 		return err
 	}
 	if l := s.Loosening(); l.Digest != "" && !l.Trusted {
+		// Others can write the project's files at any moment.
+		was, err1 := loosening(permission.Source{Name: name, Data: old})
+		now, err2 := loosening(permission.Source{Name: name, Data: data})
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("settings: %s: %w", name, err)
+		}
+		if len(was) > len(before) || !slices.Equal(was, before[:len(was)]) || !slices.Equal(l.Entries, append(now, before[len(was):]...)) {
+			return fmt.Errorf("settings: the rule was saved, but the project's files changed in other ways as well: %w", untrusted)
+		}
 		if err := approver.ApproveWorkspace(ctx, s.src.Dir, l.Digest); err != nil {
 			return fmt.Errorf("settings: %s was saved, but could not be approved: %w", name, err)
 		}
 		return s.reload(ctx, true)
 	}
 	return nil
+}
+
+// standing is what the last load found: the local file, what the workspace
+// loosens, whether all of that is trusted, and the bytes of each layer.
+func (s *Settings) standing() (local string, entries []string, trusted bool, loaded map[permission.Layer][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	loaded = map[permission.Layer][]byte{}
+	for _, l := range s.layers {
+		loaded[l.Layer] = l.Data
+	}
+	return s.local, s.loosen.Entries, s.loosen.Trusted || s.loosen.Digest == "", loaded
 }
 
 // lock waits for the lock that all processes with the same State share.

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,7 +45,9 @@ type Sources struct {
 	Dir string
 	// Managed is the organisation's settings file; empty is the documented
 	// place of the system. A folder beside it named like it with ".d" instead
-	// of ".json" holds drop-ins.
+	// of ".json" holds drop-ins. On Unix a file of another user than root and
+	// this one, or that others may write or replace, is not used, and everything
+	// asks; access control lists are not read.
 	Managed string
 	// CommandLine are settings files named on the command line.
 	CommandLine []string
@@ -144,6 +147,9 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 	var errs []error
 	read := func(layer permission.Layer, name, base string) {
 		data, err := readFile(name)
+		if layer == permission.LayerManaged && err == nil {
+			err = managedProblem(name, data)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			// Unreadable is not empty: this layer's rules are unknown.
@@ -192,7 +198,7 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 	}
 	overrideScalars(layers[first:])
 
-	loosen := Loosening{}
+	loosen, ofDir := Loosening{}, false // ofDir: files of Dir itself loosen
 	for i := project; i < after; i++ {
 		if i >= local && own {
 			continue
@@ -203,6 +209,7 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 			layers[i].TightenOnly = true
 			continue
 		}
+		ofDir = ofDir || len(entries) > 0 && filepath.Dir(filepath.Dir(layers[i].Name)) == filepath.Clean(s.src.Dir)
 		loosen.Entries = append(loosen.Entries, entries...)
 	}
 	alsoFailed := false
@@ -212,12 +219,18 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 			alsoFailed = true
 			errs = append(errs, fmt.Errorf("settings: what else %s would put in force could not be read, so its settings only tighten: %w", s.src.Dir, err))
 		}
+		ofDir = ofDir || len(lines) > 0
 		for _, l := range lines {
 			loosen.Entries = append(loosen.Entries, "also: "+l)
 		}
 	}
 	if len(loosen.Entries) > 0 {
-		sum := sha256.Sum256([]byte("clearance/loosening/v1\x00" + quoted(loosen.Entries)))
+		text := quoted(loosen.Entries)
+		if where := below(s.src.Dir); where != "." && ofDir {
+			// The same text in a folder below is about other files.
+			text = quoted([]string{"in " + where}) + text
+		}
+		sum := sha256.Sum256([]byte("clearance/loosening/v1\x00" + text))
 		loosen.Digest = hex.EncodeToString(sum[:])
 		if s.src.Trust != nil && !alsoFailed {
 			ok, err := s.src.Trust.Trusted(ctx, s.src.Dir, loosen.Digest)
@@ -344,7 +357,7 @@ func (s *Settings) Files() []string {
 
 // readFile returns nil for a file that does not exist.
 func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -363,13 +376,47 @@ func readFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("settings: %s is larger than %d bytes", name, maxFile)
 	}
 	var b bytes.Buffer
-	if _, err := b.ReadFrom(f); err != nil {
+	if _, err := b.ReadFrom(io.LimitReader(f, maxFile+1)); err != nil {
 		return nil, fmt.Errorf("settings: %s: %w", name, err)
+	}
+	if b.Len() > maxFile {
+		return nil, fmt.Errorf("settings: %s grew larger than %d bytes while it was read", name, maxFile)
 	}
 	if b.Bytes() == nil {
 		return []byte{}, nil
 	}
 	return b.Bytes(), nil
+}
+
+// managedProblem says why a managed file is not what the organisation wrote:
+// one that is there without content was cut off, a link to nothing lost its
+// file, and one that others may write is anybody's. data is nil where reading
+// found no file.
+func managedProblem(name string, data []byte) error {
+	st, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) && data == nil {
+		return nil
+	}
+	if err == nil && st.Mode()&fs.ModeSymlink != 0 {
+		st, err = os.Stat(name)
+	}
+	if err != nil {
+		return fmt.Errorf("settings: the managed settings cannot be looked at: %w", err)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return fmt.Errorf("settings: %s is empty: write {} for no settings, or remove it", name)
+	}
+	dir, err := os.Stat(filepath.Dir(name))
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	if who := writers(st); who != "" {
+		return fmt.Errorf("settings: %s can be changed by %s: give it to root and take the right to write from the others", name, who)
+	}
+	if who := writers(dir); who != "" {
+		return fmt.Errorf("settings: %s can be replaced by %s: give its folder to root and take the right to write from the others", name, who)
+	}
+	return nil
 }
 
 // dropIns is the folder of the managed drop-ins.
@@ -383,6 +430,9 @@ func managedFiles(name string) ([]string, error) {
 	dir := dropIns(name)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, link := os.Lstat(dir); link == nil {
+			return out, fmt.Errorf("settings: %w", err) // a link to nothing
+		}
 		return out, nil
 	}
 	if err != nil {

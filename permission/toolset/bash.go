@@ -14,7 +14,7 @@ const runnerWarning = " An approval of it means: run anything that this workspac
 
 // shellCall is what is known while one command text is turned into actions.
 type shellCall struct {
-	rep *bashcheck.Report
+	rep bashcheck.Report
 	// first is the index of the first Run in the inspection.
 	first int
 	// parts are what is known of each command, and at last of the effects that
@@ -25,6 +25,9 @@ type shellCall struct {
 	unordered bool
 	// own says that git finds the repository of the project.
 	own bool
+	// The last answer of shaky, for the command before asked.
+	asked              int
+	described, unknown bool
 }
 
 // part is what is known of one command of a text.
@@ -51,12 +54,14 @@ func (b *builder) bash() error {
 	}
 	b.params("command")
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
-	rep := b.t.o.Analyzer.Analyze(command)
+	s := &b.shell
+	s.rep = b.t.o.Analyzer.Analyze(command)
+	rep := &s.rep
 	b.ins.Report = rep.Digest()
 	b.source = rep.Source
 	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
-	s := &shellCall{rep: &rep, first: len(b.ins.Actions), own: true}
+	s.first, s.own = len(b.ins.Actions), true
 	proven := true
 	for _, a := range rep.Assumptions {
 		proven = proven && slices.Contains(b.t.o.Assume, a)
@@ -79,7 +84,7 @@ func (b *builder) bash() error {
 	}
 	for i := range rep.Findings {
 		f := &rep.Findings[i]
-		if f.Code == bashcheck.CodeForeignRepository && b.stays(&rep, f) {
+		if f.Code == bashcheck.CodeForeignRepository && b.stays(rep, f) {
 			continue
 		}
 		if f.Blocks || f.Severity >= bashcheck.Suspicious {
@@ -88,7 +93,7 @@ func (b *builder) bash() error {
 	}
 	// The Runs come first, so that the effects can name them.
 	n := len(rep.Commands)
-	s.parts = make([]part, n+1)
+	s.parts = slices.Grow(s.parts, n+1)[:n+1]
 	effects := len(rep.Loose)
 	for i := range rep.Commands {
 		c := &rep.Commands[i]
@@ -100,16 +105,13 @@ func (b *builder) bash() error {
 	}
 	b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
 	var texts []string
-	if n > 0 {
-		texts = make([]string, 0, n)
-	}
 	for i := range rep.Commands {
 		c, at := &rep.Commands[i], &s.parts[i]
 		if c.Parent > 0 {
 			at.opaque = !c.Transparent || s.parts[c.Parent-1].opaque
 		}
 		run := b.addRun()
-		texts = b.run(&rep, c, at, texts, run)
+		texts = b.run(rep, c, at, texts, run)
 		run.Command.Closed = run.Command.Closed && proven && closed(c, at.parent)
 		if c.Parent > 0 {
 			run.Of = s.first + c.Parent
@@ -124,11 +126,12 @@ func (b *builder) bash() error {
 	}
 	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
-		s.parts[i].described, s.parts[i].unknown = b.makesLinks(&rep.Commands[i])
+		at := &s.parts[i]
+		at.described, at.unknown = b.makesLinks(&rep.Commands[i], at.program)
 	}
 	for i := range rep.Commands {
 		b.command(s, i)
-		b.ins.Brings |= brought(&rep.Commands[i])
+		b.ins.Brings |= brought(&rep.Commands[i], s.parts[i].program)
 	}
 	for j := range rep.Loose {
 		b.effect(s, &rep.Loose[j], n, 0, nil)
@@ -236,11 +239,33 @@ func unordered(src string) bool {
 			if next == ')' {
 				return true
 			}
-		case 'f', 'w', 'u', 's', 'c', 't', 'r':
-			for _, w := range [...]string{"for", "function", "while", "until", "select", "coproc", "trap", "repeat"} {
-				if w[0] == rest[0] && w[1] == next && strings.HasPrefix(rest, w) {
-					return true
-				}
+		case 'f':
+			if strings.HasPrefix(rest, "for") || strings.HasPrefix(rest, "function") {
+				return true
+			}
+		case 'w':
+			if strings.HasPrefix(rest, "while") {
+				return true
+			}
+		case 'u':
+			if strings.HasPrefix(rest, "until") {
+				return true
+			}
+		case 's':
+			if strings.HasPrefix(rest, "select") {
+				return true
+			}
+		case 'c':
+			if strings.HasPrefix(rest, "coproc") {
+				return true
+			}
+		case 't':
+			if strings.HasPrefix(rest, "trap") {
+				return true
+			}
+		case 'r':
+			if strings.HasPrefix(rest, "repeat") {
+				return true
 			}
 		}
 	}
@@ -250,6 +275,9 @@ func unordered(src string) bool {
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
+	if s.asked == i+1 {
+		return s.described, s.unknown
+	}
 	for j := range s.parts {
 		if j == i && !s.unordered || j > i && !s.unordered {
 			continue
@@ -257,6 +285,7 @@ func (s *shellCall) shaky(i int) (described, unknown bool) {
 		described = described || s.parts[j].described
 		unknown = unknown || s.parts[j].unknown && j != i
 	}
+	s.asked, s.described, s.unknown = i+1, described, unknown
 	return described, unknown
 }
 

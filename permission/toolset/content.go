@@ -3,6 +3,7 @@ package toolset
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"io"
 	"os"
 	"path"
@@ -28,11 +29,14 @@ var buildFiles = []string{
 // it, or the files that define the targets of a runner. It is "" where the
 // command runs no such thing, or where it cannot be told which.
 func (b *builder) content(c *bashcheck.Command) (digest string, inputs []permission.Input) {
-	places := b.places(c.Dir)
-	if b.t.o.Offline || len(places) != 1 || len(c.Argv) == 0 {
+	if b.t.o.Offline || len(c.Argv) == 0 {
 		return "", nil
 	}
-	h := sha256.New()
+	places := b.places(c.Dir)
+	if len(places) != 1 {
+		return "", nil
+	}
+	var h hash.Hash
 	add := func(name string) bool {
 		r := b.look(places[0], name, scope.Read)
 		if !r.regular || r.path.Zone == permission.Outside {
@@ -43,6 +47,9 @@ func (b *builder) content(c *bashcheck.Command) (digest string, inputs []permiss
 			return false
 		}
 		in.Untrusted = b.t.o.Ledger.holds(in.Path, in.Digest)
+		if h == nil {
+			h = sha256.New()
+		}
 		_, _ = io.WriteString(h, name+"\x00"+in.Digest+"\x00")
 		inputs = append(inputs, in)
 		return true

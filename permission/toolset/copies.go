@@ -15,11 +15,10 @@ import (
 // makesLinks says whether a command may make links or give things other names,
 // so that a later path may lead elsewhere than now. described: its description
 // tells so. unknown: it is not described.
-func (b *builder) makesLinks(c *bashcheck.Command) (described, unknown bool) {
+func (b *builder) makesLinks(c *bashcheck.Command, name string) (described, unknown bool) {
 	if !c.Described {
 		return false, true
 	}
-	name := program(c)
 	for i := range c.Effects {
 		e := &c.Effects[i]
 		if e.Own {
@@ -292,7 +291,7 @@ func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
 		e := *a
 		e.Path = b.resolve(dir, t, scope.Create)
 		e.Path.Extent = permission.Within
-		e.Path.Walked = err == nil && (b.writing != nil || b.rules == nil)
+		e.Path.Walked = err == nil && b.toldOfWriting()
 		if err != nil {
 			e.Path.Class, e.Path.ClassName = permission.Unclassified, "not everything that is copied could be looked at"
 		}

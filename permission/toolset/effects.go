@@ -26,7 +26,7 @@ func (b *builder) places(d bashcheck.Dir) []string {
 		return nil
 	}
 	if len(d.Paths) == 1 && d.Paths[0] == "." {
-		return b.here
+		return b.here[:]
 	}
 	out := make([]string, 0, len(d.Paths))
 	for _, p := range d.Paths {
@@ -169,8 +169,8 @@ func writtenAs(c *bashcheck.Command, e *bashcheck.Effect) string {
 	if c == nil {
 		return ""
 	}
-	for _, w := range c.Argv {
-		if w.Glob && w.Static && w.Span == e.Span {
+	for i := range c.Argv {
+		if w := &c.Argv[i]; w.Glob && w.Static && w.Span == e.Span {
 			return w.Text
 		}
 	}
@@ -258,11 +258,15 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 // the path.
 func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	at := len(b.ins.Actions)
-	b.add(*of) // built where it stands
-	a := &b.ins.Actions[at]
+	a := b.slot()
+	a.Kind, a.Of, a.Origin, a.Span = of.Kind, of.Of, of.Origin, of.Span
+	a.Free, a.Own, a.Port, a.PlainGet = of.Free, of.Own, of.Port, of.PlainGet
+	if of.Host != "" || of.Name != "" || of.Note != "" {
+		a.Host, a.Name, a.Note = of.Host, of.Name, of.Note
+	}
 	reading := a.Kind == permission.Read || a.Kind == permission.List
-	a.Path = b.look(dir, name, t.op).path
 	p := &a.Path
+	setPath(p, &b.look(dir, name, t.op).path)
 	p.Extent = t.ext
 	if a.Kind == permission.Delete && strings.HasSuffix(name, "/") && p.Zone != permission.Inside {
 		p.Critical = p.Critical || b.resolve(dir, name, scope.Delete).Critical
@@ -293,47 +297,45 @@ func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	case t.ext != permission.Tree && t.ext != permission.Within, a.Path.Real == "", a.Kind == permission.List:
 	case reading && t.program == "git" && a.Own:
 		a.Path.Walked = true
+	case reading && b.t.o.Offline:
+		a.Path.Walked = b.noneBelow(a.Path.Real)
+	case !reading && t.program == "git":
+		// What a revision holds is known to git alone; it writes below its
+		// work tree and never removes that.
+		setPath(&a.Path, &b.look(dir, name, scope.Write).path)
+		a.Path.Extent, a.Path.Critical = permission.Within, false
+		b.unsteady(a, t.described, t.unknown)
+	case a.Own && !reading && !(t.program == "find" && a.Kind == permission.Delete):
+		// The program's own business, which a rule for it covers as a whole.
 	default:
 		whole := *a
+		*a = permission.Action{}
 		b.ins.Actions = b.ins.Actions[:at]
-		b.targetTree(whole, dir, name, t)
+		b.targetTree(&whole, name, t)
 	}
 }
 
-// targetTree is target for a tree, whose names may have to be looked at one by
+// targetTree is target for a tree on the disk, whose names may have to be looked at one by
 // one.
-func (b *builder) targetTree(a permission.Action, dir, name string, t *target1) {
+func (b *builder) targetTree(a *permission.Action, name string, t *target1) {
 	reading := a.Kind == permission.Read
 	switch {
 	case reading && t.program == "git":
-		if b.t.o.Offline {
-			b.readTree(&a, filter{})
-			return
-		}
-		b.gitTree(&a, name, *t)
-	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed) && !b.t.o.Offline:
+		b.gitTree(a, name, *t)
+	case reading && t.listed != nil && program(t.listed) == "git" && !listsUntracked(t.listed):
 		names, ok := tracked(a.Path.Real)
 		odd := func(name string) bool { return !plainName(strings.TrimPrefix(name, a.Path.Real)) }
 		if !ok || t.plain && slices.ContainsFunc(names, odd) {
-			b.readTree(&a, t.filter())
+			b.readTree(a, t.filter())
 			return
 		}
-		b.readNames(&a, names, nil)
+		b.readNames(a, names, nil)
 	case reading:
-		b.readTree(&a, t.filter())
-	case t.program == "git":
-		// What a revision holds is known to git alone; it writes below its
-		// work tree and never removes that.
-		a.Path = b.resolve(dir, name, scope.Write)
-		a.Path.Extent, a.Path.Critical = permission.Within, false
-		b.unsteady(&a, t.described, t.unknown)
-		b.add(a)
+		b.readTree(a, t.filter())
 	case t.program == "find" && a.Kind == permission.Delete:
-		b.findDelete(a, *t)
-	case a.Own:
-		b.add(a)
+		b.findDelete(*a, *t)
 	default:
-		b.walkWrite(&a, t.op, nil)
+		b.walkWrite(a, t.op, nil)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 func TestReasonsNameTheExclusion(t *testing.T) {
 	const setup = `git init -q -b main . && mkdir -p src 'my dir' && for i in a src/b 'my dir/c'; do echo open XY > "$i.txt"; done && git add . && git commit -qm one
 echo TOP-SECRET XY > .env; echo TOP-SECRET XY > 'src/my key.pem'; mkdir -p src/.ssh; echo TOP-SECRET XY > src/.ssh/id_rsa; git add -f . && git commit -qm two; echo TOP-SECRET XY >> .env; echo open XY >> a.txt`
+	m := newMachine(t, setup, `"deny":["Read(.env)","Read(*.pem)"]`)
 	for command, part := range map[string]string{
 		"grep -rn XY .":                                    "--exclude=.env",
 		"grep -rE 'XY|zz' . | head -20":                    "--exclude-dir=.ssh",
@@ -39,7 +40,6 @@ echo TOP-SECRET XY > .env; echo TOP-SECRET XY > 'src/my key.pem'; mkdir -p src/.
 		t.Run(command, func(t *testing.T) {
 			program, _, _ := strings.Cut(strings.TrimPrefix(command, "cd src && "), " ")
 			needs(t, program)
-			m := newMachine(t, setup, `"deny":["Read(.env)","Read(*.pem)"]`)
 			require.Contains(t, m.output(t, command), "TOP-SECRET", "with nothing in between")
 			d := m.command(t, permission.ModeBypass, command)
 			require.NotEqual(t, permission.Allow, d.Verdict)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,7 +73,9 @@ func (m *machine) bash(t testing.TB, text string) {
 	c := exec.Command(bash, "--norc", "-c", text)
 	c.Dir = m.dir
 	c.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + m.home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b"}
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b",
+		// No second process after each commit.
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=maintenance.auto", "GIT_CONFIG_VALUE_0=false"}
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Logf("%s: %v: %s", text, err, out)
@@ -176,6 +179,8 @@ func TestTricksOfWriters(t *testing.T) {
 func TestReadersOverTrees(t *testing.T) {
 	const setup = `mkdir -p sub/deep pub; echo TOP-SECRET > .env; echo TOP-SECRET > sub/deep/.env; echo ok > pub/a.txt; echo ok > a.txt; ln -s ../.env sub/l
 git init -q . && git add -f a.txt sub/deep/.env && git commit -qm one; echo MORE-SECRET >> sub/deep/.env`
+	plain := newMachine(t, setup, "")
+	ruled := newMachineIn(t, plain.home, plain.dir, `"allow":["Bash"],"deny":["Read(.env)"]`)
 	for _, command := range []string{
 		"cat .env", "cat < .env", "cat .e*", "cat .[e]nv", "cat ./sub/../.env", "cat sub/l", "head -1 .env", "grep -r SECRET .", "grep -R SECRET sub",
 		"grep SECRET .* 2>/dev/null", "cp .env x; cat x", "cp -r sub y; cat y/deep/.env", "git diff", "git log -p", "git grep SECRET", "git show HEAD:sub/deep/.env",
@@ -184,17 +189,15 @@ git init -q . && git add -f a.txt sub/deep/.env && git commit -qm one; echo MORE
 		"python3 -c 'print(open(\".env\").read())'", "bash -c 'cat .env'", "xargs -a .env echo", "base64 .env", "tee out < .env",
 	} {
 		t.Run(command, func(t *testing.T) {
-			m := newMachine(t, setup, "")
-			d := m.command(t, permission.ModeAcceptEdits, command)
+			d := plain.command(t, permission.ModeAcceptEdits, command)
 			assert.NotEqual(t, permission.Allow, d.Verdict, "%v", d.Reasons)
-			m = newMachine(t, setup, `"allow":["Bash"],"deny":["Read(.env)"]`)
-			d = m.command(t, permission.ModeDefault, command)
+			d = ruled.command(t, permission.ModeDefault, command)
 			assert.NotEqual(t, permission.Allow, d.Verdict, "%v", d.Reasons)
-			d = m.command(t, permission.ModeBypass, command)
+			d = ruled.command(t, permission.ModeBypass, command)
 			assert.NotEqual(t, permission.Allow, d.Verdict, "%v", d.Reasons)
 		})
 	}
-	m := newMachine(t, setup, `"deny":["Read(.env)"]`)
+	m := newMachineIn(t, plain.home, plain.dir, `"deny":["Read(.env)"]`)
 	for _, command := range []string{"grep -r ok pub", "cat a.txt", "cat pub/*", "cat *", "ls -la", "grep -r --exclude=.env ok .", "rg ok", "git status", "git log --oneline",
 		"git diff --stat -- a.txt | cat; ls", "find . -name a.txt", "wc -l pub/a.txt", "diff a.txt pub/a.txt"} {
 		if strings.Contains(command, "git diff") {
@@ -313,13 +316,23 @@ func TestNamesThroughAPipe(t *testing.T) {
 
 // TestTooManyFiles: a target set over the bound asks.
 func TestTooManyFiles(t *testing.T) {
-	m := newMachine(t, "mkdir big; cd big; mkdir $(seq 105); for i in *; do cd $i; touch $(seq 100); cd ..; done", "")
+	m := newMachine(t, "mkdir big; cd big; mkdir $(seq 105); touch 1/1", "")
+	// Names of one file: what counts here are the names, and they are made in no time.
+	for i := 1; i <= 105; i++ {
+		for j := 1; j <= 100; j++ {
+			if err := os.Link(filepath.Join(m.dir, "big/1/1"), filepath.Join(m.dir, "big", strconv.Itoa(i), strconv.Itoa(j))); i+j > 2 {
+				require.NoError(t, err)
+			}
+		}
+	}
 	d := m.command(t, permission.ModeAcceptEdits, "rm -rf big")
 	assert.Equal(t, permission.Ask, d.Verdict)
 	d = m.command(t, permission.ModeAcceptEdits, "grep -r x big")
 	assert.Equal(t, permission.Ask, d.Verdict)
-	d = m.command(t, permission.ModeAcceptEdits, "rm -rf big/1")
-	assert.Equal(t, permission.Allow, d.Verdict, "%v", d.Reasons)
+	for _, command := range []string{"rm -rf big/1", "grep -r x big/1"} {
+		d = m.command(t, permission.ModeAcceptEdits, command)
+		assert.Equal(t, permission.Allow, d.Verdict, "%v", d.Reasons)
+	}
 }
 
 // TestGrantForATreeHoldsNoSecrets: a search that may read the project is no

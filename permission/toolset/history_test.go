@@ -61,7 +61,7 @@ func TestGitHistory(t *testing.T) {
 				setup += "git gc -q --aggressive --prune=now; git repack -qad"
 			}
 			m := newMachine(t, setup, `"allow":["Bash"],"deny":["Read(.env)","Read(**/prod.env)","Read(*.pem)"]`)
-			free := newMachine(t, setup, "")
+			free := newMachineIn(t, m.home, m.dir, "")
 			for _, c := range showsSecret {
 				out := m.output(t, c)
 				assert.Contains(t, out, "TOP-SECRET", "%s: with nothing in between it shows the secret", c)
@@ -73,7 +73,7 @@ func TestGitHistory(t *testing.T) {
 				d = free.command(t, permission.ModeDefault, c)
 				assert.NotEqual(t, permission.Allow, d.Verdict, "without a rule: %s: %v", c, d.Reasons)
 			}
-			m = newMachine(t, setup, `"deny":["Read(.env)","Read(**/prod.env)","Read(*.pem)"]`)
+			m = newMachineIn(t, m.home, m.dir, `"deny":["Read(.env)","Read(**/prod.env)","Read(*.pem)"]`)
 			asked := 0
 			for _, c := range harmless {
 				assert.NotContains(t, m.output(t, c), "TOP-SECRET", c)
@@ -120,7 +120,7 @@ func TestGitHistoryThatIsNotUnderstood(t *testing.T) {
 		d := m.command(t, permission.ModeBypass, "git log -p -1 HEAD~2")
 		assert.Equal(t, permission.Ask, d.Verdict, "%s: %v", name, d.Reasons)
 		assert.Contains(t, d.Text(), "of the past", name)
-		m = newMachine(t, past+setup, "")
+		m = newMachineIn(t, m.home, m.dir, "")
 		d = m.command(t, permission.ModeDefault, "git log -p -1 HEAD~2")
 		assert.Equal(t, permission.Allow, d.Verdict, "%s: %v", name, d.Reasons)
 	}

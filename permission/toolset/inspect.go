@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/clearance-go/clearance/permission"
 	"github.com/clearance-go/clearance/scope"
@@ -48,12 +49,23 @@ func (t *Tools) Inspect(ctx context.Context, call permission.Call, rules permiss
 
 // inspect is Inspect behind the decoding of the input.
 func (t *Tools) inspect(ctx context.Context, call permission.Call, in fields, rules permission.Lookout) (permission.Inspection, error) {
-	var err error
-	dir := path.Clean(call.Dir)
-	b := builder{t: t, ctx: ctx, call: call, in: in, rules: rules, dir: dir, here: []string{dir}}
-	b.writing, _ = rules.(writeLookout)
+	b := builders.Get().(*builder)
+	b.t, b.ctx, b.call, b.in, b.rules = t, ctx, call, in, rules
+	b.dir = path.Clean(call.Dir)
+	b.here[0] = b.dir
 	b.ins.Risk = permission.RiskMedium
-	switch tool := call.Tool; {
+	err := b.inspect()
+	ins := b.ins
+	b.release()
+	if err != nil {
+		return permission.Inspection{}, err
+	}
+	return ins, nil
+}
+
+// inspect collects what the call does.
+func (b *builder) inspect() (err error) {
+	switch tool := b.call.Tool; {
 	case tool == "Bash" || tool == "Monitor":
 		err = b.bash()
 	case tool == "PowerShell":
@@ -82,9 +94,9 @@ func (t *Tools) inspect(ctx context.Context, call permission.Call, in fields, ru
 		b.say("Searches the web.")
 	case tool == "Agent" || tool == "Task":
 		kind := ""
-		if _, ok := in.get("subagent_type"); ok {
-			if kind, err = text(in, "subagent_type"); err != nil {
-				return permission.Inspection{}, err
+		if _, ok := b.in.get("subagent_type"); ok {
+			if kind, err = text(b.in, "subagent_type"); err != nil {
+				return err
 			}
 		}
 		b.use("Agent", kind, true)
@@ -103,13 +115,33 @@ func (t *Tools) inspect(ctx context.Context, call permission.Call, in fields, ru
 		b.use(tool, tool, false)
 		b.say(fmt.Sprintf("Uses the tool %s, whose effects are not known.", tool))
 	}
-	if err != nil {
-		return permission.Inspection{}, err
-	}
-	if !b.told {
+	if err == nil && !b.told {
 		b.params()
 	}
-	return b.ins, nil
+	return err
+}
+
+// builders are pooled: what an inspection is made in, but for what it returns.
+var builders = sync.Pool{New: func() any { return &builder{first: make([]answer, 0, firstAnswers)} }}
+
+// The room that a builder keeps from one inspection to the next.
+const (
+	firstAnswers = 4
+	mostParts    = 256
+)
+
+// release forgets everything and gives the builder back. Nothing of it may be
+// used after.
+func (b *builder) release() {
+	first, parts := b.first, b.shell.parts
+	clear(first)
+	clear(parts)
+	*b = builder{}
+	b.first = first[:0]
+	if cap(parts) <= mostParts {
+		b.shell.parts = parts[:0]
+	}
+	builders.Put(b)
 }
 
 // builder collects one inspection.
@@ -122,14 +154,12 @@ type builder struct {
 	ins   permission.Inspection
 	// dir is the directory of the call, cleaned; here holds it alone.
 	dir  string
-	here []string
+	here [1]string
 	// told says that the parameters are set.
 	told bool
-	// writing is rules where they also tell of the rules over editing.
-	writing writeLookout
-	// first are the first questions about paths, seen the others.
-	first   [4]answer
-	nfirst  int
+	// first are the first questions about paths, in memory that never moves;
+	// seen are the others.
+	first   []answer
 	seen    map[pathKey]*resolved
 	looked  int
 	spelled int
@@ -141,13 +171,27 @@ type builder struct {
 	source string
 	// others are files with several names, once they were looked for.
 	others []otherName
+	// shell is what is known of it.
+	shell shellCall
 	// git is what the command that is looked at shows of its repository.
 	git gitSeen
 }
 
 func (b *builder) say(s string) { b.ins.Explanation = s }
 
-func (b *builder) add(a permission.Action) { b.ins.Actions = append(b.ins.Actions, a) }
+func (b *builder) add(a permission.Action) { *b.slot() = a }
+
+// slot adds an empty action, to be filled in field by field: copying a whole
+// one takes longer while memory is collected. What lies behind the actions is
+// empty.
+func (b *builder) slot() *permission.Action {
+	n := len(b.ins.Actions)
+	if n == cap(b.ins.Actions) {
+		b.ins.Actions = slices.Grow(b.ins.Actions, 1)
+	}
+	b.ins.Actions = b.ins.Actions[:n+1]
+	return &b.ins.Actions[n]
+}
 
 // params sets the parameters of the call: its scalar fields without the named
 // one.

@@ -14,30 +14,44 @@ import (
 	"github.com/clearance-go/clearance/permission/toolset"
 )
 
-// TestInstructionFiles: what agents take for instructions is written in no mode
-// without a person, in no way; everything else is as it was.
+// TestInstructionFiles: once a session has read untrusted text, what agents take
+// for instructions is written in no mode but bypass without a person, in no way.
+// Before that, and for everything else, accept-edits mode is as it was.
 func TestInstructionFiles(t *testing.T) {
 	const setup = "mkdir -p sub docs .github/instructions in; echo x > CLAUDE.md; echo x > n.md; ln -s CLAUDE.md notes.txt; echo y > in/AGENTS.md; echo z > sub/a.txt"
 	m := newMachine(t, setup, "")
+	decide := func(mode permission.Mode, labels permission.Labels, tool string, input map[string]any) permission.Decision {
+		data, err := json.Marshal(input)
+		require.NoError(t, err)
+		st := permission.State{Mode: mode, Dir: m.dir, Labels: labels}
+		call := permission.Call{Tool: tool, Input: data, Dir: m.dir}
+		ins, _ := m.eval.Inspect(context.Background(), st, call)
+		return m.eval.Decide(st, call, ins)
+	}
+	write := func(name string) map[string]any {
+		return map[string]any{"file_path": filepath.Join(m.dir, name), "content": "x"}
+	}
 	for _, name := range []string{"CLAUDE.md", "sub/CLAUDE.md", "claude.md", "CLAUDE.local.md", "AGENTS.md", "sub/agents.md", "GEMINI.md", ".cursorrules", ".windsurfrules", ".github/copilot-instructions.md", ".github/instructions/go.instructions.md",
 		"notes.txt", ".junie/guidelines.md", ".goosehints", "sub/.amazonq/rules/a.md"} {
-		d, _ := m.decide(t, permission.ModeAcceptEdits, "Write", map[string]any{"file_path": filepath.Join(m.dir, name), "content": "x"})
+		d := decide(permission.ModeAcceptEdits, permission.Untrusted, "Write", write(name))
 		assert.Equal(t, permission.Ask, d.Verdict, name)
-		assert.Contains(t, d.Text(), "agents take the file for instructions", name)
-		d, _ = m.decide(t, permission.ModeBypass, "Write", map[string]any{"file_path": filepath.Join(m.dir, name), "content": "x"})
-		assert.Equal(t, permission.Allow, d.Verdict, name)
-		d, _ = m.decide(t, permission.ModeDefault, "Read", map[string]any{"file_path": filepath.Join(m.dir, name)})
-		assert.Equal(t, permission.Allow, d.Verdict, name)
+		assert.Contains(t, d.Text(), "instructs every agent", name)
+		assert.Equal(t, permission.Allow, decide(permission.ModeAcceptEdits, 0, "Write", write(name)).Verdict, name)
+		assert.Equal(t, permission.Allow, decide(permission.ModeBypass, permission.Untrusted, "Write", write(name)).Verdict, name)
+		assert.Equal(t, permission.Allow, decide(permission.ModeDefault, permission.Untrusted, "Read", map[string]any{"file_path": filepath.Join(m.dir, name)}).Verdict, name)
 	}
-	for _, c := range []string{"echo x >> CLAUDE.md", "cat n.md > AGENTS.md", "cp n.md CLAUDE.md", "mv n.md sub/CLAUDE.md", "sed -i s/x/y/ CLAUDE.md", "tee CLAUDE.md < n.md", "touch .cursorrules", "cp -r in docs", "cp in/* .", "mv in/AGENTS.md .", "echo x > notes.txt", "rm CLAUDE.md"} {
-		assert.Equal(t, permission.Ask, m.command(t, permission.ModeAcceptEdits, c).Verdict, c)
+	for _, c := range []string{"echo x >> CLAUDE.md", "cat n.md > AGENTS.md", "cp n.md CLAUDE.md", "mv n.md sub/CLAUDE.md", "sed -i s/x/y/ CLAUDE.md", "tee CLAUDE.md < n.md", "touch .cursorrules", "cp -r in docs", "cp in/* .", "mv in/AGENTS.md .", "echo x > notes.txt"} {
+		d := decide(permission.ModeAcceptEdits, permission.Untrusted, "Bash", map[string]any{"command": c})
+		assert.Equal(t, permission.Ask, d.Verdict, c)
+		d = decide(permission.ModeAcceptEdits, 0, "Bash", map[string]any{"command": c})
+		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
 	}
 	for _, name := range []string{"README.md", "docs/agents.txt", "claude.py", "src/rules.go", "x.rules", "myCLAUDE.md", "AGENTS.md.bak", "a.instructions.md", ".github/pull_request_template.md"} {
-		d, _ := m.decide(t, permission.ModeAcceptEdits, "Write", map[string]any{"file_path": filepath.Join(m.dir, name), "content": "x"})
+		d := decide(permission.ModeAcceptEdits, permission.Untrusted, "Write", write(name))
 		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", name, d.Text())
 	}
 	for _, c := range []string{"cat CLAUDE.md", "grep -rn x .", "cp CLAUDE.md docs/old.txt", "echo x >> n.md", "cp -r sub docs"} {
-		d := m.command(t, permission.ModeAcceptEdits, c)
+		d := decide(permission.ModeAcceptEdits, permission.Untrusted, "Bash", map[string]any{"command": c})
 		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
 	}
 }

@@ -489,7 +489,7 @@ func (o *outputs) unknown(w bashcheck.Word) {
 
 // namedForWriting says that a deny or ask rule speaks of writing the path.
 func (b *builder) namedForWriting(p *permission.Path) bool {
-	if b.writing == nil || p.Clean == "" {
+	if _, ok := b.rules.(writeLookout); !ok || p.Clean == "" {
 		return false
 	}
 	if _, ok := b.deniesWriting(p.Clean); ok {

@@ -44,7 +44,7 @@ func (b *builder) resolve(dir, name string, op scope.Op) permission.Path {
 // look resolves a path for an operation, once for each distinct question. The
 // answer is shared and must not be changed.
 func (b *builder) look(dir, name string, op scope.Op) *resolved {
-	for i := range b.nfirst {
+	for i := range b.first {
 		if k := &b.first[i].pathKey; k.op == op && k.name == name && k.dir == dir {
 			return &b.first[i].resolved
 		}
@@ -54,9 +54,9 @@ func (b *builder) look(dir, name string, op scope.Op) *resolved {
 		return r
 	}
 	// Most calls ask few questions.
-	if b.nfirst < len(b.first) {
-		a := &b.first[b.nfirst]
-		b.nfirst++
+	if n := len(b.first); n < cap(b.first) {
+		b.first = b.first[:n+1]
+		a := &b.first[n]
 		a.pathKey = key
 		b.answer(&a.resolved, dir, name, op)
 		return &a.resolved
@@ -68,6 +68,17 @@ func (b *builder) look(dir, name string, op scope.Op) *resolved {
 	b.answer(out, dir, name, op)
 	b.seen[key] = out
 	return out
+}
+
+// setPath copies a path. Most have only a few of their fields set.
+func setPath(to, from *permission.Path) {
+	if from.Also != nil || from.ClassName != "" || from.Secret != "" || to.Also != nil || to.ClassName != "" || to.Secret != "" {
+		*to = *from
+		return
+	}
+	to.Clean, to.Real = from.Clean, from.Real
+	to.Extent, to.Zone, to.Class = from.Extent, from.Zone, from.Class
+	to.Steers, to.Under, to.Critical, to.ReadOnly, to.Walked = from.Steers, from.Under, from.Critical, from.ReadOnly, from.Walked
 }
 
 // ask resolves a path without keeping the answer, for walks.
@@ -84,7 +95,10 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	r := b.t.o.Files.CheckFrom(dir, name, op)
 	out.exists, out.dir, out.regular = r.Exists, r.Exists && r.Mode.IsDir(), r.Exists && r.Mode.IsRegular()
 	p := &out.path
-	p.Clean, p.Real, p.Zone, p.Class, p.ClassName = r.Clean, r.Real, zone(r.Zone), class(r.Class), r.ClassName
+	p.Clean, p.Real, p.Zone, p.Class = r.Clean, r.Real, zone(r.Zone), class(r.Class)
+	if r.ClassName != "" {
+		p.ClassName = r.ClassName
+	}
 	p.Critical, p.ReadOnly = r.Critical, r.ReadOnly
 	if op != scope.Read && op != scope.List {
 		p.Steers = steers(r.Real) || r.Real != r.Clean && steers(r.Clean)

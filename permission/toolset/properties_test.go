@@ -212,12 +212,13 @@ func TestWrittenIsReported(t *testing.T) {
 				t.Skip("strace may not trace here")
 			}
 			changed := map[string]bool{}
+			after := tree(t, m.home)
 			for name, was := range before {
-				if now := tree(t, m.home)[name]; now != was {
+				if after[name] != was {
 					changed[name] = true
 				}
 			}
-			for name := range tree(t, m.home) {
+			for name := range after {
 				if _, ok := before[name]; !ok {
 					changed[name] = true
 				}

@@ -65,8 +65,9 @@ var starters = map[string]bool{
 
 // addRun adds an empty action for a Run, to be filled in.
 func (b *builder) addRun() *permission.Action {
-	b.ins.Actions = append(b.ins.Actions, permission.Action{Kind: permission.Run, Origin: permission.Tool})
-	return &b.ins.Actions[len(b.ins.Actions)-1]
+	a := b.slot()
+	a.Kind, a.Origin = permission.Run, permission.Tool
+	return a
 }
 
 // run describes a command to the rules. It keeps the texts for allow rules in
@@ -76,21 +77,30 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	out := &run.Command
 	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
 	out.Edits, out.Prefix, out.Runner = c.Edits, c.Prefix, c.Class == bashcheck.Runner
-	out.Digest, out.Inputs = b.content(c)
+	if digest, inputs := b.content(c); digest != "" {
+		out.Digest, out.Inputs = digest, inputs
+	}
 	if !at.opaque {
-		out.Allow = appendNew(room, c.Text)
-		out.Allow = appendNew(out.Allow, withoutInert(c))
-		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) {
-			verbatim := rep.Source[c.Span.Start:c.Span.End]
-			if len(c.Effects) == 0 || !redirected(c) {
-				out.Allow = appendNew(out.Allow, verbatim)
+		verbatim := ""
+		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) && !redirected(c) {
+			verbatim = rep.Source[c.Span.Start:c.Span.End]
+		}
+		if len(c.Plain) > 0 && c.Plain[0] == c.Text && len(c.Assignments) == 0 && c.Text != "" && (verbatim == "" || verbatim == c.Text) {
+			// The usual case: the text is spelled one way.
+			out.Allow = c.Plain[:1:1]
+		} else {
+			if room == nil {
+				room = make([]string, 0, len(rep.Commands)+2)
 			}
+			out.Allow = appendNew(room, c.Text)
+			out.Allow = appendNew(out.Allow, withoutInert(c))
+			out.Allow = appendNew(out.Allow, verbatim)
+			n := len(out.Allow)
+			if room = out.Allow[n:]; n == 0 {
+				out.Allow = nil
+			}
+			out.Allow = out.Allow[:n:n]
 		}
-		n := len(out.Allow)
-		if room = out.Allow[n:]; n == 0 {
-			out.Allow = nil
-		}
-		out.Allow = out.Allow[:n:n]
 	}
 	dynamic := c.Dynamic
 	for i := range c.Argv {
@@ -99,7 +109,6 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	out.Dynamic = dynamic
 	starts := !c.Described && (c.Class == bashcheck.Wrapper || starters[at.program])
 	if !dynamic && !starts && len(c.Plain) == 1 && c.Plain[0] != "" && plainly(c) {
-		// The usual case: the text is spelled one way.
 		out.Deny = c.Plain[:1:1]
 	} else {
 		out.Deny = denied(c, dynamic, starts)
@@ -230,5 +239,9 @@ func program(c *bashcheck.Command) string {
 	if c == nil || len(c.Argv) == 0 || !c.Argv[0].Static || c.Argv[0].Glob {
 		return ""
 	}
-	return path.Base(c.Argv[0].Text)
+	name := c.Argv[0].Text
+	if name != "" && strings.IndexByte(name, '/') < 0 {
+		return name
+	}
+	return path.Base(name)
 }

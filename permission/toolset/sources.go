@@ -2,6 +2,7 @@ package toolset
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
@@ -44,16 +45,26 @@ var sources = []source{
 }
 
 // brought are the labels that the output of a command puts on the session.
-func brought(c *bashcheck.Command) permission.Labels {
+// name is the base name of its program.
+func brought(c *bashcheck.Command, name string) permission.Labels {
 	var out permission.Labels
-	name := program(c)
-	for i := range sources {
-		if s := &sources[i]; s.program == name && s.meant(c.Argv[1:]) {
+	for _, s := range sourcesOf()[name] {
+		if s.meant(c.Argv[1:]) {
 			out |= s.brings
 		}
 	}
 	return out
 }
+
+// sourcesOf are the sources by program.
+var sourcesOf = sync.OnceValue(func() map[string][]*source {
+	out := map[string][]*source{}
+	for i := range sources {
+		s := &sources[i]
+		out[s.program] = append(out[s.program], s)
+	}
+	return out
+})
 
 // oneOf says that a word is one of those in a list with blanks between them.
 func oneOf(list, word string) bool {

@@ -17,9 +17,9 @@ func TestSourceRows(t *testing.T) {
 		require.NotZero(t, s.brings)
 		yes, no := an.Analyze(s.yes), an.Analyze(s.no)
 		require.NotEmpty(t, yes.Commands, s.yes)
-		assert.Equal(t, s.brings, brought(&yes.Commands[0])&s.brings, s.yes)
+		assert.Equal(t, s.brings, brought(&yes.Commands[0], program(&yes.Commands[0]))&s.brings, s.yes)
 		for i := range no.Commands {
-			assert.Zero(t, brought(&no.Commands[i])&s.brings, s.no)
+			assert.Zero(t, brought(&no.Commands[i], program(&no.Commands[i]))&s.brings, s.no)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name st
 		a.Path.Class = permission.Unclassified
 		a.Path.ClassName = "not everything below it could be looked at"
 	} else {
-		a.Path.Walked = b.writing != nil || b.rules == nil
+		a.Path.Walked = b.toldOfWriting()
 	}
 	b.add(*a)
 	b.ins.Actions = append(b.ins.Actions, found...)
@@ -103,10 +103,16 @@ type writeLookout interface {
 }
 
 func (b *builder) deniesWriting(name string) (permission.RuleRef, bool) {
-	if b.writing == nil {
-		return permission.RuleRef{}, false
+	if l, ok := b.rules.(writeLookout); ok {
+		return l.DeniesWriting(name)
 	}
-	return b.writing.DeniesWriting(name)
+	return permission.RuleRef{}, false
+}
+
+// toldOfWriting says that deniesWriting misses no rule over editing.
+func (b *builder) toldOfWriting() bool {
+	_, ok := b.rules.(writeLookout)
+	return ok || b.rules == nil
 }
 
 // plainName says that xargs takes a name for one word.

@@ -83,7 +83,7 @@ type gitTouches struct {
 
 // gitWorkTree adds what a git command writes to files that a rule speaks of.
 func (b *builder) gitWorkTree(c *bashcheck.Command, of int) {
-	if b.t.o.Offline || b.writing == nil {
+	if _, ok := b.rules.(writeLookout); !ok || b.t.o.Offline {
 		return
 	}
 	words, in, ok := gitCommand(c)

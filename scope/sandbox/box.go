@@ -24,9 +24,13 @@ const (
 	Seatbelt
 	// Bubblewrap: Linux namespaces by bwrap, and seccomp.
 	Bubblewrap
+	// Namespaces: Linux namespaces by this program itself, and seccomp. It
+	// holds what Bubblewrap holds, starts faster and needs no other program,
+	// but a system that lets only bwrap make user namespaces has it not.
+	Namespaces
 )
 
-// String returns "none", "landlock", "seatbelt" or "bubblewrap".
+// String returns "none", "landlock", "seatbelt", "bubblewrap" or "namespaces".
 func (l Level) String() string {
 	switch l {
 	case None:
@@ -37,6 +41,8 @@ func (l Level) String() string {
 		return "seatbelt"
 	case Bubblewrap:
 		return "bubblewrap"
+	case Namespaces:
+		return "namespaces"
 	}
 	return "level(" + strconv.Itoa(int(l)) + ")"
 }
@@ -55,7 +61,7 @@ type Report struct {
 	Level Level
 	// ABI is the version of Landlock in the kernel, 0 for none.
 	ABI int
-	// Program is the program that sets up the sandbox, "" for this one.
+	// Program is the program that makes the sandbox, "" for this one.
 	Program string
 	// Why says for each stronger level why it is not used.
 	Why []string

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,6 +76,10 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	}
 	return l, nil
 }
+
+func loopback() error { return errors.ErrUnsupported }
+
+func firstPidfd(*syscall.SysProcAttr, *int) {}
 
 func dup(from, to int) error { return unix.Dup2(from, to) }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
@@ -25,6 +26,14 @@ func probe(h Helper, o Options) (*Box, error) {
 		abi = 0
 	}
 	want := func(l Level) bool { return o.Level == None || o.Level == l }
+	if want(Namespaces) {
+		b := &Box{helper: h, report: Report{Level: Namespaces, ABI: abi}}
+		err := try(b)
+		if err == nil {
+			return b, nil
+		}
+		why = append(why, "namespaces: "+err.Error())
+	}
 	if want(Bubblewrap) {
 		names := places
 		if o.Bubblewrap != "" {
@@ -37,7 +46,7 @@ func probe(h Helper, o Options) (*Box, error) {
 		if i < 0 {
 			why = append(why, "bubblewrap: no bwrap program is installed")
 		} else {
-			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i]}
+			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i], Why: why}
 			err := try(&Box{helper: h, report: r})
 			if err == nil {
 				return &Box{helper: h, report: r}, nil
@@ -65,7 +74,7 @@ func probe(h Helper, o Options) (*Box, error) {
 		}
 		why = append(why, "landlock: "+err.Error())
 	}
-	if !want(Bubblewrap) && !want(Landlock) {
+	if !want(Namespaces) && !want(Bubblewrap) && !want(Landlock) {
 		why = append(why, o.Level.String()+": not on Linux")
 	}
 	return nil, fmt.Errorf("%w: %q", ErrUnavailable, why)
@@ -74,7 +83,7 @@ func probe(h Helper, o Options) (*Box, error) {
 // supported refuses a profile that the level cannot enforce.
 func supported(r Report, p Profile) error {
 	if r.Level == Landlock && p.Network.Reach == Hosts {
-		return fmt.Errorf("%w: a network of named hosts needs bubblewrap; Landlock tells ports apart, not hosts", ErrUnavailable)
+		return fmt.Errorf("%w: a network of named hosts needs namespaces or bubblewrap; Landlock tells ports apart, not hosts", ErrUnavailable)
 	}
 	if p.Limits.Processes > 0 && os.Getuid() == 0 {
 		return fmt.Errorf("%w: the kernel does not limit the processes of uid 0", ErrUnavailable)
@@ -109,7 +118,7 @@ func gaps(r Report, p Profile) []string {
 // families are the socket families a program may use.
 func (r *Runner) families() []int {
 	out := []int{}
-	if r.box.report.Level == Bubblewrap || r.profile.Network.Reach == Open {
+	if r.box.report.Level >= Bubblewrap || r.profile.Network.Reach == Open {
 		out = append(out, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
 	}
 	if r.profile.Network.UnixSockets {
@@ -148,10 +157,14 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 		l.plan.Env = environment(cmd.Env, tmp)
 		return l, nil
 	}
-	l.path = r.box.report.Program
-	l.sync = true
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
 	l.plan.Env = environment(cmd.Env, "/tmp")
+	if r.box.report.Level == Namespaces {
+		r.namespaces(&l, now)
+		return l, nil
+	}
+	l.path = r.box.report.Program
+	l.sync = true
 	args := []string{"--sync-fd", fmt.Sprint(syncFD)}
 	if top := nearest(now.Entries, "/"); r.box.plain || top == nil || top.Access == Hidden {
 		if now.Entries, err = r.cover(now.Entries); err != nil {
@@ -161,8 +174,20 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 		l.args = append(args, "--", helperPath, childMark)
 		return l, nil
 	}
+	r.ownMounts(&l, now)
+	args = append(args, "--unshare-user", "--unshare-all")
+	if r.profile.Network.Reach == Open {
+		args = append(args, "--share-net")
+	}
+	args = append(args, "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
+	l.args = append(args, "--", r.box.helper.exe, childMark)
+	return l, nil
+}
+
+// ownMounts has the helper make the mounts. What the host does for that goes on
+// while the helper starts.
+func (r *Runner) ownMounts(l *launch, now Profile) {
 	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
-	// It goes on while bwrap starts.
 	l.late = func(p *plan) (err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -171,11 +196,23 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 		}
 		return err
 	}
-	args = append(args, "--unshare-user", "--unshare-all")
-	if r.profile.Network.Reach == Open {
-		args = append(args, "--share-net")
+}
+
+// namespaces starts the helper as the first process of namespaces of its own,
+// in which it is uid 0 and stands for this user.
+func (r *Runner) namespaces(l *launch, now Profile) {
+	top := nearest(now.Entries, "/")
+	r.ownMounts(l, now)
+	l.path, l.args = "/proc/self/exe", []string{childMark}
+	l.plan.Init, l.plan.Fresh = true, top == nil || top.Access == Hidden
+	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
+	if r.profile.Network.Reach != Open {
+		flags |= unix.CLONE_NEWNET
+		l.plan.Loopback = true
 	}
-	args = append(args, "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
-	l.args = append(args, "--", r.box.helper.exe, childMark)
-	return l, nil
+	l.attr = &syscall.SysProcAttr{
+		Setsid: true, Cloneflags: flags,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
 }

@@ -82,6 +82,9 @@ func TestOrdinaryBuilds(t *testing.T) {
 					if b.report.Level == Landlock {
 						head = strings.Replace(head, `${TMPDIR:-/tmp}`, `$P/src/home`, 1) + `export TMPDIR="$P/src/tmp" && mkdir -p "$HOME" "$TMPDIR" && `
 					}
+					if !full() {
+						scripts = []string{"set -x; " + strings.Join(scripts, " && ")}
+					}
 					for _, script := range scripts {
 						out, err := confined(t, b, p, prof, head+script)
 						require.NoError(t, err, "repository %v: %s: %s", repository, script, out)
@@ -111,8 +114,13 @@ func TestCommits(t *testing.T) {
 	if b == nil {
 		t.Skip("bubblewrap is not here")
 	}
+	ways := map[string]*Box{"own": b}
 	plain := *b
 	plain.plain = true
+	ways["plain"] = &plain
+	if b := boxes(t)[Namespaces]; b != nil {
+		ways["namespaces"] = b
+	}
 	attacks := map[string]string{
 		"config":           `git config core.fsmonitor evil; echo evil >> .git/config`,
 		"config, replaced": `cp .git/config .git/c; echo evil >> .git/c; mv -f .git/c .git/config; rm -f .git/c`,
@@ -127,28 +135,40 @@ func TestCommits(t *testing.T) {
 		"worktrees":        `mkdir -p .git/worktrees/w; echo evil > .git/worktrees/w/commondir`,
 		".git, moved":      `mv .git x; mkdir .git; echo evil > .git/config`,
 	}
-	for name, b := range map[string]*Box{"own": b, "plain": &plain} {
-		t.Run(name, func(t *testing.T) {
-			guarded := func(p place) string {
-				var s strings.Builder
-				for _, g := range gitGuarded {
-					_ = filepath.WalkDir(filepath.Join(p.root, ".git", g), func(path string, _ os.DirEntry, err error) error {
-						if err == nil {
-							data, _ := os.ReadFile(path)
-							s.WriteString(path + " " + string(data) + "\n")
-						}
-						return nil
-					})
+	guarded := func(p place) string {
+		var s strings.Builder
+		for _, g := range gitGuarded {
+			_ = filepath.WalkDir(filepath.Join(p.root, ".git", g), func(path string, _ os.DirEntry, err error) error {
+				if err == nil {
+					data, _ := os.ReadFile(path)
+					rel, _ := filepath.Rel(p.root, path)
+					s.WriteString(rel + " " + string(data) + "\n")
 				}
-				return s.String()
-			}
-			setup := func() place {
-				p := newPlace(t)
-				require.NoError(t, os.RemoveAll(filepath.Join(p.root, ".git")))
-				initial(t, git, p.root)
-				return p
-			}
-			p := setup()
+				return nil
+			})
+		}
+		return s.String()
+	}
+	first := newPlace(t)
+	require.NoError(t, os.RemoveAll(filepath.Join(first.root, ".git")))
+	initial(t, git, first.root)
+	setup := func(t *testing.T) place {
+		p := newPlace(t)
+		require.NoError(t, os.RemoveAll(filepath.Join(p.root, ".git")))
+		require.NoError(t, os.CopyFS(filepath.Join(p.root, ".git"), os.DirFS(filepath.Join(first.root, ".git"))))
+		return p
+	}
+	for attack, script := range attacks {
+		p := setup(t)
+		before := guarded(p)
+		_, err := free(t, p, script+`; :`)
+		require.NoError(t, err)
+		require.NotEqual(t, before, guarded(p), "%s works with the guard off", attack)
+	}
+	for name, b := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := setup(t)
 			before := guarded(p)
 			out, err := confined(t, b, p, p.profile(t, ProfileOptions{Commits: true}), `cd "$P" && export HOME=/tmp && echo x > src/new && git add src && git commit -qm two && git checkout -qb side && echo y > src/new && git commit -qam three && git checkout -q main && git merge -q side && git stash list && git tag v1 && git gc -q && git status --porcelain src && git log --oneline | wc -l`)
 			require.NoError(t, err, out)
@@ -159,18 +179,19 @@ func TestCommits(t *testing.T) {
 			text, err := check.CombinedOutput()
 			require.NoError(t, err, string(text))
 
-			for attack, script := range attacks {
-				p := setup()
+			rows(t, attacks, func(t *testing.T, names []string) {
+				p := setup(t)
 				before := guarded(p)
 				prof := p.profile(t, ProfileOptions{Commits: true, Lean: true})
-				out, err := confined(t, b, p, prof, `cd "$P"; export HOME=/tmp; `+script+`; :`)
+				script := `cd "$P"; export HOME=/tmp; `
+				for _, n := range names {
+					script += "(" + attacks[n] + "); "
+				}
+				out, err := confined(t, b, p, prof, script+":")
 				require.NoError(t, err, out)
-				require.Equal(t, before, guarded(p), "%s: %s", attack, out)
-				_, err = free(t, p, script+`; :`)
-				require.NoError(t, err)
-				require.NotEqual(t, before, guarded(p), "%s works with the guard off", attack)
-			}
-			p = setup()
+				require.Equal(t, before, guarded(p), "%q: %s", names, out)
+			})
+			p = setup(t)
 			require.NoError(t, os.RemoveAll(filepath.Join(p.root, ".git", "hooks")))
 			require.NoError(t, os.Symlink("../src", filepath.Join(p.root, ".git", "hooks")))
 			g := p.guard(t)

@@ -17,7 +17,8 @@
 //
 // # What each level holds
 //
-// Bubblewrap: the whole file system is read-only except the writable roots, in
+// Namespaces (Linux namespaces that this program makes itself) and Bubblewrap
+// (bwrap makes them): the whole file system is read-only except the writable roots, in
 // which protected paths are read-only, protected names that are missing are
 // covered, and the directories above both cannot be moved; secrets are covered;
 // /tmp and /run are empty and private; processes, network, IPC and
@@ -28,7 +29,11 @@
 // processes that the sandbox is made of. It makes no user namespace, so a browser
 // must be told to do without its own sandbox, unless [Profile.Namespaces] is set.
 //
-// Landlock (no bubblewrap, or it does not start here): Landlock rights only add
+// The first process of the sandbox ends with the host, and all others with it.
+// A system that lets only certain programs make user namespaces has no level
+// Namespaces; bwrap is such a program there.
+//
+// Landlock (neither of them works here): Landlock rights only add
 // up, so a name inside a writable directory can be protected only by giving the
 // rights to its neighbours. In a directory that directly holds a
 // protected name, existing or missing, nothing can be made, renamed or removed;

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,10 +46,10 @@ func confine(p *plan, c control) error {
 		default:
 			namespaces = 0
 		}
-		if err := applyMounts(p.Mounts, namespaces); err != nil {
+		if err := applyMounts(p.Mounts, p.Fresh, namespaces); err != nil {
 			return err
 		}
-		if below {
+		if below || p.Init {
 			return confineInNamespace(p, c)
 		}
 		if err := dropCapabilities(); err != nil {
@@ -77,32 +78,35 @@ func confine(p *plan, c control) error {
 	return nil
 }
 
-// confineInNamespace runs the command as a child in a user namespace below,
-// where it has its own number and no rights over what this process has made.
-// This process stays to tell how it ended. It and the first process of the
-// sandbox are out of reach: they are in the namespace above, and in no domain
-// of the command.
+// confineInNamespace runs the command as a child. For anybody but root that is
+// in a user namespace below, where it has its own number and no rights over what
+// this process has made; that of root loses all capabilities instead. This
+// process stays to tell how it ended. It and the first process of the sandbox
+// are out of reach: they have rights that the command has not, and are in no
+// domain of it.
 func confineInNamespace(p *plan, c control) error {
 	if err := os.Chdir(p.Dir); err != nil && p.Path != "" {
 		return err
 	}
 	if p.Limits.Processes > 0 {
 		// The limit holds for this process too, which starts the command.
+		spareThreads()
 		p.Limits.Processes += countOwn()
 	}
-	// Caught, not ignored, which the command would inherit.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals)
 	ready := make(chan started)
 	go onThread(func() {
-		if err := restrict(p); err != nil {
+		attr := &syscall.SysProcAttr{Setsid: true}
+		if p.User != 0 {
+			attr.Cloneflags = syscall.CLONE_NEWUSER
+			attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}}
+			attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}}
+		} else if err := dropCapabilities(); err != nil {
 			ready <- started{err: err}
 			return
 		}
-		attr := &syscall.SysProcAttr{
-			Setsid: true, Cloneflags: syscall.CLONE_NEWUSER,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}},
+		if err := restrict(p); err != nil {
+			ready <- started{err: err}
+			return
 		}
 		if p.Path == "" {
 			// All but the command itself: a directory cannot be executed.
@@ -126,19 +130,60 @@ func confineInNamespace(p *plan, c control) error {
 		return err
 	}
 	_ = c.say("run", "")
-	c.f.Close()
-	var ws unix.WaitStatus
+	// Only now: it takes a while. Caught, not ignored, which the command would
+	// have inherited.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+	if p.Init {
+		go endWithHost(c, signals)
+	} else {
+		c.f.Close()
+	}
 	for {
-		_, err := unix.Wait4(s.proc.Pid, &ws, 0, nil)
+		var ws unix.WaitStatus
+		// Those whose parent has ended come to the first process.
+		pid, err := unix.Wait4(-1, &ws, 0, nil)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
 			os.Exit(125)
 		}
-		os.Exit(exitCode(ws))
+		if pid == s.proc.Pid {
+			os.Exit(exitCode(ws))
+		}
 	}
 }
+
+// endWithHost ends this process, and with it all in its namespaces, when the
+// host closes the channel or is gone, or sends a signal that ends programs.
+func endWithHost(c control, signals <-chan os.Signal) {
+	go func() {
+		_, _ = io.Copy(io.Discard, c.f)
+		os.Exit(137)
+	}()
+	if s, ok := (<-signals).(syscall.Signal); ok {
+		os.Exit(128 + int(s))
+	}
+}
+
+// loopback brings up the loopback of a new network; its addresses come with it.
+func loopback() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+}
+
+// firstPidfd asks for a pidfd of the child.
+func firstPidfd(a *syscall.SysProcAttr, fd *int) { a.PidFD = fd }
 
 // started is how the start of a command went.
 type started struct {
@@ -311,6 +356,7 @@ func restrict(p *plan) error {
 		if p.Limits.Processes > 0 {
 			// Without a user namespace the kernel counts all processes of the
 			// user.
+			spareThreads()
 			p.Limits.Processes += countOwn()
 		}
 	} else if p.ABI >= fenceABI {
@@ -329,6 +375,28 @@ func restrict(p *plan) error {
 		}
 	}
 	return nil
+}
+
+// spareThreads makes threads that stay. The runtime makes one whenever it has
+// none, and ends the process where the system refuses: a command that has used
+// up the limit of processes would so end its helper.
+func spareThreads() {
+	debug.SetGCPercent(-1)
+	const spare = 6
+	begun, release := make(chan struct{}), make(chan struct{})
+	for range spare {
+		go func() {
+			// Locked, so that each needs a thread of its own.
+			runtime.LockOSThread()
+			begun <- struct{}{}
+			<-release
+			runtime.UnlockOSThread()
+		}()
+	}
+	for range spare {
+		<-begun
+	}
+	close(release)
 }
 
 // countOwn counts the processes and threads of this user.

@@ -59,6 +59,13 @@ type plan struct {
 	User, Group int
 	// Namespaces lets the command make user namespaces.
 	Namespaces bool
+	// Init says that the helper is the first process of its namespaces. It
+	// stays, and all ends with it.
+	Init bool
+	// Fresh begins with an empty file system instead of that of the machine.
+	Fresh bool
+	// Loopback brings up the loopback of a new network.
+	Loopback bool
 	// Stay keeps the helper as the parent of the command, to end all of its
 	// descendants.
 	Stay bool
@@ -132,6 +139,11 @@ func helperMain() (err error) {
 	var p plan
 	if err := json.Unmarshal(data, &p); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
+	}
+	if p.Loopback {
+		if err := loopback(); err != nil {
+			return fmt.Errorf("the loopback: %w", err)
+		}
 	}
 	if p.Proxy {
 		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})

@@ -55,9 +55,10 @@ type mount struct {
 // own tells of paths that every sandbox has for itself with content.
 func own(name string) bool { return within(name, "/dev") || within(name, "/proc") }
 
-// mounts returns the mounts of a clean profile with a readable "/", whose
-// missing paths have placeholders. exe is this program.
+// mounts returns the mounts of a clean profile whose missing paths have
+// placeholders. exe is this program.
 func (p Profile) mounts(exe string) []mount {
+	top := nearest(p.Entries, "/")
 	wide, out := p.split()
 	for _, e := range wide.Entries {
 		m := mount{Path: e.Path}
@@ -81,6 +82,9 @@ func (p Profile) mounts(exe string) []mount {
 		out = append(out, mount{Path: d, Kind: mountPin})
 	}
 	for _, d := range system {
+		if top == nil || top.Access == Hidden {
+			break
+		}
 		if real, err := filepath.EvalSymlinks(d); err == nil && !slices.ContainsFunc(out, func(m mount) bool { return m.Path == d }) {
 			out = append(out, mount{Path: d, Kind: mountBindRead, From: real})
 		}
@@ -135,10 +139,17 @@ func (p Profile) split() (wide Profile, masks []mount) {
 // belongs to the user namespace that writes it.
 const namespaceLimit = "/proc/sys/user/max_user_namespaces"
 
-// applyMounts makes the mounts. Namespaces is how many user namespaces may be
-// made below, negative for as many as the machine allows.
-func applyMounts(list []mount, namespaces int) error {
+// applyMounts makes the mounts, in the file system of the machine or, fresh, in
+// an empty one. Namespaces is how many user namespaces may be made below,
+// negative for as many as the machine allows.
+func applyMounts(list []mount, fresh bool, namespaces int) error {
 	m := mounter{null: -1, empty: -1}
+	// While the old one is there: without one that is wholly visible nobody gets
+	// another.
+	proc, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	if err != nil {
+		return fmt.Errorf("/proc: %w", err)
+	}
 	// What the machine has, before it is changed.
 	trees := make([]int, len(list))
 	for i, k := range list {
@@ -171,7 +182,12 @@ func applyMounts(list []mount, namespaces int) error {
 	if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, &all); err != nil {
 		return fmt.Errorf("mount_setattr /: %w", err)
 	}
-	if err := m.proc(namespaces); err != nil {
+	if fresh {
+		if err := m.pivot(); err != nil {
+			return fmt.Errorf("/: %w", err)
+		}
+	}
+	if err := m.proc(proc, namespaces); err != nil {
 		return fmt.Errorf("/proc: %w", err)
 	}
 	if err := m.dev(devices); err != nil {
@@ -180,7 +196,7 @@ func applyMounts(list []mount, namespaces int) error {
 	for _, d := range private {
 		// Where it is a link, what it leads to is another of them, or the
 		// machine's own and read-only.
-		if fi, err := os.Lstat(d); err != nil || !fi.IsDir() {
+		if fi, err := os.Lstat(d); !fresh && (err != nil || !fi.IsDir()) {
 			continue
 		}
 		if err := m.tmpfs(d, "0755"); err != nil {
@@ -188,6 +204,9 @@ func applyMounts(list []mount, namespaces int) error {
 		}
 	}
 	var shut []string
+	if fresh {
+		shut = append(shut, "/")
+	}
 	for i, k := range list {
 		var err error
 		switch k.Kind {
@@ -342,27 +361,54 @@ func newFS(kind string, attr int, options ...string) (int, error) {
 
 // tmpfs mounts an empty directory that is the sandbox's own.
 func (m *mounter) tmpfs(name, mode string) error {
-	tree, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode="+mode)
+	tree, err := m.newTmpfs(mode)
 	if err != nil {
 		return err
+	}
+	return m.attach(tree, name)
+}
+
+func (m *mounter) newTmpfs(mode string) (int, error) {
+	tree, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode="+mode)
+	if err != nil {
+		return -1, err
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(tree, &st); err != nil {
 		unix.Close(tree)
-		return err
+		return -1, err
 	}
 	m.made = append(m.made, uint64(st.Dev))
-	return m.attach(tree, name)
+	return tree, nil
+}
+
+// pivot makes an empty directory the root of the file system.
+func (m *mounter) pivot() error {
+	tree, err := m.newTmpfs("0755")
+	if err != nil {
+		return err
+	}
+	// Any place will do: it goes away with the old root.
+	if err := m.attach(tree, "/proc"); err != nil {
+		return err
+	}
+	if err := os.Chdir("/proc"); err != nil {
+		return err
+	}
+	// The old root lies on the new one then, and comes off.
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("umount: %w", err)
+	}
+	return os.Chdir("/")
 }
 
 // proc mounts the processes of the sandbox. All in it that is not about one
 // process is about the machine, and becomes read-only: file modes alone would
 // let root change it.
-func (m *mounter) proc(namespaces int) error {
-	tree, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
-	if err != nil {
-		return err
-	}
+func (m *mounter) proc(tree, namespaces int) error {
 	if err := m.attach(tree, "/proc"); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ type Reach uint8
 
 // The reaches. The zero Reach is no network.
 const (
-	// Off: no network. With bubblewrap there is a loopback of its own.
+	// Off: no network. But for Landlock there is a loopback of its own.
 	Off Reach = iota
 	// Hosts: the named hosts, through a proxy in this process.
 	Hosts
@@ -199,14 +199,13 @@ type ProfileOptions struct {
 	// info/attributes, commondir, and the directories of sub-modules and work
 	// trees. Without it all of .git is read-only. The program can leave a
 	// history of its own making, and a rebase half done, whose list of steps may
-	// name commands: look before "git rebase --continue". It needs bubblewrap
-	// and [Box.Command]: Landlock cannot let git make its lock files beside
+	// name commands: look before "git rebase --continue". It needs namespaces
+	// or bubblewrap, and [Box.Command]: Landlock cannot let git make its lock files beside
 	// them, and git refuses the empty commondir that bare bwrap leaves.
 	Commits bool
 	// Lean covers only those missing names in the workspace that git, editors
 	// and agents read by themselves (the rules git, editors and agents). Each
-	// covered name is a mount: some eighty of them are most of the time that
-	// bubblewrap takes to start. The others take effect when a person runs the
+	// covered name is a file and a mount, which take time when a command starts. The others take effect when a person runs the
 	// tool that they belong to; [Planted] finds them afterwards.
 	Lean bool
 	// Skip are names of directories that are not looked into for protected

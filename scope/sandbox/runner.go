@@ -104,7 +104,7 @@ func (r *Runner) Report() Report { return r.box.Report() }
 //     process, which holds secrets.
 //   - Dir "" is the directory of the profile.
 //   - Cancel, where it is set, is replaced by one that ends every process of the
-//     command. Killing cmd.Process ends them all with bubblewrap; with Landlock
+//     command. Killing cmd.Process ends them all, but with Landlock
 //     what has left the session of the command lives until it ends by itself.
 //
 // Any other field of SysProcAttr, and a directory among the open files, is

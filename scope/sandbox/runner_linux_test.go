@@ -194,6 +194,7 @@ func TestRunnerOpenDirectory(t *testing.T) {
 func TestRunnerEnds(t *testing.T) {
 	beat := `for i in 1 2; do (setsid sh -c 'while :; do echo x >> "$P/src/beat"; sleep 0.01; done' >/dev/null 2>&1 &) ; done; while [ ! -s "$P/src/beat" ]; do sleep 0.01; done; echo up; sleep 60`
 	eachBox(t, func(t *testing.T, b *Box) {
+		t.Parallel()
 		for name, limits := range map[string]Limits{"cancel": {}, "runner": {}, "close": {}, "time": {Time: 2 * time.Second}} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -39,6 +39,9 @@ type launch struct {
 	session bool
 	// sync says that descriptor 4 is open as long as a process lives.
 	sync bool
+	// attr starts the child in another way, which makes it the first process of
+	// its namespaces: when it ends, all have ended. nil is the ordinary way.
+	attr *syscall.SysProcAttr
 	// late is what can be done while the child starts, nil for nothing.
 	late func(*plan) error
 }
@@ -51,6 +54,9 @@ type child struct {
 	// sees to that, who has ended when control is at its end.
 	alive *os.File
 	stay  bool
+	// first, where it is not -1, is a pidfd of the first process of the
+	// namespaces, which is readable when every process has ended.
+	first int
 	proxy func()
 	quiet []func() bool
 
@@ -77,6 +83,11 @@ func (c *child) abort(cause error) {
 		_ = c.control.CloseWrite()
 		return
 	}
+	if c.first >= 0 {
+		// The kernel ends those in its namespaces with it.
+		_ = c.cmd.Process.Kill()
+		return
+	}
 	if c.cmd.Process.Signal(syscall.Signal(0)) == nil {
 		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 	}
@@ -85,6 +96,9 @@ func (c *child) abort(cause error) {
 
 // over tells whether every process has ended, without waiting.
 func (c *child) over() bool {
+	if c.first >= 0 {
+		return ended(c.first, 0)
+	}
 	var end interface {
 		SyscallConn() (syscall.RawConn, error)
 	} = c.control
@@ -113,6 +127,10 @@ func (c *child) finish() {
 		q()
 	}
 	deadline := time.Now().Add(grace)
+	if c.first >= 0 {
+		ended(c.first, grace)
+		unix.Close(c.first)
+	}
 	if c.alive != nil {
 		_ = c.alive.SetReadDeadline(deadline)
 		_, _ = c.alive.Read(make([]byte, 1))
@@ -129,6 +147,17 @@ func (c *child) finish() {
 	c.control.Close()
 	if c.proxy != nil {
 		c.proxy()
+	}
+}
+
+// ended tells whether a pidfd becomes readable within a time.
+func ended(pidfd int, within time.Duration) bool {
+	deadline := time.Now().Add(within)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(max(0, time.Until(deadline).Milliseconds())))
+		if err != unix.EINTR {
+			return err != nil || n > 0
+		}
 	}
 }
 
@@ -157,7 +186,7 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	defer theirs.Close()
-	c = &child{cmd: cmd, control: ours, stay: l.plan.Stay}
+	c = &child{cmd: cmd, control: ours, stay: l.plan.Stay, first: -1}
 
 	given := *cmd
 	restore := func() {
@@ -184,6 +213,10 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	}
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !l.session, Setsid: l.session}
+	if l.attr != nil {
+		cmd.SysProcAttr = l.attr
+		firstPidfd(l.attr, &c.first)
+	}
 	if cmd.Cancel != nil {
 		cmd.Cancel = func() error {
 			c.abort(nil)

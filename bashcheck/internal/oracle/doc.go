@@ -10,8 +10,9 @@
 // other, ends everything that a request left behind, and restores the files.
 //
 // In a sandbox of stubs every program name leads to a program that only
-// records how it was called (folder stub); the programs in Options.Real, such
-// as wrappers and shells, are recorded and then really run.
+// records how it was called (folder cstub, and stub where there is no C
+// compiler); the programs in Options.Real, such as wrappers and shells, are
+// recorded and then really run.
 //
 // It works on Linux only.
 package oracle

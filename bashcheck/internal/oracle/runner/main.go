@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +23,10 @@ import (
 )
 
 func main() {
+	// One request at a time, some hundred thousand of them: a second processor
+	// and early collections would only take time from what is tested.
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(1000)
 	_ = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 32 << 20, Max: 32 << 20})
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	// Not dumpable: what runs here cannot reach the pipes through /proc/1/fd.
@@ -43,9 +49,8 @@ func main() {
 
 func handle(tree *map[string]entry, req oracle.Request) (res oracle.Result) {
 	fail := func(err error) oracle.Result { return oracle.Result{Err: err.Error()} }
-	old, _ := filepath.Glob(oracle.RecordDir + "/*")
-	for _, f := range old {
-		_ = os.Remove(f)
+	for _, f := range names(oracle.RecordDir) {
+		_ = os.Remove(oracle.RecordDir + "/" + f)
 	}
 	if err := os.WriteFile(oracle.LogFile, nil, 0o666); err != nil {
 		return fail(err)
@@ -80,10 +85,13 @@ func handle(tree *map[string]entry, req oracle.Request) (res oracle.Result) {
 	if !records(data, &res) {
 		res.Lost = true
 	}
-	traces, _ := filepath.Glob(oracle.TraceFile + ".*")
-	for _, f := range traces {
-		pid, err := strconv.Atoi(strings.TrimPrefix(f, oracle.TraceFile+"."))
-		text, err2 := os.ReadFile(f)
+	for _, f := range names(oracle.RecordDir) {
+		number, ok := strings.CutPrefix(f, filepath.Base(oracle.TraceFile)+".")
+		if !ok {
+			continue
+		}
+		pid, err := strconv.Atoi(number)
+		text, err2 := os.ReadFile(oracle.RecordDir + "/" + f)
 		if err != nil || err2 != nil {
 			continue
 		}
@@ -139,30 +147,11 @@ func run(req oracle.Request, res *oracle.Result) {
 		res.Err = err.Error()
 		return
 	}
-	ended := make(chan struct{})
-	first := make(chan struct{})
-	status := -1
-	go func() {
-		defer close(ended)
-		for {
-			var ws syscall.WaitStatus
-			p, err := syscall.Wait4(-1, &ws, 0, nil)
-			if errors.Is(err, syscall.EINTR) {
-				continue
-			}
-			if err != nil { // no process is left
-				return
-			}
-			if p == pid {
-				status = ws.ExitStatus()
-				close(first)
-			}
-		}
-	}()
-	limit := time.NewTimer(req.Timeout)
-	defer limit.Stop()
-	kill := func() {
-		// The kernel spares the sender, which is the first process here.
+	// The time runs anew when the first process has ended, for what it left in
+	// the background. The kernel spares the sender, the first process here.
+	ended, killed := make(chan struct{}), make(chan struct{})
+	limit := time.AfterFunc(req.Timeout, func() {
+		defer close(killed)
 		for {
 			_ = syscall.Kill(-1, syscall.SIGKILL)
 			select {
@@ -171,20 +160,31 @@ func run(req oracle.Request, res *oracle.Result) {
 			case <-time.After(20 * time.Millisecond): // one that was just being born
 			}
 		}
-	}
-	select {
-	case <-ended:
-	case <-limit.C:
-		res.TimedOut = true
-		kill()
-	case <-first:
-		// What runs in the background gets the same time again, at most a second.
-		select {
-		case <-ended:
-		case <-time.After(min(req.Timeout, time.Second)):
-			res.TimedOut = true
-			kill()
+	})
+	status := -1
+	for {
+		var ws syscall.WaitStatus
+		p, err := syscall.Wait4(-1, &ws, 0, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
 		}
+		if err != nil { // no process is left
+			break
+		}
+		if p == pid {
+			status = ws.ExitStatus()
+			if limit.Stop() {
+				limit.Reset(min(req.Timeout, time.Second))
+			} else {
+				res.TimedOut = true
+			}
+		}
+	}
+	close(ended)
+	if !limit.Stop() {
+		// Not before its last signal: it would hit what the next request starts.
+		<-killed
+		res.TimedOut = true
 	}
 	res.Status = status
 	buf := make([]byte, 16<<10)
@@ -248,6 +248,24 @@ func left(path string) bool {
 	return false
 }
 
+// names lists a folder, in no order. It is os.ReadDir without what that does for
+// others.
+func names(dir string) (list []string) {
+	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer syscall.Close(fd)
+	buf := make([]byte, 4096)
+	for {
+		n, err := syscall.ReadDirent(fd, buf)
+		if n <= 0 || err != nil {
+			return list
+		}
+		_, _, list = syscall.ParseDirent(buf[:n], -1, list)
+	}
+}
+
 func scan(withData bool) map[string]entry {
 	out := map[string]entry{}
 	own := map[uint64]bool{}
@@ -259,12 +277,8 @@ func scan(withData bool) map[string]entry {
 	}
 	var walk func(dir string)
 	walk = func(dir string) {
-		list, err := os.ReadDir(dir)
-		if err != nil {
-			return
-		}
-		for _, d := range list {
-			path := filepath.Join(dir, d.Name())
+		for _, name := range names(dir) {
+			path := dir + name
 			if left(path) {
 				continue
 			}
@@ -283,7 +297,7 @@ func scan(withData bool) map[string]entry {
 			}
 			out[path] = e
 			if e.kind() == dirMode {
-				walk(path)
+				walk(path + "/")
 			}
 		}
 	}

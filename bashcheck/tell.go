@@ -1,0 +1,331 @@
+package bashcheck
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What a description tells besides effects: what is lost for good, and which
+// words of a command the explanation names.
+
+// loss is a sentence on what a command takes away for good.
+type loss struct {
+	words []string // said only where an argument is like one of them; none: always
+	not   []string // and none is like one of these
+	text  string
+}
+
+// showing puts words of the command into the phrase of the explanation.
+type showing struct {
+	flags  []string // the values of these flags, or the flag itself where it takes none
+	first  int      // or operands from this one, from 1
+	last   int      // up to this one; 0: all of them
+	rest   bool     // and every word after it, flags too
+	long   bool     // none of them is cut
+	phrase string   // what stands before them
+}
+
+// allWords is the first of showing where every word after the program's name is
+// shown.
+const allWords = -1
+
+// telling is what a form tells.
+type telling struct {
+	losses []loss
+	shows  []showing
+	told   bool // the phrase tells what is run, reached and changed without a name
+}
+
+// tell reads the line of one of the keywords lost, show and told.
+func (t *telling) tell(key, rest string) (problem string) {
+	if key == "told" {
+		if rest != "" || t.told {
+			return "told stands alone, once"
+		}
+		t.told = true
+		return ""
+	}
+	head, text, ok := strings.Cut(" "+rest, " : ")
+	words := strings.Fields(head)
+	if !ok && key == "lost" {
+		words, text = nil, strings.TrimSuffix(rest, " :")
+		ok = text == rest
+	}
+	if text = strings.TrimSpace(text); !ok || text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
+		return key + " needs a text, without a full stop or backquotes"
+	}
+	if key == "lost" {
+		l := loss{text: text}
+		for _, w := range words {
+			if strings.Trim(w, "!~") == "" {
+				return "lost needs words that are not empty"
+			}
+			if n, ok := strings.CutPrefix(w, "!"); ok {
+				l.not = append(l.not, n)
+			} else {
+				l.words = append(l.words, w)
+			}
+		}
+		t.losses = append(t.losses, l)
+		return ""
+	}
+	s := showing{phrase: text}
+	for _, w := range words {
+		switch {
+		case w == "whole":
+			s.long = true
+		case w == "operands":
+			s.first = 1
+		case strings.HasPrefix(w, "{") && strings.HasSuffix(w, "}"):
+			n, rest := strings.CutSuffix(strings.Trim(w, "{}"), "*")
+			at, err := strconv.Atoi(n)
+			if err != nil || at < 0 || at == 0 && !rest {
+				return "show names operands as {1} or {2*}, and all words as {0*}"
+			}
+			if s.first, s.rest = at, rest; !rest {
+				s.last = at
+			} else if at == 0 {
+				s.first = allWords
+			}
+		case strings.HasPrefix(w, "-") && len(w) > 1:
+			s.flags = append(s.flags, w)
+		default:
+			return "show needs flags, or operands, {1} or {2*}"
+		}
+	}
+	if (s.first == 0) == (len(s.flags) == 0) {
+		return "show is about flags or about operands"
+	}
+	t.shows = append(t.shows, s)
+	return ""
+}
+
+// shownUndescribed is a flag that a show line names and no other describes.
+func (p *program) shownUndescribed() string {
+	bad := func(t *telling) string {
+		for i := range t.shows {
+			for _, f := range t.shows[i].flags {
+				if p.flag(f) == nil {
+					return f
+				}
+			}
+		}
+		return ""
+	}
+	flag := bad(&p.telling)
+	for _, f := range p.forms {
+		flag = cmp.Or(flag, bad(&f.telling))
+	}
+	return flag
+}
+
+// tell adds what the description tells of an argument list. A form that says
+// nothing of its own says what its program says.
+func (p *program) tell(f *form, operands []word, j *judged) {
+	args := j.argv[1:]
+	from := f
+	if f != &p.form && f.say == "" {
+		from = &p.form
+		j.lose(&p.form.telling, args)
+	}
+	j.lose(&f.telling, args)
+	j.told = from.told
+	if len(from.shows) == 0 {
+		return
+	}
+	var b strings.Builder
+	for i := range from.shows {
+		s := &from.shows[i]
+		words := s.words(p, args, operands)
+		if len(words) == 0 {
+			continue
+		}
+		if s.phrase[0] == ',' || s.phrase[0] == ':' {
+			if b.Len() == 0 {
+				b.WriteString(j.say)
+			}
+		} else if b.Len() > 0 {
+			continue // the first phrase that has words
+		}
+		b.WriteString(s.phrase)
+		b.WriteByte(' ')
+		s.write(&b, words)
+	}
+	if b.Len() > 0 {
+		j.say = b.String()
+	}
+}
+
+func (j *judged) lose(t *telling, args []word) {
+	for i := range t.losses {
+		if l := &t.losses[i]; l.holds(args) && !slices.Contains(j.lost, l.text) {
+			j.lost = append(j.lost, l.text)
+		}
+	}
+}
+
+// holds says that the sentence is true of a command with these arguments.
+func (l *loss) holds(args []word) bool {
+	like := func(patterns []string) bool {
+		return slices.ContainsFunc(args, func(a word) bool {
+			return slices.ContainsFunc(patterns, func(p string) bool { return alike(p, a.Text) })
+		})
+	}
+	return (len(l.words) == 0 || like(l.words)) && !like(l.not)
+}
+
+// alike says that an argument is like a pattern of a lost line: -x also among
+// other letters, a beginning before *, ~word anywhere in a text. Case matters
+// in flags only. It errs by saying too much.
+func alike(p, arg string) bool {
+	if word, ok := strings.CutPrefix(p, "~"); ok {
+		return holdsWord(arg, word)
+	}
+	if begin, ok := strings.CutSuffix(p, "*"); ok {
+		return len(arg) >= len(begin) && strings.EqualFold(arg[:len(begin)], begin)
+	}
+	switch {
+	case p[0] != '-':
+		return strings.EqualFold(p, arg)
+	case p == arg:
+		return true
+	}
+	// Among other letters.
+	if len(p) != 2 || len(arg) < 3 || arg[0] != '-' || arg[1] == '-' || p[1] >= '0' && p[1] <= '9' {
+		return false
+	}
+	letters := arg[1:]
+	for i := range len(letters) {
+		if c := letters[i] | 0x20; c < 'a' || c > 'z' {
+			letters = letters[:i]
+			break
+		}
+	}
+	return strings.IndexByte(letters, p[1]) >= 0
+}
+
+// holdsWord says that the word stands in the text, between what is no letter.
+func holdsWord(text, word string) bool {
+	letter := func(c byte) bool { c |= 0x20; return c >= 'a' && c <= 'z' || c == '_'|0x20 }
+	for i := 0; i+len(word) <= len(text); i++ {
+		if strings.EqualFold(text[i:i+len(word)], word) && (i == 0 || !letter(text[i-1])) && (i+len(word) == len(text) || !letter(text[i+len(word)])) {
+			return true
+		}
+	}
+	return false
+}
+
+// words are the words that are shown.
+func (s *showing) words(p *program, args, operands []word) (out []word) {
+	if s.first != 0 {
+		switch {
+		case s.first == allWords:
+			return args
+		case len(operands) < s.first:
+			return nil
+		case s.last > 0:
+			return operands[s.first-1 : min(s.last, len(operands))]
+		case !s.rest:
+			return operands[s.first-1:]
+		}
+		o := operands[s.first-1]
+		at := slices.IndexFunc(args, func(a word) bool { return a.Span == o.Span && a.Text == o.Text })
+		if at < 0 {
+			return operands[s.first-1:]
+		}
+		return args[at:]
+	}
+	for i, a := range args {
+		if a.Text == "--" {
+			break
+		}
+		for _, f := range s.flags {
+			if v, next, ok := valueOf(p, f, a.Text); ok {
+				switch {
+				case !next:
+					a.Text = v
+					out = append(out, a)
+				case i+1 < len(args):
+					out = append(out, args[i+1])
+				}
+			}
+		}
+	}
+	return out
+}
+
+// valueOf is what a word says of a flag: its value, or that the value is the
+// next word. Of a flag without a value it is the flag.
+func valueOf(p *program, f, t string) (value string, next, ok bool) {
+	spec := p.flag(f)
+	if spec == nil {
+		return "", false, false
+	}
+	takes := spec.takes && !spec.optional
+	if t == f {
+		return f, takes, true
+	}
+	if v, attached := strings.CutPrefix(t, f+"="); attached && len(f) > 2 {
+		return v, false, true
+	}
+	if len(f) != 2 || len(t) < 3 || t[0] != '-' || t[1] == '-' || p.manyLetters && p.flags[t] != nil {
+		return "", false, false
+	}
+	for k := 1; k < len(t); k++ {
+		at := p.letter(t[k])
+		switch {
+		case at == nil:
+			return "", false, false
+		case t[k] == f[1] && !spec.takes:
+			return f, false, true
+		case t[k] == f[1]:
+			return t[k+1:], takes && k+1 == len(t), true
+		case at.takes:
+			return "", false, false
+		}
+	}
+	return "", false, false
+}
+
+// The words of a command that are shown beside the phrase, and their length.
+const (
+	mostShown  = 3
+	mostLetter = 40
+	mostWhole  = 400
+)
+
+// write writes the words between backquotes.
+func (s *showing) write(b *strings.Builder, words []word) {
+	b.WriteByte('`')
+	for i, a := range words {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if i == mostShown && !s.long {
+			b.WriteString("…")
+			break
+		}
+		most := mostLetter
+		if s.long {
+			most = mostWhole
+		}
+		b.WriteString(strings.ReplaceAll(cut(escape(a.Text), most), "`", "'"))
+	}
+	b.WriteByte('`')
+}
+
+// cut is the beginning of a text that is longer than so many characters.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}

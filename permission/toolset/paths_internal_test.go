@@ -1,0 +1,45 @@
+package toolset
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/clearance-go/clearance/permission"
+)
+
+// TestSetPath: every field of a path is copied, over an empty one and over one
+// that is not.
+func TestSetPath(t *testing.T) {
+	var full permission.Path
+	v := reflect.ValueOf(&full).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Uint8:
+			f.SetUint(1)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{"also"}))
+		default:
+			t.Fatalf("a field of kind %s", f.Kind())
+		}
+		require.False(t, v.Field(i).IsZero())
+	}
+	for i := range v.NumField() {
+		var one permission.Path
+		reflect.ValueOf(&one).Elem().Field(i).Set(v.Field(i))
+		var to permission.Path
+		setPath(&to, &one)
+		require.Equal(t, one, to, v.Type().Field(i).Name)
+		to = full
+		setPath(&to, &one)
+		require.Equal(t, one, to, v.Type().Field(i).Name)
+		to = one
+		setPath(&to, &permission.Path{})
+		require.Zero(t, to, v.Type().Field(i).Name)
+	}
+}
