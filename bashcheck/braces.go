@@ -16,8 +16,10 @@ func (w *walker) words(n *syntax.Word, into []word) []word {
 	if w.d != Bash || len(n.Parts) == 0 {
 		return append(into, w.word(n))
 	}
-	if l, ok := n.Parts[0].(*syntax.Lit); ok && len(n.Parts) == 1 && strings.IndexByte(l.Value, '{') < 0 {
-		return append(into, w.word(n))
+	if l := onlyLit(n); l != nil && strings.IndexByte(l.Value, '{') < 0 {
+		into = append(into, word{})
+		w.eval(n, true, &into[len(into)-1])
+		return into
 	}
 	at := -1
 	for i, p := range n.Parts {

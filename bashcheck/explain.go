@@ -720,7 +720,7 @@ func (t *teller) phrase(c *Command, parent bool) {
 		switch {
 		case len(c.Effects) == 0 && c.Parent == 0:
 			return
-		case t.any(tReplace) && !t.any(tInput):
+		case t.any(tReplace) && int(t.count[tReplace]) == len(t.list) && t.unnamed == [nTouches]bool{}:
 			t.rest(tReplace, "empties ")
 			t.drop(tReplace)
 		default:
@@ -903,6 +903,9 @@ func (t *teller) summary(c *Command, parent bool) {
 		}
 	}
 	told := t.out[at:len(t.out):len(t.out)]
+	if shown || c.Told {
+		t.rest(tList, ", in ")
+	}
 	t.rest(tRead, ", reading ")
 	t.rest(tRemove, ", deleting ")
 	t.rest(tWrite, ", writing ")

@@ -168,12 +168,15 @@ func (j *judged) lose(t *telling, args []word) {
 
 // holds says that the sentence is true of a command with these arguments.
 func (l *loss) holds(args []word) bool {
-	like := func(patterns []string) bool {
+	like := func(patterns []string, short bool) bool {
 		return slices.ContainsFunc(args, func(a word) bool {
-			return slices.ContainsFunc(patterns, func(p string) bool { return alike(p, a.Text) })
+			return slices.ContainsFunc(patterns, func(p string) bool {
+				// Most programs take the beginning of a long flag for it.
+				return alike(p, a.Text) || short && len(a.Text) > 3 && strings.HasPrefix(a.Text, "--") && strings.HasPrefix(p, a.Text)
+			})
 		})
 	}
-	return (len(l.words) == 0 || like(l.words)) && !like(l.not)
+	return (len(l.words) == 0 || like(l.words, true)) && !like(l.not, false)
 }
 
 // alike says that an argument is like a pattern of a lost line: -x also among

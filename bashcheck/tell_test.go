@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -104,6 +105,23 @@ func TestExplainTells(t *testing.T) {
 	assert.Empty(t, untold(r, r.Explain()))
 }
 
+// TestExplainTellsOfPairs is TestExplainTells for texts that are put together.
+func TestExplainTellsOfPairs(t *testing.T) {
+	texts := allTexts(t)
+	chosen := rand.New(rand.NewPCG(1, 2))
+	between := []string{"; ", " && ", " | ", "\n", " & ", " || ", ")(", "$(", "`", "'", "\"", " > ", " >> ", " <(", " 2> "}
+	around := []string{"%s", "%s", "f() { %s; }; f", "bash -c '%s'", "sudo xargs %s", "if %s; then ls; fi > out", "(%s) >> log", "alias x='%s'\nx", "trap '%s' EXIT; ls"}
+	a := New(Options{Home: "/home/u"})
+	for range 6000 {
+		src := texts[chosen.IntN(len(texts))] + between[chosen.IntN(len(between))] + texts[chosen.IntN(len(texts))]
+		src = strings.Replace(around[chosen.IntN(len(around))], "%s", src, 1)
+		r := a.Analyze(src)
+		if what := untold(r, r.Explain()); what != "" {
+			t.Errorf("%q: %s: %s", src, what, r.Explain())
+		}
+	}
+}
+
 // TestLost: what cannot be taken back is a notice that makes the risk high, is
 // told, and keeps no rule from allowing the command; what only asks is none.
 func TestLost(t *testing.T) {
@@ -113,7 +131,8 @@ func TestLost(t *testing.T) {
 		"git branch --delete --force x": "only this branch", "xargs git branch -D": "only this branch", "docker compose -p x down --volumes": "volumes of the project",
 		"docker rm -fv c": "outside volumes", "kubectl -n x delete pod p": "is gone", "psql -c 'DROP TABLE x'": "database held", "redis-cli FLUSHALL": "database held",
 		"aws s3 rb s3://x": "cannot be had back", "npm publish --access public": "others at once", "kill -s KILL 5": "not saved", "crontab -r": "run later", "dd if=a of=b": "overwritten",
-		"truncate -s0 f": "beyond that size", "rsync -av --delete-after a/ b": "only at the destination", "git push $x --force": "commits of others",
+		"truncate -s0 f": "beyond that size", "rsync -av --delete-after a/ b": "only at the destination", "git push $x --force": "commits of others", "git reset --har": "not committed", "git --no-pager push --mirr": "commits of others",
+		"ssh h 'cd /srv && rm -rf x'": "cannot be had back", "docker exec c sh -c 'rm -rf /data'": "cannot be had back", "command git stash clear": "kept aside", `\git gc --prune=now`: "no branch",
 	} {
 		r := Analyze(src)
 		found := false

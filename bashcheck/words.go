@@ -61,10 +61,16 @@ const (
 )
 
 // word evaluates a word where the shell splits and globs.
-func (w *walker) word(n *syntax.Word) word { return w.eval(n, true) }
+func (w *walker) word(n *syntax.Word) (out word) {
+	w.eval(n, true, &out)
+	return out
+}
 
 // value evaluates a word where it does not (assignments, here-strings).
-func (w *walker) value(n *syntax.Word) word { return w.eval(n, false) }
+func (w *walker) value(n *syntax.Word) (out word) {
+	w.eval(n, false, &out)
+	return out
+}
 
 func (w *walker) hereDoc(n *syntax.Word) {
 	w.hdoc++
@@ -142,20 +148,20 @@ func (w *walker) oneOf(n *syntax.Word, split bool) []Word {
 	return *v.one
 }
 
-func (w *walker) eval(n *syntax.Word, split bool) word {
-	out := word{Word: Word{Span: w.nodeSpan(n)}}
+// eval evaluates a word into out, which is empty.
+func (w *walker) eval(n *syntax.Word, split bool, out *word) {
+	out.Span = w.nodeSpan(n)
 	if !w.enter(n) {
-		return out
+		return
 	}
 	if l := onlyLit(n); l != nil && plainLit(l.Value) {
 		w.nodes++
 		out.Text, out.Static = l.Value, true
 		w.zshLit(l)
 	} else {
-		w.evalParts(n, split, &out)
+		w.evalParts(n, split, out)
 	}
 	w.leave()
-	return out
 }
 
 // onlyLit is the literal that the word consists of, or nil.

@@ -28,6 +28,32 @@ func TestResolveKeepsToCommands(t *testing.T) {
 	assert.Empty(t, got)
 }
 
+// A project's definition of a remote server names a credential and an address of
+// its own choice.
+func TestResolveForKeepsToHosts(t *testing.T) {
+	s := open(t, t.TempDir(), Options{StateDir: t.TempDir()})
+	ctx := t.Context()
+	require.NoError(t, s.Set(ctx, "gh", NewSecret([]byte("value-1234")), Meta{Hosts: []string{"api.example.com", "127.0.0.1:9"}}))
+	require.NoError(t, s.Set(ctx, "none", NewSecret([]byte("value-5678")), Meta{}))
+	got, err := s.Resolve(ctx, "gh")
+	require.NoError(t, err)
+	require.Equal(t, "value-1234", got, "the control: without an address it is given")
+	for address, ok := range map[string]bool{
+		"https://api.example.com/mcp": true, "https://API.example.com:443/mcp": true, "http://127.0.0.1:9/mcp": true,
+		"https://evil.example/mcp": false, "http://api.example.com/mcp": false, "https://api.example.com:8443/": false, "https://api.example.com@evil.example/": false,
+		"https://api.example.com.evil.example/": false, "wss://api.example.com/": false, "": false, ":": false, "//api.example.com/": false,
+	} {
+		got, err := s.ResolveFor(address)(ctx, "gh")
+		assert.Equal(t, ok, err == nil, "%s: %v", address, err)
+		assert.Equal(t, ok, got == "value-1234", address)
+		if !ok {
+			assert.ErrorIs(t, err, ErrHost, address)
+		}
+	}
+	_, err = s.ResolveFor("https://api.example.com/")(ctx, "none")
+	assert.ErrorIs(t, err, ErrHost)
+}
+
 // A helper that is a shell with a script of the project: another script is
 // another command.
 func TestHelperScriptIsInItsDigest(t *testing.T) {

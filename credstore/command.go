@@ -212,7 +212,7 @@ func dangerousVariable(name string) bool {
 // Resolve returns the value of an entry as a string, for what takes nothing else: the environment of an MCP server at the
 // moment it is started, say. Its signature is that of a resolver for ${cred:name}. A string cannot be cleared; prefer Get.
 //
-// It does not know who gets the value: Meta.Hosts is for Transport and does not count here, and an entry with Meta.Commands,
+// It does not know who gets the value: Meta.Hosts does not count here (see ResolveFor), and an entry with Meta.Commands,
 // which is for certain programs only, is refused.
 //
 // Errors: those of Get, ErrCommand, and ErrBadValue for a value that no variable can hold (a NUL byte).

@@ -2,12 +2,14 @@ package credstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -199,4 +201,24 @@ func mayGo(req *http.Request, hosts []string) error {
 		return fmt.Errorf("%w: it lists no hosts; set Meta.Hosts", ErrHost)
 	}
 	return fmt.Errorf("%w %s; it is for %s", ErrHost, net.JoinHostPort(host, port), strings.Join(hosts, ", "))
+}
+
+// ResolveFor is Resolve for what is sent to one address: the headers of a remote MCP server, say. A value goes only to the
+// hosts in the entry's Meta.Hosts, as with Transport: who writes a definition cannot name any credential for any host.
+// Errors: as Resolve, and ErrHost.
+func (s *Store) ResolveFor(address string) func(ctx context.Context, name string) (string, error) {
+	return func(ctx context.Context, name string) (string, error) {
+		u, err := url.Parse(address)
+		if err != nil || u.User != nil {
+			return "", fmt.Errorf("credstore: %q: %w that cannot be read", name, ErrHost)
+		}
+		e, err := s.look(ctx, name, "", "")
+		if err != nil {
+			return "", err
+		}
+		if err := mayGo(&http.Request{URL: u}, e.meta.Hosts); err != nil {
+			return "", fmt.Errorf("credstore: %q: %w", name, err)
+		}
+		return s.Resolve(ctx, name)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -325,5 +326,34 @@ func TestSameExposedNameIsTold(t *testing.T) {
 			assert.Contains(t, c.Prompt, "has the same full name as", pair)
 			assert.NotEmpty(t, c.Confirm, pair)
 		}
+	}
+}
+
+// The script of an interpreter is evidence wherever it lies, and so is what is
+// loaded before it; a data file elsewhere is not.
+func TestScriptOutsideTheProjectIsEvidence(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("sh is missing: there is no interpreter to start")
+	}
+	ctx, project, elsewhere := t.Context(), t.TempDir(), t.TempDir()
+	script, data, inside := filepath.Join(elsewhere, "server.sh"), filepath.Join(elsewhere, "cache.db"), filepath.Join(project, "preload.sh")
+	for _, f := range []string{script, data, inside} {
+		put(t, f, "one")
+	}
+	s := Server{Name: "s", Transport: Stdio, Command: Literal("sh"), Args: Literals("--rcfile=preload.sh", "-e", script, "--db", data)}
+	e, err := s.Collect(ctx, Start{Project: project})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"preload.sh", script}, sortedKeys(e.Files))
+	s.Evidence = e
+	_, err = s.Start(ctx, Start{Project: project})
+	require.NoError(t, err)
+	put(t, data, "two")
+	_, err = s.Start(ctx, Start{Project: project})
+	require.NoError(t, err, "a cache may change")
+	for _, f := range []string{script, inside} {
+		put(t, f, "two")
+		_, err = s.Start(ctx, Start{Project: project})
+		require.ErrorIs(t, err, ErrEvidence, f)
+		put(t, f, "one")
 	}
 }

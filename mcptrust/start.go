@@ -146,7 +146,8 @@ func lookPath(program string, env []string) (string, error) {
 
 // Collect finds the evidence for a stdio server: the absolute path of the
 // program as [Server.Start] would find it, its digest, and the digests of files
-// that the arguments name and that lie below the folder it starts in. What these
+// that the arguments name and that lie below the folder it starts in; of an
+// interpreter also of its script, wherever that lies. What these
 // files load is not covered. Container images are taken from an argument with a
 // digest. For another transport it returns nothing. Set the result as the
 // server's Evidence before every check, or never.
@@ -170,32 +171,50 @@ func (s Server) Collect(ctx context.Context, o Start) (Evidence, error) {
 	if err != nil {
 		return Evidence{}, fmt.Errorf("mcptrust: %w", err)
 	}
+	// An interpreter's script counts wherever it lies, with what is loaded before it.
+	script := runsItsOperand(cmd.Args[0])
 	for _, a := range cmd.Args[1:] {
 		if reDigest.MatchString(a) && e.Image == "" {
 			e.Image = a[strings.LastIndex(a, "sha256:"):]
 			continue
 		}
-		p := a
-		if !filepath.IsAbs(p) {
-			p = filepath.Join(cmd.Dir, p)
+		_, value, _ := strings.Cut(a, "=")
+		for _, name := range []string{a, value} {
+			p := name
+			if !filepath.IsAbs(p) {
+				p = filepath.Join(cmd.Dir, p)
+			}
+			real, err := filepath.EvalSymlinks(p)
+			if err != nil || name == "" || !script && !within(root, real) {
+				continue
+			}
+			if info, err := os.Stat(real); err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			sum, err := hashFile(real)
+			if err != nil {
+				return Evidence{}, err
+			}
+			if e.Files == nil {
+				e.Files = map[string]string{}
+			}
+			e.Files[name] = sum
+			if name == a {
+				script = false
+			}
 		}
-		real, err := filepath.EvalSymlinks(p)
-		if err != nil || !within(root, real) {
-			continue
-		}
-		if info, err := os.Stat(real); err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		sum, err := hashFile(real)
-		if err != nil {
-			return Evidence{}, err
-		}
-		if e.Files == nil {
-			e.Files = map[string]string{}
-		}
-		e.Files[a] = sum
 	}
 	return e, nil
+}
+
+// runsItsOperand reports a program that runs the file which its first operand
+// names.
+func runsItsOperand(word string) bool {
+	switch strings.TrimRight(program(word), "0123456789.") {
+	case "sh", "bash", "zsh", "dash", "ksh", "node", "nodejs", "deno", "bun", "tsx", "ts-node", "python", "pypy", "perl", "ruby", "php", "lua", "java":
+		return true
+	}
+	return false
 }
 
 func (e Evidence) verify(dir string) error {

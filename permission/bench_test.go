@@ -113,6 +113,9 @@ func BenchmarkParsePolicy(b *testing.B) {
 // TestDecideAllocations: a decision about a file allocates its reasons and
 // nothing more, however many rules there are.
 func TestDecideAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in short: a build for the race detector allocates what others keep on the stack")
+	}
 	st := State{Dir: proj}
 	for _, n := range []int{10, 10_000} {
 		e := newEvaluator(t, manyRules(n))

@@ -857,7 +857,9 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 		}
 	}
 	if g.decision.Verdict != Allow {
-		e := &RefusedError{Call: g.call, Decision: g.decision}
+		// The model reads it. What a hook or an approver said when it failed may
+		// hold what they know.
+		e := &RefusedError{Call: g.call, Decision: s.gate.shown(Request{Decision: g.decision}).Decision}
 		if run.said != nil {
 			e.Feedback = run.said.Feedback
 		}

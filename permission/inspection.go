@@ -54,11 +54,25 @@ type Inspection struct {
 
 // Action is one thing that a call would do.
 type Action struct {
-	Kind Kind `json:"kind"`
+	Kind   Kind   `json:"kind"`
+	Origin Origin `json:"origin"`
+	// Free says that the action needs nobody's approval by itself: a read of a
+	// described command outside the roots, starting a sub-agent. Deny and ask
+	// rules, findings and sensitive classes still apply.
+	Free bool `json:"free,omitempty"`
+	// Own says that a command's description marks the action as its own
+	// business (git's .git), which a rule for that command covers.
+	Own bool `json:"own,omitempty"`
+	// PlainGet says that a Connect sends nothing but one plain GET request.
+	PlainGet bool `json:"plainGet,omitempty"`
+	// Maybe says of a Read, List, Write, Delete or Connect that the call may do it
+	// or may not: it is what a text that is not understood seems to say. Deny and
+	// ask rules that match may match, the action settles nothing and needs nobody's
+	// approval by itself, and a grant does not permit it.
+	Maybe bool `json:"maybe,omitempty"`
 	// Of is the index+1 of the Run that the action belongs to, 0 for the call
 	// itself. A Run's Of is the Run that starts it.
-	Of     int    `json:"of,omitempty"`
-	Origin Origin `json:"origin"`
+	Of int `json:"of,omitempty"`
 	// Path is set for Read, List, Write and Delete.
 	Path Path `json:"path,omitzero"`
 	// Command is set for Run.
@@ -67,22 +81,8 @@ type Action struct {
 	// where it is not known. Port is 0 where the text names none.
 	Host string `json:"host,omitempty"`
 	Port int    `json:"port,omitempty"`
-	// PlainGet says that a Connect sends nothing but one plain GET request.
-	PlainGet bool `json:"plainGet,omitempty"`
 	// Name is set for Use: an MCP tool, a sub-agent, "environment", "process".
 	Name string `json:"name,omitempty"`
-	// Free says that the action needs nobody's approval by itself: a read of a
-	// described command outside the roots, starting a sub-agent. Deny and ask
-	// rules, findings and sensitive classes still apply.
-	Free bool `json:"free,omitempty"`
-	// Own says that a command's description marks the action as its own
-	// business (git's .git), which a rule for that command covers.
-	Own bool `json:"own,omitempty"`
-	// Maybe says of a Read, List, Write, Delete or Connect that the call may do it
-	// or may not: it is what a text that is not understood seems to say. Deny and ask rules that match may match, the
-	// action settles nothing and needs nobody's approval by itself, and a grant
-	// does not permit it.
-	Maybe bool `json:"maybe,omitempty"`
 	// Note is a sentence for the reason where the action is refused or asked
 	// about: what is not known, or how the command would leave the path out.
 	Note string `json:"note,omitempty"`
@@ -99,16 +99,16 @@ type Path struct {
 	Real string `json:"real,omitempty"`
 	// Also are further names that deny and ask rules must see: links on the
 	// way, case and Unicode folds.
-	Also   []string `json:"also,omitempty"`
-	Extent Extent   `json:"extent"`
-	Zone   Zone     `json:"zone"`
-	Class  Class    `json:"class"`
+	Also []string `json:"also,omitempty"`
 	// ClassName names the row of the class table, for the reason.
 	ClassName string `json:"className,omitempty"`
 	// Secret is, for a Sensitive path, the part of Real from the root whose last
 	// name makes it so: a directory that holds secrets, with everything below
 	// it. Empty is Real itself.
 	Secret string `json:"secret,omitempty"`
+	Extent Extent `json:"extent"`
+	Zone   Zone   `json:"zone"`
+	Class  Class  `json:"class"`
 	// Steers says that agents take the file for instructions (CLAUDE.md,
 	// AGENTS.md, .cursorrules): what is written there speaks to the next session.
 	// Under a session that has read untrusted text neither a rule nor a mode but
@@ -134,6 +134,16 @@ type Command struct {
 	Allow []string `json:"allow,omitempty"`
 	// Deny are the texts that deny and ask rules are matched against.
 	Deny []string `json:"deny,omitempty"`
+	// Prefix is the longest prefix that a saved rule may have; empty where
+	// only the exact text may be saved.
+	Prefix string `json:"prefix,omitempty"`
+	Dir    string `json:"dir,omitempty"`
+	// Digest identifies the content that the command would run: the script, or
+	// the files that define a runner's targets. Empty where nothing was read.
+	// An approval for once or for a session is for this content.
+	Digest string `json:"digest,omitempty"`
+	// Inputs are the files that Digest stands for.
+	Inputs []Input `json:"inputs,omitempty"`
 	// Closed says that a description covers the command completely and every
 	// effect of it is an action of this inspection.
 	Closed bool `json:"closed,omitempty"`
@@ -147,18 +157,8 @@ type Command struct {
 	Dynamic bool `json:"dynamic,omitempty"`
 	// Edits says that accept-edits mode may settle its writes.
 	Edits bool `json:"edits,omitempty"`
-	// Prefix is the longest prefix that a saved rule may have; empty where
-	// only the exact text may be saved.
-	Prefix string `json:"prefix,omitempty"`
 	// Runner says that it runs whatever the workspace defines.
 	Runner bool `json:"runner,omitempty"`
-	// Digest identifies the content that the command would run: the script, or
-	// the files that define a runner's targets. Empty where nothing was read.
-	// An approval for once or for a session is for this content.
-	Digest string `json:"digest,omitempty"`
-	// Inputs are the files that Digest stands for.
-	Inputs []Input `json:"inputs,omitempty"`
-	Dir    string  `json:"dir,omitempty"`
 }
 
 // Finding is a reason to look twice.

@@ -79,6 +79,9 @@ func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opin
 				add(ruleText(ins.Family, a.Name))
 				break
 			}
+			if !namesOneTool(call.Tool) {
+				return nil
+			}
 			add(call.Tool)
 		case r.Code == CodeEdit && a.Path.Extent == Exact && a.Origin != Operand:
 			add("Edit(/" + escapePattern(a.Path.Clean) + ")")
@@ -99,6 +102,21 @@ func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opin
 		return nil
 	}
 	return rules
+}
+
+// namesOneTool reports a tool name that a rule takes for this tool and no other:
+// the model chooses it, and mcp__server and mcp__server__* are rules for a whole
+// server.
+func namesOneTool(name string) bool {
+	if name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.") != "" {
+		return false
+	}
+	rest, mcp := strings.CutPrefix(name, "mcp__")
+	if !mcp {
+		return true
+	}
+	server, tool, _ := strings.Cut(rest, "__")
+	return server != "" && tool != ""
 }
 
 // widened are the prefixes that a suggestion may end with a wildcard. What they

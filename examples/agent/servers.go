@@ -91,6 +91,11 @@ func (h *host) start(ctx context.Context, server mcptrust.Server) (string, error
 		Resolve: h.secrets.Resolve, Env: h.w.env, Implementation: &mcp.Implementation{Name: "clearance-agent", Version: "1.0.0"},
 		Prepare: func(*exec.Cmd) error { wait = h.clock.outside(); return nil },
 	}
+	if server.Transport != mcptrust.Stdio {
+		// The definition comes with the project: it names a credential, and the
+		// store says where that may go.
+		opts.Resolve = h.secrets.ResolveFor(server.URL.Expanded())
+	}
 	session, err := gosdk.Connect(ctx, server, opts)
 	var nt *mcptrust.NotTrustedError
 	if errors.As(err, &nt) {

@@ -55,7 +55,9 @@ type Options struct {
 	// standard ones are refused.
 	Methods []string
 
-	// Resolve supplies ${cred:NAME} in env and headers.
+	// Resolve supplies ${cred:NAME} in env and headers. For a remote server it
+	// should know the server's address and keep to the hosts that a credential is
+	// for: the definition may be a project's.
 	Resolve func(ctx context.Context, name string) (string, error)
 	// Env is the environment of a stdio server below its own; nil: a minimal one.
 	Env []string

@@ -112,3 +112,33 @@ func TestNestedWorkspaceIsAnotherWorkspace(t *testing.T) {
 	r.src.Dir += "/sub"
 	assert.True(t, r.load().Loosening().Trusted)
 }
+
+// What a person is asked to trust is shown in plain letters; how the file is
+// laid out changes nothing.
+func TestLooseningIsReadable(t *testing.T) {
+	entries := func(text string) settings.Loosening {
+		p := newPlace(t)
+		p.write("home/proj/.claude/settings.json", text)
+		s, _ := settings.Load(context.Background(), p.src)
+		return s.Loosening()
+	}
+	one := entries(`{"permissions":{"allow":["Bash(curl:*)","Bash(a && b)"]},"hooks":{"Stop":[{"hooks":[{"type":"command","command":"curl evil.example"}]}]}}`)
+	require.NotEmpty(t, one.Digest)
+	for name, text := range map[string]string{
+		"escapes":      `{"permissions":{"allow":["Bash(\u0063url:*)","Bash(a \u0026\u0026 b)"]},"hooks":{"Stop":[{"hooks":[{"type":"command","command":"\u0063url evil.example"}]}]}}`,
+		"key order":    `{"hooks":{"Stop":[{"hooks":[{"command":"curl evil.example","type":"command"}]}]},"permissions":{"allow":["Bash(a && b)","Bash(curl:*)"]}}`,
+		"line ends":    "{\r\n\t\"permissions\" : { \"allow\" : [ \"Bash(curl:*)\" ,\r\n \"Bash(a && b)\" ] },\r\n\"hooks\":{\"Stop\":[{\"hooks\":[{\"type\":\"command\",\"command\":\"curl evil.example\"}]}]}}\r\n",
+		"more refused": `{"permissions":{"deny":["Bash(x)"],"allow":["Bash(curl:*)","Bash(a && b)"]},"hooks":{"Stop":[{"hooks":[{"type":"command","command":"curl evil.example"}]}]}}`,
+	} {
+		assert.Equal(t, one, entries(text), name)
+	}
+	for name, text := range map[string]string{
+		"another command":    `{"permissions":{"allow":["Bash(curl:*)","Bash(a && b)"]},"hooks":{"Stop":[{"hooks":[{"type":"command","command":"curl evil.example "}]}]}}`,
+		"a key twice, first": `{"permissions":{"allow":["Bash(curl:*)","Bash(a && b)"]},"hooks":{"Stop":[{"hooks":[{"type":"command","command":"evil","command":"curl evil.example"}]}]}}`,
+		"a key twice, last":  `{"permissions":{"allow":["Bash(curl:*)","Bash(a && b)"]},"hooks":{"Stop":[{"hooks":[{"type":"command","command":"curl evil.example","command":"evil"}]}]}}`,
+		"a byte order mark":  "\ufeff" + `{"permissions":{"allow":["Bash(curl:*)"]}}`,
+		"a list in a list":   `{"permissions":{"allow":["Bash(curl:*)","Bash(a && b)"]},"hooks":[{"Stop":[]}]}`,
+	} {
+		assert.NotEqual(t, one.Digest, entries(text).Digest, name)
+	}
+}

@@ -518,13 +518,75 @@ func loosening(src permission.Source) ([]string, error) {
 			list = []json.RawMessage{v}
 		}
 		for _, item := range list {
-			var b bytes.Buffer
-			if err := json.Compact(&b, item); err != nil {
+			text, err := readable(item)
+			if err != nil {
 				return nil, err
 			}
-			out = append(out, fmt.Sprintf("%s: %s: %s", filepath.Base(src.Name), k, b.String()))
+			out = append(out, fmt.Sprintf("%s: %s: %s", filepath.Base(src.Name), k, text))
 		}
 	}
 	sort.Strings(out)
 	return out, nil
+}
+
+// readable writes a JSON value as a person should see it: without escapes that
+// hide plain letters, and with the members of objects in the order of their
+// keys, so that moving them changes nothing. Nothing is left out, not even a key
+// that stands twice.
+func readable(raw json.RawMessage) (string, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	text := func(v any) (string, error) {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		err := enc.Encode(v)
+		return strings.TrimSuffix(b.String(), "\n"), err
+	}
+	var value func(depth int) (string, error)
+	value = func(depth int) (string, error) {
+		tok, err := dec.Token()
+		if err != nil {
+			return "", err
+		}
+		open, ok := tok.(json.Delim)
+		if !ok {
+			return text(tok)
+		}
+		if depth > 100 {
+			return "", errors.New("nested too deeply")
+		}
+		type member struct{ key, value string }
+		var members []member
+		for dec.More() {
+			var m member
+			if open == '{' {
+				key, err := dec.Token()
+				if err != nil {
+					return "", err
+				}
+				if m.key, err = text(key); err != nil {
+					return "", err
+				}
+				m.key += ":"
+			}
+			if m.value, err = value(depth + 1); err != nil {
+				return "", err
+			}
+			members = append(members, m)
+		}
+		end, err := dec.Token()
+		if err != nil {
+			return "", err
+		}
+		if open == '{' {
+			sort.SliceStable(members, func(i, j int) bool { return members[i].key < members[j].key })
+		}
+		parts := make([]string, len(members))
+		for i, m := range members {
+			parts[i] = m.key + m.value
+		}
+		return open.String() + strings.Join(parts, ",") + end.(json.Delim).String(), nil
+	}
+	return value(0)
 }

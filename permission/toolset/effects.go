@@ -254,16 +254,22 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 	}
 }
 
+// setLike gives an empty action all that another one says, but for its path and
+// its command.
+func setLike(a, of *permission.Action) {
+	a.Kind, a.Of, a.Origin, a.Span = of.Kind, of.Of, of.Origin, of.Span
+	a.Free, a.Own, a.Maybe, a.Port, a.PlainGet = of.Free, of.Own, of.Maybe, of.Port, of.PlainGet
+	if of.Host != "" || of.Name != "" || of.Note != "" {
+		a.Host, a.Name, a.Note = of.Host, of.Name, of.Note
+	}
+}
+
 // target adds the actions for one target in one directory, each like of but for
 // the path.
 func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
 	at := len(b.ins.Actions)
 	a := b.slot()
-	a.Kind, a.Of, a.Origin, a.Span = of.Kind, of.Of, of.Origin, of.Span
-	a.Free, a.Own, a.Port, a.PlainGet = of.Free, of.Own, of.Port, of.PlainGet
-	if of.Host != "" || of.Name != "" || of.Note != "" {
-		a.Host, a.Name, a.Note = of.Host, of.Name, of.Note
-	}
+	setLike(a, of)
 	reading := a.Kind == permission.Read || a.Kind == permission.List
 	p := &a.Path
 	setPath(p, &b.look(dir, name, t.op).path)

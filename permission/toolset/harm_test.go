@@ -34,6 +34,10 @@ func newMachine(t testing.TB, setup, rules string) *machine {
 	require.NoError(t, err)
 	m := &machine{home: filepath.Join(root, "home"), dir: filepath.Join(root, "home", "proj")}
 	require.NoError(t, os.MkdirAll(m.dir, 0o755))
+	// What git init copies: no sample hooks, whose files are most of a small repository.
+	for _, d := range []string{"hooks", "info"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "template", d), 0o755))
+	}
 	m.bash(t, setup)
 	m.open(t, rules)
 	return m
@@ -75,7 +79,7 @@ func (m *machine) bash(t testing.TB, text string) {
 	c.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + m.home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b",
 		// No second process after each commit.
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=maintenance.auto", "GIT_CONFIG_VALUE_0=false"}
+		"GIT_TEMPLATE_DIR=" + filepath.Join(m.home, "../template"), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=maintenance.auto", "GIT_CONFIG_VALUE_0=false"}
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Logf("%s: %v: %s", text, err, out)

@@ -78,7 +78,7 @@ func setPath(to, from *permission.Path) {
 	}
 	to.Clean, to.Real = from.Clean, from.Real
 	to.Extent, to.Zone, to.Class = from.Extent, from.Zone, from.Class
-	to.Steers, to.Under, to.Critical, to.ReadOnly, to.Walked = from.Steers, from.Under, from.Critical, from.ReadOnly, from.Walked
+	to.Under, to.Critical, to.ReadOnly, to.Walked, to.Steers = from.Under, from.Critical, from.ReadOnly, from.Walked, from.Steers
 }
 
 // ask resolves a path without keeping the answer, for walks.

@@ -43,3 +43,39 @@ func TestSetPath(t *testing.T) {
 		require.Zero(t, to, v.Type().Field(i).Name)
 	}
 }
+
+// TestSetLike: every field of an action is copied, but for its path and its
+// command.
+func TestSetLike(t *testing.T) {
+	var of permission.Action
+	v := reflect.ValueOf(&of).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Uint8:
+			f.SetUint(1)
+		case reflect.Int:
+			f.SetInt(int64(i + 1))
+		default:
+			switch name := v.Type().Field(i).Name; name {
+			case "Path", "Command":
+				continue
+			case "Span":
+				of.Span = permission.Span{Start: 1, End: 2}
+			default:
+				t.Fatalf("the field %s", name)
+			}
+		}
+		require.False(t, v.Field(i).IsZero())
+		var one, a permission.Action
+		reflect.ValueOf(&one).Elem().Field(i).Set(v.Field(i))
+		setLike(&a, &one)
+		require.Equal(t, one, a, v.Type().Field(i).Name)
+	}
+	var a permission.Action
+	setLike(&a, &of)
+	require.Equal(t, of, a)
+}

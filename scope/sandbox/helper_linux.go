@@ -93,6 +93,10 @@ func confineInNamespace(p *plan, c control) error {
 		spareThreads()
 		p.Limits.Processes += countOwn()
 	}
+	// Caught, not ignored, which the command would inherit. Each one takes
+	// 40 µs.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
 	ready := make(chan started)
 	go onThread(func() {
 		attr := &syscall.SysProcAttr{Setsid: true}
@@ -130,10 +134,6 @@ func confineInNamespace(p *plan, c control) error {
 		return err
 	}
 	_ = c.say("run", "")
-	// Only now: it takes a while. Caught, not ignored, which the command would
-	// have inherited.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
 	if p.Init {
 		go endWithHost(c, signals)
 	} else {
