@@ -65,10 +65,10 @@ type Action struct {
 	Own bool `json:"own,omitempty"`
 	// PlainGet says that a Connect sends nothing but one plain GET request.
 	PlainGet bool `json:"plainGet,omitempty"`
-	// Maybe says of a Read, List, Write or Delete that the call may do it or may
-	// not: it is what a text that is not understood seems to say. Deny and ask rules that match may match, the
-	// action settles nothing and needs nobody's approval by itself, and a grant
-	// does not permit it.
+	// Maybe says of a Read, List, Write, Delete or Connect that the call may do it
+	// or may not: it is what a text that is not understood seems to say. Deny and
+	// ask rules that match may match, the action settles nothing and needs nobody's
+	// approval by itself, and a grant does not permit it.
 	Maybe bool `json:"maybe,omitempty"`
 	// Of is the index+1 of the Run that the action belongs to, 0 for the call
 	// itself. A Run's Of is the Run that starts it.

@@ -20,7 +20,7 @@ func (d *decider) demands() {
 // action settles one action or asks for it.
 func (d *decider) action(i int) {
 	a := &d.ins.Actions[i]
-	if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete) {
+	if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete || a.Kind == Connect) {
 		return // for the rules that deny and ask, which saw it
 	}
 	at := Reason{Action: i + 1, Span: a.Span}

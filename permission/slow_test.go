@@ -285,7 +285,7 @@ func (w *slowWorld) strict(r slowRule, st State, call Call, ins Inspection) matc
 	}
 	for _, a := range ins.Actions {
 		m := w.strictAction(r, s, st, call, ins, a)
-		if a.Maybe && m == yes && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete) && !slowBroken[r.text] {
+		if a.Maybe && m == yes && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete || a.Kind == Connect) && !slowBroken[r.text] {
 			m = may
 		}
 		best = max(best, m)
@@ -550,7 +550,7 @@ func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opini
 	plan := st.Mode == ModePlan
 	for i, a := range ins.Actions {
 		p := a.Path
-		if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete) {
+		if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete || a.Kind == Connect) {
 			continue
 		}
 		overRun, overExact := false, false

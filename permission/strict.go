@@ -248,6 +248,8 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 		case a.Kind != Connect:
 		case a.Host == "":
 			return matchMay
+		case r.host.matches(a.Host) && a.Maybe:
+			return matchMay
 		case r.host.matches(a.Host):
 			return matchYes
 		}

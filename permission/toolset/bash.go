@@ -78,7 +78,9 @@ func (b *builder) bash() error {
 		b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{
 			Deny: []string{permission.DynamicWord}, Opaque: true, Dynamic: true,
 		}})
-		s.first++
+		b.add(permission.Action{Kind: permission.Write, Of: 1, Origin: permission.Operand, Maybe: true, Path: permission.Path{Extent: permission.Anywhere}})
+		b.add(permission.Action{Kind: permission.Connect, Of: 1, Origin: permission.Operand, Maybe: true})
+		s.first += 3
 	}
 	for i := range rep.Findings {
 		f := &rep.Findings[i]

@@ -50,7 +50,10 @@
 // commits that they show, up to 20,000 objects of the store; where it cannot be
 // told which these are, rules over paths may match. An object that is in no
 // commit (one that was staged and never committed) has no name to judge it by.
-// Contents that a message, a note or a tag repeats are not seen.
+// Contents that a message, a note or a tag repeats are not seen. A second name
+// of a file (a hard link) is known for the file where the first lies among the
+// first 5,000 entries of the project, outside of .git and node_modules, or in one
+// of the usual places of secrets in the home directory; not on Windows.
 package toolset
 
 import (

@@ -169,6 +169,8 @@ type builder struct {
 	hasClear bool
 	// source is the command text that is inspected.
 	source string
+	// others are files with several names, once they were looked for.
+	others []otherName
 	// shell is what is known of it.
 	shell shellCall
 	// git is what the command that is looked at shows of its repository.

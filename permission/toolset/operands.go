@@ -28,8 +28,8 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 		if i == 0 || !w.Static || w.Text == "" || len(w.Text) > 4096 {
 			continue
 		}
-		code := c.Class == bashcheck.Interpreter && strings.ContainsAny(w.Text, " \t\n\"'(;")
-		for _, t := range candidates(w.Text, c.Class) {
+		code := (c.Class == bashcheck.Interpreter || starters[name]) && strings.ContainsAny(w.Text, " \t\n\"'(;")
+		for _, t := range candidates(w.Text, c.Class, code) {
 			for _, d := range b.places(c.Dir) {
 				b.operand(t, d, of, name, edits || code && t != w.Text, span(w.Span))
 			}
@@ -72,7 +72,7 @@ func (b *builder) operand(t, d string, of int, name string, edits bool, at permi
 // candidates are the paths that a word may name: itself, what stands after a
 // "=" or a short flag, and, in the text of a program, every piece that could
 // be a path.
-func candidates(t string, class bashcheck.Class) []string {
+func candidates(t string, class bashcheck.Class, code bool) []string {
 	var out []string
 	add := func(s string) {
 		if s = strings.TrimPrefix(s, "@"); s != "" && !strings.ContainsAny(s, "\n\x00") {
@@ -87,7 +87,7 @@ func candidates(t string, class bashcheck.Class) []string {
 	if _, v, ok := strings.Cut(t, "="); ok {
 		add(v)
 	}
-	if class == bashcheck.Interpreter || class == bashcheck.Shell {
+	if code || class == bashcheck.Interpreter || class == bashcheck.Shell {
 		for _, s := range strings.FieldsFunc(t, func(r rune) bool {
 			return !(r == '/' || r == '.' || r == '_' || r == '-' || r == '~' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0x80)
 		}) {

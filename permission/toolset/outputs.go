@@ -2,7 +2,6 @@ package toolset
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
@@ -93,7 +92,8 @@ type outputs struct {
 	c     *bashcheck.Command
 	of    int
 	names []string // of the programs that it may be
-	// dirs are the folders that relative names are put into (curl --output-dir).
+	// dirs are the folders that relative names may start at (go build -C, curl
+	// --output-dir).
 	dirs []string
 	// unread says that an output was told of which cannot be read.
 	unread bool
@@ -122,12 +122,15 @@ func (o *outputs) find() {
 	if len(c.Argv) == 0 {
 		return
 	}
-	if slices.Contains(o.names, "curl") {
-		for i, w := range c.Argv {
-			if v, ok := strings.CutPrefix(w.Text, "--output-dir="); ok && w.Static {
+	for i, w := range c.Argv {
+		flag, v, has := strings.Cut(w.Text, "=")
+		switch flag {
+		case "-C", "--directory", "--output-dir", "--prefix", "--cwd":
+			if !has && i+1 < len(c.Argv) && c.Argv[i+1].Static {
+				v = c.Argv[i+1].Text
+			}
+			if w.Static && v != "" && len(o.dirs) < 4 && program(c) != "git" {
 				o.dirs = append(o.dirs, v)
-			} else if w.Text == "--output-dir" && i+1 < len(c.Argv) && c.Argv[i+1].Static {
-				o.dirs = append(o.dirs, c.Argv[i+1].Text)
 			}
 		}
 	}
@@ -146,6 +149,11 @@ func (o *outputs) find() {
 			o.tar()
 		case "curl":
 			o.upload()
+			if o.remoteName() {
+				o.downloads(false)
+			}
+		case "wget":
+			o.downloads(true)
 		case "git":
 			if i := o.word("bundle"); i > 0 && o.word("create") == i+1 {
 				o.at(i + 2)
@@ -352,6 +360,38 @@ func (o *outputs) upload() {
 	}
 }
 
+// remoteName says that curl names its output as the URL does.
+func (o *outputs) remoteName() bool {
+	for _, w := range o.c.Argv[1:] {
+		t := w.Text
+		if strings.HasPrefix(t, "--remote-n") || len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.Contains(t, "O") {
+			return true
+		}
+	}
+	return false
+}
+
+// downloads adds what is named after the last part of a URL.
+func (o *outputs) downloads(maybe bool) {
+	for _, w := range o.c.Argv[1:] {
+		t := w.Text
+		if strings.HasPrefix(t, "-") || !strings.Contains(t, "/") {
+			continue
+		}
+		t, _, _ = strings.Cut(t, "?")
+		t, _, _ = strings.Cut(t, "#")
+		t = t[strings.LastIndexByte(t, '/')+1:]
+		switch {
+		case !w.Static && (t == "" || strings.ContainsAny(t, "$`\"'")):
+			if !maybe {
+				o.unknown(w)
+			}
+		case t != "":
+			o.place(t, w, maybe)
+		}
+	}
+}
+
 // inPlace says that the command changes the files among its operands.
 func (o *outputs) inPlace() bool {
 	for _, n := range o.names {
@@ -362,6 +402,8 @@ func (o *outputs) inPlace() bool {
 	for _, w := range o.c.Argv[1:] {
 		t := w.Text
 		switch {
+		case t == "inplace" || strings.HasSuffix(t, "=inplace") || t == "-iinplace": // gawk
+			return true
 		case !strings.HasPrefix(t, "-"):
 		case strings.HasPrefix(t, "--in-p"), strings.HasPrefix(t, "--inp"), t == "--write", t == "--fix", strings.HasPrefix(t, "--fix="):
 			return true

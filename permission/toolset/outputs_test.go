@@ -42,13 +42,17 @@ var writesNotes = []string{
 	"gcc -E -o notes.md -x c /dev/null", "gcc -E -onotes.md -x c /dev/null", "base64 a.txt > notes.md", "env sort -o notes.md a.txt", "time -o notes.md true || command time -o notes.md true || echo > notes.md", "timeout 5 sort -o notes.md a.txt", "xargs sort -o notes.md < /dev/null", "rm notes.md", "unlink notes.md", "shred -n1 notes.md",
 	"touch -d '2001-01-01' notes.md && printf x >> notes.md", "sed -n 'w notes.md' a.txt | cat", "cd sub && sort -o ../notes.md ../a.txt", "cd sub && sed 'w ../notes.md' ../a.txt", "perl -i -pe s/O/o/ notes.md", "python3 -c 'open(\"notes.md\",\"w\")'", "ed -s notes.md <<< $'a\nx\n.\nw'",
 	"git checkout -q --detach && git rm -q --cached a.txt; git log -1 --format=%H --output=notes.md", "git config -f notes.md a.b c", "git mv -f a.txt notes.md", "git apply --unsafe-paths < /dev/null; echo x > notes.md", "csplit -s -f notes.md a.txt 1 && mv notes.md01 notes.md", "npm --loglevel silent pack > notes.md",
+	// Five and more that nobody listed.
+	"sed --expression 'w notes.md' a.txt", "sed -n '0,/one/w notes.md' a.txt", "sed -n '1~2w notes.md' a.txt", "sed -n '\\,one,w notes.md' a.txt", "sed -n '/ONE/I,+3w notes.md' a.txt", "sed 'a\\\ntext\nw notes.md' a.txt", "sed -nf s.sed a.txt", "sed -n --file=s.sed a.txt", "sed 'y/abc/w w/;w notes.md' a.txt",
+	"awk 'BEGIN{printf(\"x\") > \"notes.md\"}'", "awk '{print>\"notes.md\"}' a.txt", "awk '{print > FILENAME \"\"}' notes.md", "gawk -i inplace '{print 1}' notes.md", "awk 'function f(){print > \"notes.md\"} BEGIN{f()}'", "awk '/a>b/ || 1 {print > (\"notes.md\")}' a.txt", "awk '{print $1, $2 >> \"sub/../notes.md\"}' a.txt",
+	"go build -C sub/.. -o notes.md .", "go build -C sub -o ../notes.md ./.. || go build -o notes.md .", "curl -sO file://$PWD/sub/../sub/dir/notes.md || curl -so notes.md file://$PWD/a.txt", "env -S 'sort -o notes.md a.txt'", "busybox sed 'w notes.md' a.txt", "tar --create --directory=sub --file=notes.md ../a.txt",
 	"less -onotes.md a.txt", "less -Onotes.md a.txt < /dev/null | cat", "bzip2 -kc a.txt > notes.md", "xz -kc a.txt >| notes.md", "nohup sort -o notes.md a.txt", "tree -o notes.md . || sort -o notes.md a.txt", "jq . > notes.md <<< 1", "column a.txt &> notes.md", "curl -s -T a.txt file://$PWD/notes.md",
 }
 
 // outputPrograms are allowed by a rule with a star each.
 func outputPrograms() string {
 	var b strings.Builder
-	for _, p := range strings.Fields("sed awk git sort go find tee dd curl wget tar zip gzip rsync install split cp mv ln truncate shuf iconv uniq xxd openssl script strace patch gcc base64 env time timeout xargs rm unlink shred touch printf cat cd perl python3 ed csplit npm less bzip2 xz nohup tree jq column echo command true") {
+	for _, p := range strings.Fields("sed awk gawk busybox git sort go find tee dd curl wget tar zip gzip rsync install split cp mv ln truncate shuf iconv uniq xxd openssl script strace patch gcc base64 env time timeout xargs rm unlink shred touch printf cat cd perl python3 ed csplit npm less bzip2 xz nohup tree jq column echo command true") {
 		b.WriteString(`"Bash(` + p + `)","Bash(` + p + ` *)",`)
 	}
 	return `"allow":[` + strings.TrimSuffix(b.String(), ",") + `]`
@@ -59,7 +63,7 @@ func outputPrograms() string {
 func TestEditDenyUnderCommandRule(t *testing.T) {
 	for _, rule := range []string{"Edit(./notes.md)", "Edit(notes.md)", "Read(*.md)", "Edit(**/*.md)"} {
 		m := newMachine(t, outputSetup, outputPrograms()+`,"deny":["`+rule+`"]`)
-		m.bash(t, `echo '{print > "notes.md"}' > prog.awk`)
+		m.bash(t, `echo '{print > "notes.md"}' > prog.awk; echo 'w notes.md' > s.sed`)
 		denied := 0
 		for _, c := range writesNotes {
 			for _, mode := range []permission.Mode{permission.ModeDefault, permission.ModeAcceptEdits, permission.ModeBypass} {
@@ -81,9 +85,9 @@ func TestOutputsAreWritten(t *testing.T) {
 		t.Skip("runs some 150 programs")
 	}
 	wrote, missing := 0, 0
+	base := newMachine(t, outputSetup+`; echo '{print > "notes.md"}' > prog.awk; echo 'w notes.md' > s.sed`, "")
 	for _, c := range writesNotes {
-		m := newMachine(t, outputSetup, "")
-		m.bash(t, `echo '{print > "notes.md"}' > prog.awk`)
+		m := newMachine(t, "cp -a "+base.dir+"/. .", "")
 		require.Contains(t, read(t, m.dir+"/notes.md"), "ORIGINAL")
 		out := m.output(t, c)
 		switch {

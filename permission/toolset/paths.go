@@ -122,6 +122,9 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	} else if p.Class == permission.Sensitive {
 		p.Secret = b.secretPart(r.Real, op)
 	}
+	if r.Links > 1 {
+		b.secondNames(p)
+	}
 	if f := foldAll(r.Clean); f != "" && f != r.Clean {
 		p.Also = append(p.Also, f)
 	}

@@ -652,6 +652,9 @@ func (b *builder) denies(p *permission.Path) (permission.RuleRef, bool) {
 	if !ok && p.Real != p.Clean && p.Real != "" {
 		ref, ok = b.rules.Denies(p.Real)
 	}
+	for i := 0; i < len(p.Also) && !ok; i++ {
+		ref, ok = b.rules.Denies(p.Also[i])
+	}
 	return ref, ok
 }
 
