@@ -74,7 +74,6 @@ type walker struct {
 	output   *feed    // what the last command printed
 	secrets  []secret // expansions of credentials that no command has taken yet
 	shown    []Effect // those of the command that runs next
-	piped    bool     // what the next command prints goes into a pipe
 	st       state
 	depth    int
 	nodes    int

@@ -11,8 +11,6 @@ import (
 // call reports one simple command.
 func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
-	piped := w.piped
-	w.piped = false
 	expanded := len(w.secrets)
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
@@ -61,9 +59,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		}
 		w.shown = w.secretsSince(expanded)
 	}
-	w.piped = piped
 	out := w.run(c, argv, effects)
-	w.piped = false
 	if own > first {
 		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
 	}
@@ -168,8 +164,8 @@ func (w *walker) add(c *Command) int {
 func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
-	shown, piped := w.shown, w.piped
-	w.shown, w.piped = nil, false
+	shown := w.shown
+	w.shown = nil
 	if len(argv) == 0 {
 		return here
 	}
@@ -214,7 +210,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
 		return w.cd(c, argv, append(shown, redirected...))
 	}
-	j := judged{piped: piped}
+	var j judged
 	if p != nil {
 		args, start := argv, w.st.dir
 		switch p.names[0] {

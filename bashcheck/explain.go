@@ -948,7 +948,7 @@ func (t *teller) summary(c *Command, parent bool) {
 			t.vague(t.unnamed[tRun] && !parent)
 		}
 	}
-	if t.any(tEnv) && c.Described && !(c.Told && len(c.Assignments) == 0) {
+	if t.any(tEnv) && c.Described && !(c.Told && len(c.Assignments) == 0 && string(t.first(tEnv)) == "the environment") {
 		if len(c.Assignments) > 0 {
 			t.rest(tEnv, ", with ")
 			t.say(" set")

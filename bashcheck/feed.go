@@ -60,20 +60,6 @@ func feeds(s *syntax.Stmt) bool {
 	return simple && !s.Negated && !s.Background && len(s.Redirs) == 0
 }
 
-// printsIntoPipe says that a part of a pipe is one simple command whose output
-// goes nowhere else.
-func printsIntoPipe(s *syntax.Stmt) bool {
-	if _, simple := s.Cmd.(*syntax.CallExpr); !simple || s.Negated || s.Background {
-		return false
-	}
-	for _, r := range s.Redirs {
-		if r.N == nil || r.N.Value != "2" {
-			return false
-		}
-	}
-	return true
-}
-
 // pipesErrors says that one of the links of a pipe is |&.
 func pipesErrors(b *syntax.BinaryCmd) bool {
 	for ; b != nil; b = sameList(b.Y, true) {

@@ -30,7 +30,6 @@ type judged struct {
 	other     bool // it prints something else
 	lost      []string
 	told      bool
-	piped     bool // what it prints goes into a pipe
 }
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
@@ -108,8 +107,6 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	f := &p.form
 	if chosen := p.forms[mode]; mode != "" && chosen != nil {
 		f = chosen
-	} else if j.piped && p.piped != nil {
-		f = p.piped
 	} else if len(operands) > 0 && p.withOperands != nil {
 		f = p.withOperands
 	} else if len(operands) == 0 && len(command) == 0 && p.bare != nil {

@@ -158,7 +158,6 @@ type program struct {
 	why          bool
 	argFiles     bool  // a word @FILE names a file of further arguments
 	bare         *form // without operands
-	piped        *form // where what it prints goes into a pipe
 	withOperands *form
 	examples     []example
 	file         string
@@ -615,7 +614,7 @@ func (l *loader) finish() error {
 			}
 		}
 		for name := range q.forms {
-			used := name == "operands" || name == "bare" || name == "piped"
+			used := name == "operands" || name == "bare"
 			for part := range strings.SplitSeq(name, "+") {
 				one := false
 				for _, f := range q.flags {
@@ -708,7 +707,7 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 			p.manyLetters = true
 		}
 	}
-	p.bare, p.withOperands, p.piped = p.forms["bare"], p.forms["operands"], p.forms["piped"]
+	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
 }
 
 // letter returns the flag -c, or nil.

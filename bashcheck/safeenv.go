@@ -197,7 +197,8 @@ const (
 	// fetch symbols from. SafeEnv makes it true.
 	AssumeNoDebuginfod Assumption = "debuginfod-unset"
 	// AssumePager: less starts nothing and writes nothing, whatever LESSOPEN and
-	// the key files of the user say. SafeEnv makes it true (LESSSECURE=1).
+	// the key files of the user say, and no variable names another pager. SafeEnv
+	// makes it true (LESSSECURE=1, PAGER=cat).
 	AssumePager Assumption = "pager-restricted"
 	// AssumeNoCheckpoint: terraform asks nobody for a newer terraform, and notes
 	// nothing about it. SafeEnv makes it true (CHECKPOINT_DISABLE=1).

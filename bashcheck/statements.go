@@ -345,7 +345,6 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 		}
 		start := len(w.rep.Commands)
 		w.output = nil
-		w.piped = printsIntoPipe(p)
 		w.isolated(func() { w.stmt(p) })
 		w.input = nil
 		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {

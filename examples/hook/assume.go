@@ -62,11 +62,13 @@ var verified = map[bashcheck.Assumption]func(*seen) bool{
 	"toolchain-trusted":      func(s *seen) bool { return noShims(s) },
 	"quiet-package-managers": func(s *seen) bool { return quietManagers(s.vars) },
 	"debuginfod-unset":       func(s *seen) bool { return unset(s.vars, "DEBUGINFOD_URLS") },
-	"pager-restricted":       func(s *seen) bool { return s.vars["LESSSECURE"] == "1" },
-	"checkpoint-disabled":    func(s *seen) bool { return s.vars["CHECKPOINT_DISABLE"] != "" },
-	"user-name-plain":        func(s *seen) bool { return plainName(s.vars["USER"]) && plainName(s.vars["LOGNAME"]) },
-	"docker-daemon-trusted":  func(s *seen) bool { return dockerLocal(s) },
-	"kubeconfig-trusted":     func(s *seen) bool { return kubeconfigPlain(s) },
+	"pager-restricted": func(s *seen) bool {
+		return s.vars["LESSSECURE"] == "1" && plainPager(s.vars["PAGER"]) && plainPager(s.vars["SYSTEMD_PAGER"])
+	},
+	"checkpoint-disabled":   func(s *seen) bool { return s.vars["CHECKPOINT_DISABLE"] != "" },
+	"user-name-plain":       func(s *seen) bool { return plainName(s.vars["USER"]) && plainName(s.vars["LOGNAME"]) },
+	"docker-daemon-trusted": func(s *seen) bool { return dockerLocal(s) },
+	"kubeconfig-trusted":    func(s *seen) bool { return kubeconfigPlain(s) },
 }
 
 // assumptions are those that hold as far as can be seen, and those of -assume.
@@ -262,3 +264,6 @@ func kubeconfigPlain(s *seen) bool {
 	}
 	return err == nil && !bytes.Contains(data, []byte("exec")) && !bytes.Contains(data, []byte("auth-provider"))
 }
+
+// plainPager says that a variable names no pager, or one that is known.
+func plainPager(name string) bool { return name == "" || name == "cat" || name == "less" }

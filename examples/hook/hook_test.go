@@ -383,7 +383,7 @@ func TestAssumptionsAreVerified(t *testing.T) {
 		"quiet-package-managers": {seen{vars: map[string]string{"npm_config_logs_max": "0", "npm_config_logs_dir": "/dev/null", "npm_config_timing": "false", "npm_config_update_notifier": "false", "npm_config_cache": "/home/u/.npm", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}},
 			seen{vars: map[string]string{"npm_config_logs_max": "0", "npm_config_update_notifier": "false", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}}},
 		"debuginfod-unset":    {seen{}, seen{vars: map[string]string{"DEBUGINFOD_URLS": "https://debuginfod.example/"}}},
-		"pager-restricted":    {seen{vars: map[string]string{"LESSSECURE": "1"}}, seen{vars: map[string]string{"LESSOPEN": "|x %s"}}},
+		"pager-restricted":    {seen{vars: map[string]string{"LESSSECURE": "1", "PAGER": "less"}}, seen{vars: map[string]string{"LESSSECURE": "1", "SYSTEMD_PAGER": "./x"}}},
 		"checkpoint-disabled": {seen{vars: map[string]string{"CHECKPOINT_DISABLE": "1"}}, seen{}},
 		"user-name-plain":     {seen{vars: map[string]string{"USER": "ann"}}, seen{vars: map[string]string{"USER": "-e"}}},
 		"docker-daemon-trusted": {seen{home: "/nonexistent"},
