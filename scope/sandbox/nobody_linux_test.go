@@ -49,8 +49,10 @@ func asNobody(t *testing.T, run string) {
 
 func TestAsNobody(t *testing.T) {
 	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn|TestUnreadableDirectory)$"
-	if os.Getenv("CI") == "true" {
+	if full() {
 		run = "."
+	} else {
+		t.Parallel()
 	}
 	asNobody(t, run)
 }

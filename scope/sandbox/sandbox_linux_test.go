@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -12,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,6 +34,11 @@ func TestMain(m *testing.M) {
 	helper = Enter()
 	// Else a program with the race detector in it sleeps a second at its end.
 	helper.race = quickRace
+	// Most of the parallel tests wait for something.
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = f.Value.Set("8")
+	}
 	os.Exit(m.Run())
 }
 
