@@ -30,8 +30,8 @@ func (g *Guard) RemoveAll(path string) error {
 	if err := endsInDots(path, Delete); err != nil {
 		return err
 	}
-	if t := strings.TrimRight(path, "/"+string(os.PathSeparator)); t != "" {
-		path = t
+	for len(path) > 1 && lastSlash(path) {
+		path = path[:len(path)-1]
 	}
 	err := g.at(path, Delete, func(p *place) error {
 		fi, err := p.dir.lstat(p.name)
