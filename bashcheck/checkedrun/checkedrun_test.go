@@ -27,8 +27,9 @@ func project(t *testing.T) string {
 	require.NoError(t, err)
 	dir = filepath.Join(dir, "project") // alone in its folder, which ls -a shows too
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "src"), 0o755))
-	for name, text := range map[string]string{"a.txt": "one\ntwo\nthree\n", "b.txt": "four\n", "src/x.go": "package x\n", "src/y.go": "package y\n// TODO\n"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	// In one order: some file systems list files as they were made.
+	for _, f := range [][2]string{{"a.txt", "one\ntwo\nthree\n"}, {"b.txt", "four\n"}, {"src/x.go", "package x\n"}, {"src/y.go", "package y\n// TODO\n"}} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, f[0]), []byte(f[1]), 0o644))
 	}
 	// The same times in every project, so that ls -l prints the same.
 	then := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
