@@ -96,6 +96,17 @@ func (o *outputs) script(w bashcheck.Word, file string) {
 	}
 }
 
+// following moves on to the word behind word i and returns it with its text;
+// where there is none it returns word i and no text.
+func (o *outputs) following(i *int) (bashcheck.Word, string) {
+	if *i+1 >= len(o.c.Argv) {
+		return o.c.Argv[*i], ""
+	}
+	*i++
+	w := o.c.Argv[*i]
+	return w, scriptText(w)
+}
+
 // sed finds the scripts among the words of a sed, and reads them.
 func (o *outputs) sed() {
 	var scripts []string
@@ -112,13 +123,7 @@ func (o *outputs) sed() {
 	for i := start; i < len(o.c.Argv); i++ {
 		w := o.c.Argv[i]
 		t := scriptText(w)
-		next := func() (bashcheck.Word, string) {
-			if i+1 < len(o.c.Argv) {
-				i++
-				return o.c.Argv[i], scriptText(o.c.Argv[i])
-			}
-			return w, ""
-		}
+		next := func() (bashcheck.Word, string) { return o.following(&i) }
 		flag, value, has := strings.Cut(t, "=")
 		switch {
 		case len(flag) > 2 && strings.HasPrefix("--expression", flag):
@@ -365,13 +370,7 @@ func (o *outputs) awk() {
 	for i := start; i < len(o.c.Argv); i++ {
 		w := o.c.Argv[i]
 		t := scriptText(w)
-		next := func() (bashcheck.Word, string) {
-			if i+1 < len(o.c.Argv) {
-				i++
-				return o.c.Argv[i], scriptText(o.c.Argv[i])
-			}
-			return w, ""
-		}
+		next := func() (bashcheck.Word, string) { return o.following(&i) }
 		flag, value, has := strings.Cut(t, "=")
 		switch {
 		case t == "--":
