@@ -176,7 +176,14 @@ func (l *loss) holds(args []word) bool {
 			})
 		})
 	}
-	return (len(l.words) == 0 || like(l.words, true)) && !like(l.not, false)
+	if len(l.words) > 0 && !like(l.words, true) {
+		return false
+	}
+	// Behind -- a word is a name, whatever it looks like, and excepts nothing.
+	if end := slices.IndexFunc(args, func(a word) bool { return a.Text == "--" }); end >= 0 {
+		args = args[:end]
+	}
+	return !like(l.not, false)
 }
 
 // alike says that an argument is like a pattern of a lost line: -x also among

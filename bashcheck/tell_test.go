@@ -132,7 +132,7 @@ func TestLost(t *testing.T) {
 		"docker rm -fv c": "outside volumes", "kubectl -n x delete pod p": "is gone", "psql -c 'DROP TABLE x'": "database held", "redis-cli FLUSHALL": "database held",
 		"aws s3 rb s3://x": "cannot be had back", "npm publish --access public": "others at once", "kill -s KILL 5": "not saved", "crontab -r": "run later", "dd if=a of=b": "overwritten",
 		"truncate -s0 f": "beyond that size", "rsync -av --delete-after a/ b": "only at the destination", "git push $x --force": "commits of others", "git reset --har": "not committed", "git --no-pager push --mirr": "commits of others",
-		"ssh h 'cd /srv && rm -rf x'": "cannot be had back", "docker exec c sh -c 'rm -rf /data'": "cannot be had back", "command git stash clear": "kept aside", `\git gc --prune=now`: "no branch",
+		"ssh h 'cd /srv && rm -rf x'": "cannot be had back", "docker exec c sh -c 'rm -rf /data'": "cannot be had back", "git restore . -- --staged": "not committed", "git push --force origin -- --dry-run": "commits of others", "command git stash clear": "kept aside", `\git gc --prune=now`: "no branch",
 	} {
 		r := Analyze(src)
 		found := false
