@@ -72,6 +72,7 @@ const (
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
+	vKept        // a file that is read and not sent
 )
 
 type valueSpec struct {
@@ -181,7 +182,7 @@ var valueWords = map[string]valueKind{
 	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {

@@ -65,7 +65,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
 		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
-			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+			w.keptPath(o, j)
+	case vKept:
+		return w.keptPath(o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -329,6 +331,16 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 	}
 	j.effects = append(j.effects, e)
 	return true
+}
+
+// keptPath adds the reading of a file whose content stays with the program.
+func (w *walker) keptPath(o word, j *judged) bool {
+	at := len(j.effects)
+	ok := w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	for i := at; i < len(j.effects); i++ {
+		j.effects[i].kept = true
+	}
+	return ok
 }
 
 // globBase is the folder in which the names that a pattern matches lie.
