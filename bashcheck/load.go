@@ -73,6 +73,7 @@ const (
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
 	vKept        // a file that is read and not sent
+	vMoved       // a path that is deleted, whose content lives on at another
 )
 
 type valueSpec struct {
@@ -182,7 +183,7 @@ var valueWords = map[string]valueKind{
 	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {

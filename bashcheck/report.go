@@ -141,7 +141,8 @@ type Effect struct {
 	URL string
 	// Span is where the words that cause it stand in Report.Source.
 	Span Span
-	// kept says that what is read stays with the program: a key, its settings.
+	// kept says that what is read stays with the program (a key, its settings),
+	// and that what is deleted lives on elsewhere (mv).
 	kept bool
 }
 

@@ -65,9 +65,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
 		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
-			w.keptPath(o, j)
+			w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vKept:
-		return w.keptPath(o, j)
+		return w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vMoved:
+		return w.kept(valueSpec{kind: vPath, effect: Delete, extent: Tree}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -333,10 +335,10 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 	return true
 }
 
-// keptPath adds the reading of a file whose content stays with the program.
-func (w *walker) keptPath(o word, j *judged) bool {
+// kept adds the effect on a path whose content is not sent or not lost.
+func (w *walker) kept(v valueSpec, o word, j *judged) bool {
 	at := len(j.effects)
-	ok := w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	ok := w.usePath(v, o, j)
 	for i := at; i < len(j.effects); i++ {
 		j.effects[i].kept = true
 	}

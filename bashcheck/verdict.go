@@ -253,7 +253,7 @@ func worst(list []Effect) *Effect {
 		case Privilege:
 			return e
 		case Write, Delete, Change:
-			if !e.Own && (e.Extent == Anywhere || e.Kind == Delete && e.Extent != Exact || outward(e)) {
+			if !e.Own && (e.Extent == Anywhere || e.Kind == Delete && e.Extent != Exact && !e.kept || outward(e)) {
 				return e
 			}
 		}

@@ -59,8 +59,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		verdict = "read-only"
 	}
 	_, err := fmt.Fprintf(out, "%s\n\n%s\nRisk: %s\n", r.Explain(), verdict, riskName(r.Risk()))
+	said := map[string]bool{}
 	for _, f := range r.Findings {
-		fmt.Fprintf(out, "- %s (%s)\n", f.Text, f.Code)
+		if line := fmt.Sprintf("- %s (%s)\n", f.Text, f.Code); !said[line] {
+			said[line] = true
+			fmt.Fprint(out, line)
+		}
 	}
 	if len(r.Assumptions) > 0 {
 		names := make([]string, len(r.Assumptions))
