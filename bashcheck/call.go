@@ -2,7 +2,6 @@ package bashcheck
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -255,7 +254,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			for _, list := range j.assume {
 				for _, as := range list {
 					w.assume(as)
-					if as == AssumeGitConfig && !(c.Dir.Known && slices.Equal(c.Dir.Paths, startPaths)) {
+					if as == AssumeGitConfig && !sameDir(c.Dir, startDir) {
 						w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 					}
 				}

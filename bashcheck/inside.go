@@ -57,7 +57,7 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 			if w.outer == nil || w.base >= 0 {
 				// Quoted once and without escapes, the text stands in the source as it is.
 				for quote := 0; quote <= 1; quote++ {
-					if a, z := s.Start+quote, s.End-quote; a <= z && w.rep.Source[a:z] == t.Text {
+					if a, z := int(s.Start)+quote, int(s.End)-quote; a <= z && w.rep.Source[a:z] == t.Text {
 						base = a
 						break
 					}

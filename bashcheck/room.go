@@ -39,7 +39,7 @@ func newWalker(a *Analyzer, src string) *walker {
 	w.a, w.table = a, a.table()
 	w.rep.Source, w.rep.Analyzer = src, a.identity()
 	w.rep.Commands, w.rep.Assumptions, w.flows = w.room.commands, w.room.assumptions, w.room.flows
-	w.st.dir = Dir{Known: true, Paths: startPaths}
+	w.st.dir = startDir
 	return w
 }
 
