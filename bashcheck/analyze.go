@@ -38,7 +38,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 			w.assume(AssumeNoFunctions)
 		}
 	}
-	w.pack(&rep)
+	rep = w.rep
 	w.release() // not after a panic: the walker may then be in any state
 	return rep
 }
@@ -152,9 +152,13 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 		w.block(CodeEmpty, w.span(0, len(src)), "the text holds no command")
 	}
 	w.odd = facts.odd >= 0
-	w.stmts(f.Stmts)
 	// A plain text holds no byte that opens a substitution.
-	if dollar, ticks, procs := facts.tokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
+	dollar, ticks, procs := facts.tokens(src)
+	if outer == nil {
+		w.furnish(f.Stmts, dollar+ticks/2+procs)
+	}
+	w.stmts(f.Stmts)
+	if dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
 		w.block(CodeHiddenByParser, w.span(0, len(src)), "the text seems to hold a substitution that the parser did not find")
 	}
 	if w.odd {

@@ -117,6 +117,6 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 			after = Dir{}
 		}
 	}
-	w.add(c)
+	w.add()
 	return dirs{after, w.st.dir}
 }
