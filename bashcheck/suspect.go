@@ -44,7 +44,7 @@ func (w *walker) suspect() {
 	// The innermost command around a finding is the one it is about.
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Command != 0 || f.Span == (Span{0, len(r.Source)}) && len(r.Commands) != 1 || f.Span == (Span{}) {
+		if f.Command != 0 || f.Span == spanAt(0, len(r.Source)) && len(r.Commands) != 1 || f.Span == (Span{}) {
 			continue
 		}
 		best := -1

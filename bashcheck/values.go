@@ -314,7 +314,7 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			if e.Listed = 0; o.guess.feed != nil {
 				e.Plain = !o.guess.feed.nul
 				if v.extent == Exact { // one that goes on below a folder reads what was not named
-					e.Listed = o.guess.feed.command
+					e.Listed = int32(o.guess.feed.command)
 				}
 			}
 			j.effects = append(j.effects, e)
@@ -359,7 +359,7 @@ func globBase(pattern string) string {
 	return "."
 }
 
-func hostOf(u string) (host string, port int) {
+func hostOf(u string) (host string, port uint16) {
 	rest := u
 	if i := strings.Index(rest, "://"); i >= 0 {
 		rest = rest[i+3:]
@@ -378,7 +378,7 @@ func hostOf(u string) (host string, port int) {
 		if err != nil || n < 1 || n > 65535 {
 			return "", 0
 		}
-		return strings.ToLower(h), n
+		return strings.ToLower(h), uint16(n)
 	}
 	return strings.ToLower(rest), 0
 }

@@ -159,7 +159,7 @@ func describe(a *bashcheck.Analyzer, id json.RawMessage, text string) answer {
 		out.Commands = append(out.Commands, command{Argv: []string{}, Effects: effects(r.Loose)})
 	}
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, finding{f.Code, severityName(f.Severity), f.Text, f.Span.Start, f.Span.End})
+		out.Findings = append(out.Findings, finding{f.Code, severityName(f.Severity), f.Text, int(f.Span.Start), int(f.Span.End)})
 	}
 	out.Assumptions = append(out.Assumptions, r.Assumptions...)
 	return out
