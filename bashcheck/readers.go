@@ -583,11 +583,9 @@ func awkOnlyPrints(s string) bool {
 					return false
 				}
 				if s[i] == '[' { // a slash in a bracket is read differently by different awks
-					end := strings.IndexByte(s[i:], ']')
-					if end < 0 || strings.IndexByte(s[i:i+end], '/') >= 0 || strings.IndexByte(s[i:i+end], '\\') >= 0 {
+					if i = awkBracket(s, i); i < 0 {
 						return false
 					}
-					i += end
 				}
 				if s[i] == '\\' {
 					i++
@@ -598,7 +596,7 @@ func awkOnlyPrints(s string) bool {
 				return false
 			}
 			i++
-			slash = slashDivide
+			slash = slashEither // some awks join two regular expressions
 		case c >= '0' && c <= '9' || c == '.':
 			for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.') {
 				i++
@@ -616,6 +614,9 @@ func awkOnlyPrints(s string) bool {
 			slash = slashDivide
 			switch awkKind(word) {
 			case awkPrint:
+				if len(parens) > 0 { // for (print > "f";;): gawk takes a print in the head of a loop
+					return false
+				}
 				printing, slash = true, slashRegexp
 			case awkKey:
 				slash = slashRegexp
@@ -672,6 +673,35 @@ func awkOnlyPrints(s string) bool {
 		}
 	}
 	return len(parens) == 0
+}
+
+// awkBracket returns where the bracket expression at i of a regular expression
+// ends, at its ], or -1 where awks may disagree about that. To gawk and mawk a ]
+// at the beginning is a character ([]/], [^]/]), as are a slash in brackets and
+// a [ that begins no class; others end the expression at the slash.
+func awkBracket(s string, i int) int {
+	if i++; i < len(s) && s[i] == '^' {
+		i++
+	}
+	if i < len(s) && s[i] == ']' {
+		i++
+	}
+	for i < len(s) {
+		switch s[i] {
+		case ']':
+			return i
+		case '/', '\\', '\n':
+			return -1
+		case '[':
+			n := strings.IndexByte(s[i:], ']')
+			if n < 4 || s[i+1] != ':' || s[i+n-1] != ':' || strings.Trim(s[i+2:i+n-1], "abcdefghijklmnopqrstuvwxyz") != "" {
+				return -1
+			}
+			i += n
+		}
+		i++
+	}
+	return -1
 }
 
 // jqName lists the builtins of jq 1.6 to 1.8 that compute from their input alone.
