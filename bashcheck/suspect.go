@@ -217,7 +217,7 @@ func (w *walker) namedSecrets(from, to *Command) {
 // spelled is the path of an effect as the text spells it where the home
 // directory that it begins with is not known; empty otherwise.
 func (w *walker) spelled(e Effect) string {
-	if e.Target != "" || e.Span.Start < 0 || e.Span.End > len(w.rep.Source) || e.Span.Start >= e.Span.End {
+	if e.Target != "" || e.Span.Start < 0 || int(e.Span.End) > len(w.rep.Source) || e.Span.Start >= e.Span.End {
 		return ""
 	}
 	text := strings.Trim(w.rep.Source[e.Span.Start:e.Span.End], `"`)
