@@ -39,7 +39,7 @@ type fixed struct{}
 func (fixed) Inspect(_ context.Context, call permission.Call, _ permission.Lookout) (permission.Inspection, error) {
 	var in struct{ Command string }
 	err := json.Unmarshal(call.Input, &in)
-	return permission.Inspection{Family: "Bash", Explanation: "Makes a directory.", Risk: permission.RiskMedium, Actions: []permission.Action{
+	return permission.Inspection{Family: "Bash", Explanation: permission.TextOf("Makes a directory."), Risk: permission.RiskMedium, Actions: []permission.Action{
 		{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}, Prefix: "mkdir"}}}}, err
 }
 
