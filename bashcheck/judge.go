@@ -54,6 +54,12 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		return
 	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
+	if len(p.subs) > 0 && mode != "" && len(operands) > 0 {
+		// A flag chose a form, so that no sub-command stops the search for flags:
+		// tar -tf a.tar x --checkpoint-action=exec=./x.
+		j.effects, j.assigns, j.shells, j.inner = j.effects[:0], nil, nil, nil
+		operands, mode, command, ok = w.flags(p, args, j, false)
+	}
 	j.ok = ok && !(p.argFiles && slices.ContainsFunc(args, word.mayNameArguments))
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
