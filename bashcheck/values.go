@@ -161,6 +161,19 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vCharset:
 		// iconv of glibc takes a name with a slash for a file (charmap(5)).
 		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vLocal:
+		return o.isLocalFile() && !(o.Static && !o.Glob && strings.ContainsAny(o.Text, "*?[")) &&
+			w.usePath(valueSpec{kind: vPath, effect: v.effect, extent: v.extent}, o, j)
+	case vRemote:
+		return w.remote(v, o, j)
+	case vLocalName:
+		return o.isLocalFile()
+	case vSource:
+		return w.source(o, j)
+	case vPacked:
+		return w.packed(o, j)
+	case vStart:
+		return w.startAt(o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:

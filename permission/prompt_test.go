@@ -79,7 +79,7 @@ func TestPromptShowsWhatHides(t *testing.T) {
 	require.NoError(t, err)
 	r := permission.Request{
 		Call:        permission.Call{Tool: "Write\x1b[1m", Input: input},
-		Inspection:  permission.Inspection{Explanation: nasty, Risk: permission.RiskHigh},
+		Inspection:  permission.Inspection{Explanation: permission.TextOf(nasty), Risk: permission.RiskHigh},
 		Decision:    permission.Decision{Verdict: permission.Ask, Reasons: []permission.Reason{{Verdict: permission.Ask, Text: nasty}, {Verdict: permission.Allow, Text: "no reason to ask"}}},
 		Suggestions: []string{nasty},
 		Changes:     "-" + nasty,
