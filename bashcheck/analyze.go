@@ -73,7 +73,6 @@ type walker struct {
 	fed      *feed    // what the command that is judged reads from a pipe
 	output   *feed    // what the last command printed
 	secrets  []secret // expansions of credentials that no command has taken yet
-	shown    []Effect // those of the command that runs next
 	st       state
 	depth    int
 	nodes    int
