@@ -121,11 +121,10 @@ func (w *walker) assume(a Assumption) {
 	}
 }
 
-// text analyzes a whole program text and says whether it was understood.
+// text analyzes a whole program text and says whether it was understood. The
+// caller restores what was being read.
 func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
-	saved := w.reading
 	w.reading = reading{src: src, outer: outer, base: base, d: d}
-	defer func() { w.reading = saved }()
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
 		bad.Span = w.span(int(bad.Span.Start), int(bad.Span.End))

@@ -63,7 +63,10 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 					}
 				}
 			}
-			if !w.text(t.Text, d, &s, base) {
+			saved := w.reading
+			ok := w.text(t.Text, d, &s, base)
+			w.reading = saved
+			if !ok {
 				w.block(CodeIndirectExecution, s, "the text of a shell program inside the command was not understood")
 			}
 		})
