@@ -138,10 +138,7 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		sc := scratches.Get().(*scratch)
-		same := err == nil && sc.sameShape(f, g)
-		scratches.Put(sc)
-		if !same {
+		if err != nil || !sameFile(f, g) {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
@@ -203,7 +200,7 @@ func (w *walker) roundTrip(f *syntax.File) {
 			return
 		}
 		g, err := parse(sc.text.String(), false)
-		ok = err == nil && sc.sameShape(f, g)
+		ok = err == nil && sameFile(f, g)
 	}()
 	if sc != nil && sc.text.Cap() < 1<<16 {
 		scratches.Put(sc)
