@@ -160,6 +160,7 @@ type program struct {
 	subs         map[string]*program
 	parent       *program
 	help         bool       // --help alone explains the program or the sub-command before it
+	pairs        bool       // a sub-command has two words
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
 	short        []*flagSpec
@@ -729,7 +730,18 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 			p.manyLetters = true
 		}
 	}
+	for name := range p.subs {
+		p.pairs = p.pairs || strings.IndexByte(name, ' ') >= 0
+	}
 	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
+}
+
+// sub returns the sub-command of two words, or nil.
+func (p *program) sub(first, second string) *program {
+	if !p.pairs {
+		return nil
+	}
+	return p.subs[first+" "+second]
 }
 
 // letter returns the flag -c, or nil.
