@@ -234,7 +234,9 @@ func boolField(in fields, name string) bool {
 	return ok && string(f.raw) != "false" && string(f.raw) != "null"
 }
 
-func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.Start, End: s.End} }
+func span(s bashcheck.Span) permission.Span {
+	return permission.Span{Start: int(s.Start), End: int(s.End)}
+}
 
 // ordering are the bytes with which begins what unordered looks for.
 var ordering = [256]bool{'&': true, '|': true, '>': true, '<': true, '(': true, 'f': true, 'w': true, 'u': true, 's': true, 'c': true, 't': true, 'r': true}
