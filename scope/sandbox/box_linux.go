@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -26,9 +27,22 @@ func probe(h Helper, o Options) (*Box, error) {
 		abi = 0
 	}
 	want := func(l Level) bool { return o.Level == None || o.Level == l }
+	// tryOwn tries a box whose helper makes the mounts. Without Landlock nothing
+	// else keeps the command from the processes that the sandbox is made of; root
+	// goes without, as those have no more rights on the machine than it.
+	tryOwn := func(b *Box) error {
+		b.nested = os.Getuid() != 0 && abi < fenceABI
+		err := try(b)
+		if err != nil && os.Getuid() != 0 && !b.nested {
+			// Kernels make no terminals where the number 0 is nobody.
+			b.nested = true
+			err = try(b)
+		}
+		return err
+	}
 	if want(Namespaces) {
 		b := &Box{helper: h, report: Report{Level: Namespaces, ABI: abi}}
-		err := try(b)
+		err := tryOwn(b)
 		if err == nil {
 			return b, nil
 		}
@@ -47,13 +61,14 @@ func probe(h Helper, o Options) (*Box, error) {
 			why = append(why, "bubblewrap: no bwrap program is installed")
 		} else {
 			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i], Why: why}
-			err := try(&Box{helper: h, report: r})
+			b := &Box{helper: h, report: r}
+			err := tryOwn(b)
 			if err == nil {
-				return &Box{helper: h, report: r}, nil
+				return b, nil
 			}
 			// Before Linux 5.12, and where the system lets nobody but bwrap
 			// mount: all mounts are made by bwrap.
-			if b := (&Box{helper: h, report: r, plain: true}); try(b) == nil {
+			if b = (&Box{helper: h, report: r, plain: true}); try(b) == nil {
 				return b, nil
 			}
 			why = append(why, "bubblewrap: "+err.Error())
@@ -175,11 +190,15 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 		return l, nil
 	}
 	r.ownMounts(&l, now)
-	args = append(args, "--unshare-user", "--unshare-all")
-	if r.profile.Network.Reach == Open {
-		args = append(args, "--share-net")
+	args = append(args, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+	if r.profile.Network.Reach != Open && !l.plan.Net {
+		args = append(args, "--unshare-net")
 	}
-	args = append(args, "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
+	uid, gid := r.box.numbers()
+	args = append(args, "--uid", strconv.Itoa(uid), "--gid", strconv.Itoa(gid), "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
+	for _, c := range capabilities {
+		args = append(args, "--cap-add", c.name)
+	}
 	l.args = append(args, "--", r.box.helper.exe, childMark)
 	return l, nil
 }
@@ -188,6 +207,11 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 // while the helper starts.
 func (r *Runner) ownMounts(l *launch, now Profile) {
 	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
+	l.plan.Below = r.box.nested
+	// Where the command can see the first process, that has to be in the network
+	// of the sandbox.
+	hidden := l.plan.Init || l.plan.Below || l.plan.ABI >= fenceABI
+	l.plan.Net = r.profile.Network.Reach != Open && hidden
 	l.late = func(p *plan) (err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -199,20 +223,46 @@ func (r *Runner) ownMounts(l *launch, now Profile) {
 }
 
 // namespaces starts the helper as the first process of namespaces of its own,
-// in which it is uid 0 and stands for this user.
+// which holds capabilities there and stands for this user.
 func (r *Runner) namespaces(l *launch, now Profile) {
 	top := nearest(now.Entries, "/")
+	l.plan.Init, l.plan.Fresh = true, top == nil || top.Access == Hidden
 	r.ownMounts(l, now)
 	l.path, l.args = "/proc/self/exe", []string{childMark}
-	l.plan.Init, l.plan.Fresh = true, top == nil || top.Access == Hidden
 	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
-	if r.profile.Network.Reach != Open {
-		flags |= unix.CLONE_NEWNET
-		l.plan.Loopback = true
-	}
+	uid, gid := r.box.numbers()
 	l.attr = &syscall.SysProcAttr{
 		Setsid: true, Cloneflags: flags,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
 	}
+	for _, c := range capabilities {
+		l.attr.AmbientCaps = append(l.attr.AmbientCaps, c.number)
+	}
+}
+
+// capabilities are what a helper holds in its user namespace until the command
+// starts.
+var capabilities = []struct {
+	number uintptr
+	name   string
+}{
+	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},       // namespaces and mounts
+	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"},       // the loopback
+	{unix.CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"}, // the limit on namespaces
+	{unix.CAP_SETPCAP, "CAP_SETPCAP"},           // giving them all away
+	{unix.CAP_SETUID, "CAP_SETUID"},             // the numbers in a namespace below
+	{unix.CAP_SETGID, "CAP_SETGID"},
+	{unix.CAP_SETFCAP, "CAP_SETFCAP"},
+	{unix.CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"}, // files of the user that the user may not read
+	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+}
+
+// numbers are those of the user and the group in the user namespace that owns
+// the mounts.
+func (b *Box) numbers() (uid, gid int) {
+	if b.nested {
+		return 0, 0
+	}
+	return os.Getuid(), os.Getgid()
 }

@@ -53,9 +53,12 @@ type plan struct {
 	// 3 on.
 	First, Extra int
 	// Own says that the helper makes the Mounts and then gives its capabilities
-	// away. User and Group are those of the command.
-	Own         bool
-	Mounts      []mount
+	// away.
+	Own    bool
+	Mounts []mount
+	// Below has the command start in a user namespace below that of the mounts,
+	// with the numbers of User and Group.
+	Below       bool
 	User, Group int
 	// Namespaces lets the command make user namespaces.
 	Namespaces bool
@@ -64,8 +67,8 @@ type plan struct {
 	Init bool
 	// Fresh begins with an empty file system instead of that of the machine.
 	Fresh bool
-	// Loopback brings up the loopback of a new network.
-	Loopback bool
+	// Net says that the helper makes the network.
+	Net bool
 	// Stay keeps the helper as the parent of the command, to end all of its
 	// descendants.
 	Stay bool
@@ -140,11 +143,12 @@ func helperMain() (err error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
-	if p.Loopback {
-		if err := loopback(); err != nil {
-			return fmt.Errorf("the loopback: %w", err)
-		}
-	}
+	return confine(&p, c)
+}
+
+// proxied hands over a listener on the loopback where the plan asks for one, and
+// names the proxy to the command.
+func (p *plan) proxied(c control) error {
 	if p.Proxy {
 		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
@@ -159,7 +163,7 @@ func helperMain() (err error) {
 	if p.ProxyPort > 0 {
 		p.Env = proxyEnv(p.Env, p.ProxyPort)
 	}
-	return confine(&p, c)
+	return nil
 }
 
 // proxyEnv adds the variables that programs take a proxy from.

@@ -16,13 +16,12 @@ import (
 // bwrap reads the table of mounts anew for each mount it makes, which takes a
 // third of a millisecond each, and needs a second user namespace to mount /dev
 // for anybody but root. So it makes the namespaces only, with one user
-// namespace in which the caller is uid 0, and lets the helper, which runs
-// inside, make the mounts. They belong into the namespace of bwrap itself: the
-// first process of the sandbox stays there, and /proc/1/root leads to what it
-// sees. The helper gives all of its capabilities away before the command runs:
-// for root it drops them, for others the command starts in a user namespace
-// below, under its own number and without rights in the one that owns the
-// mounts.
+// namespace in which the caller keeps its number, and lets the helper, which
+// runs inside, make the mounts. They belong into the namespace of bwrap itself:
+// the first process of the sandbox stays there, and /proc/1/root leads to what
+// it sees. The helper gives all of its capabilities away before the command
+// runs. Without Landlock, for others than root, the command starts in a user
+// namespace below besides, without rights in the one that owns the mounts.
 
 // mountKind is what a mount of the helper does with a path.
 type mountKind uint8
@@ -146,7 +145,8 @@ func applyMounts(list []mount, fresh bool, namespaces int) error {
 	m := mounter{null: -1, empty: -1}
 	// While the old one is there: without one that is wholly visible nobody gets
 	// another.
-	proc, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	// The command sees no process that it may not trace.
+	proc, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC, "hidepid=ptraceable")
 	if err != nil {
 		return fmt.Errorf("/proc: %w", err)
 	}
