@@ -143,10 +143,6 @@ func (r *Runner) families() []int {
 }
 
 func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
-	now, err := r.profile.current()
-	if err != nil {
-		return launch{}, err
-	}
 	l := launch{plan: r.plan(cmd)}
 	l.plan.ABI, l.plan.Namespaces = r.box.report.ABI, r.profile.Namespaces
 	if os.Getuid() == 0 {
@@ -155,44 +151,40 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	if _, ok := auditArch(); ok {
 		l.plan.Families = r.families()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.box.report.Level == Landlock {
-		tmp, err := r.tempDir()
-		if err != nil {
-			return launch{}, err
-		}
-		now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
-		if now, err = now.clean(); err != nil {
-			return launch{}, err
-		}
 		l.path, l.args = "/proc/self/exe", []string{childMark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Landlock, l.plan.Closed = now.Entries, r.profile.Network.Reach == Off
-		l.plan.Env = environment(cmd.Env, tmp)
+		l.plan.Env, l.late = cmd.Env, r.landlockEntries
 		return l, nil
 	}
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
 	l.plan.Env = environment(cmd.Env, "/tmp")
+	top := nearest(r.profile.Entries, "/")
+	fresh := top == nil || top.Access == Hidden
 	if r.box.report.Level == Namespaces {
-		r.namespaces(&l, now)
+		l.plan.Init, l.plan.Fresh = true, fresh
+		r.namespaces(&l)
 		return l, nil
 	}
 	l.path = r.box.report.Program
 	l.sync = true
 	args := []string{"--sync-fd", fmt.Sprint(syncFD)}
-	if top := nearest(now.Entries, "/"); r.box.plain || top == nil || top.Access == Hidden {
-		if now.Entries, err = r.cover(now.Entries); err != nil {
+	if r.box.plain || fresh {
+		now, err := r.covered()
+		if err != nil {
 			return launch{}, err
 		}
 		args = append(args, now.bubblewrap([]string{"--ro-bind", r.box.helper.exe, helperPath})...)
 		l.args = append(args, "--", helperPath, childMark)
 		return l, nil
 	}
-	r.ownMounts(&l, now)
-	args = append(args, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-	if r.profile.Network.Reach != Open && !l.plan.Net {
-		args = append(args, "--unshare-net")
+	r.ownMounts(&l)
+	args = append(args, "--unshare-user", "--unshare-pid")
+	if rest := r.apart() &^ l.plan.Unshare; rest != 0 {
+		args = append(args, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+		if rest&unix.CLONE_NEWNET != 0 {
+			args = append(args, "--unshare-net")
+		}
 	}
 	uid, gid := r.box.numbers()
 	args = append(args, "--uid", strconv.Itoa(uid), "--gid", strconv.Itoa(gid), "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
@@ -203,19 +195,63 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	return l, nil
 }
 
+// landlockEntries tells a plan what Landlock enforces, while the helper starts.
+func (r *Runner) landlockEntries(p *plan) error {
+	now, err := r.profile.current()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	tmp, err := r.tempDir()
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
+	if now, err = now.clean(); err != nil {
+		return err
+	}
+	p.Landlock, p.Closed = now.Entries, r.profile.Network.Reach == Off
+	p.Env = environment(p.Env, tmp)
+	return nil
+}
+
+// covered returns the profile as it is now, with placeholders for what is
+// missing.
+func (r *Runner) covered() (Profile, error) {
+	now, err := r.profile.current()
+	if err != nil {
+		return Profile{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now.Entries, err = r.cover(now.Entries)
+	return now, err
+}
+
+// apart are the namespaces that a command has for itself, beside those of users,
+// mounts and processes.
+func (r *Runner) apart() int {
+	flags := unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	if r.profile.Network.Reach != Open {
+		flags |= unix.CLONE_NEWNET
+	}
+	return flags
+}
+
 // ownMounts has the helper make the mounts. What the host does for that goes on
 // while the helper starts.
-func (r *Runner) ownMounts(l *launch, now Profile) {
+func (r *Runner) ownMounts(l *launch) {
 	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
 	l.plan.Below = r.box.nested
-	// Where the command can see the first process, that has to be in the network
-	// of the sandbox.
-	hidden := l.plan.Init || l.plan.Below || l.plan.ABI >= fenceABI
-	l.plan.Net = r.profile.Network.Reach != Open && hidden
-	l.late = func(p *plan) (err error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if now.Entries, err = r.cover(now.Entries); err == nil {
+	// Where the command can see the first process of bwrap, that has to be in the
+	// namespaces of the sandbox too.
+	if l.plan.Init || l.plan.Below || l.plan.ABI >= fenceABI {
+		l.plan.Unshare = r.apart()
+	}
+	l.late = func(p *plan) error {
+		now, err := r.covered()
+		if err == nil {
 			p.Mounts = now.mounts(r.box.helper.exe)
 		}
 		return err
@@ -224,15 +260,12 @@ func (r *Runner) ownMounts(l *launch, now Profile) {
 
 // namespaces starts the helper as the first process of namespaces of its own,
 // which holds capabilities there and stands for this user.
-func (r *Runner) namespaces(l *launch, now Profile) {
-	top := nearest(now.Entries, "/")
-	l.plan.Init, l.plan.Fresh = true, top == nil || top.Access == Hidden
-	r.ownMounts(l, now)
+func (r *Runner) namespaces(l *launch) {
+	r.ownMounts(l)
 	l.path, l.args = "/proc/self/exe", []string{childMark}
-	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
 	uid, gid := r.box.numbers()
 	l.attr = &syscall.SysProcAttr{
-		Setsid: true, Cloneflags: flags,
+		Setsid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
 	}

@@ -147,12 +147,14 @@ func confineInNamespace(p *plan, c control) error {
 // launchInNamespace confines the calling thread, which ends then, and starts the
 // command from it, or becomes the command.
 func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan struct{}) started {
-	if p.Net {
-		// Other threads of this process stay in the network of the machine.
-		// /proc shows the command none of them.
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return started{err: fmt.Errorf("a network: %w", err)}
+	if p.Unshare != 0 {
+		// Other threads of this process stay in those of the machine. /proc shows
+		// the command none of them.
+		if err := unix.Unshare(p.Unshare); err != nil {
+			return started{err: fmt.Errorf("namespaces: %w", err)}
 		}
+	}
+	if p.Unshare&unix.CLONE_NEWNET != 0 {
 		if err := loopback(); err != nil {
 			return started{err: fmt.Errorf("the loopback: %w", err)}
 		}

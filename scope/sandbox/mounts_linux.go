@@ -51,6 +51,12 @@ type mount struct {
 	From string
 }
 
+func (m *mount) code(c *coder) {
+	c.text(&m.Path)
+	number(c, &m.Kind)
+	c.text(&m.From)
+}
+
 // own tells of paths that every sandbox has for itself with content.
 func own(name string) bool { return within(name, "/dev") || within(name, "/proc") }
 
