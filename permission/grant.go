@@ -136,6 +136,8 @@ type RefusedError struct {
 	Feedback string
 }
 
+// Error says for the model why the call may not run, and that it should not
+// try another way. Secrets that Redact knows are taken out.
 func (e *RefusedError) Error() string {
 	s := fmt.Sprintf("The call of %s was refused. %s", e.Call.Tool, e.Decision.Text())
 	if e.Decision.Verdict == Ask {
