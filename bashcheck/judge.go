@@ -30,6 +30,9 @@ type judged struct {
 	other     bool // it prints something else
 	lost      []string
 	told      bool
+	marks     uint16   // of the flags that were given
+	marked    []marked // their values
+	start     *start   // where operands begin, beside the directory of the command
 }
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
@@ -53,7 +56,18 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		j.class, j.say, j.prefix = Plain, "explains itself", 1
 		return
 	}
+	if p.oldLetters {
+		if args = p.spellLetters(args); len(args) > 0 && args[0].Span == argv[1].Span && args[0].Text != argv[1].Text {
+			words = 2
+		}
+	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
+	if len(p.subs) > 0 && mode != "" && len(operands) > 0 {
+		// A flag chose a form, so that no sub-command stops the search for flags:
+		// tar -tf a.tar x --checkpoint-action=exec=./x.
+		j.effects, j.assigns, j.shells, j.inner, j.marked, j.start = j.effects[:0], nil, nil, nil, nil, nil
+		operands, mode, command, ok = w.flags(p, args, j, false)
+	}
 	j.ok = ok && !(p.argFiles && slices.ContainsFunc(args, word.mayNameArguments))
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
@@ -229,7 +243,7 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 		if o.fields && repeat >= 0 && !s.repeat {
 			j.ok = false // it may be several operands, and they shift
 		}
-		j.ok = w.useValue(s.valueSpec, o, j) && j.ok
+		j.ok = w.operand(s.valueSpec, o, i, j) && j.ok
 	}
 }
 
@@ -246,7 +260,9 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	for i := range f.effects {
 		fe := &f.effects[i]
 		switch {
-		case fe.instead && named || len(operands) < fe.least:
+		case fe.instead && named || len(operands) < fe.least || !fe.holds(len(operands), j):
+		case fe.computed():
+			w.compute(fe, operands, j)
 		case fe.operand == 0:
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:

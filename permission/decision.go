@@ -11,7 +11,7 @@ type Decision struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Asked is who may settle an Ask; meaningless for the other verdicts.
 	Asked       Settlers `json:"asked,omitempty"`
-	Explanation string   `json:"explanation,omitempty"`
+	Explanation Text     `json:"explanation,omitzero"`
 	Risk        Risk     `json:"risk"`
 }
 

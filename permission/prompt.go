@@ -25,8 +25,8 @@ func (r Request) Prompt() string {
 	for _, l := range inputLines(r.Call.Input) {
 		fmt.Fprintf(&b, "  | %s\n", visible(l))
 	}
-	if r.Inspection.Explanation != "" {
-		fmt.Fprintf(&b, "What it does: %s\n", visible(r.Inspection.Explanation))
+	if does := r.Inspection.Explanation.String(); does != "" {
+		fmt.Fprintf(&b, "What it does: %s\n", visible(does))
 	}
 	fmt.Fprintf(&b, "Risk: %s\n", r.Inspection.Risk)
 	head := "Why it asks:\n"

@@ -39,7 +39,7 @@ type fixed struct{}
 func (fixed) Inspect(_ context.Context, call permission.Call, _ permission.Lookout) (permission.Inspection, error) {
 	var in struct{ Command string }
 	err := json.Unmarshal(call.Input, &in)
-	return permission.Inspection{Family: "Bash", Explanation: "Makes a directory.", Risk: permission.RiskMedium, Actions: []permission.Action{
+	return permission.Inspection{Family: "Bash", Explanation: permission.TextOf("Makes a directory."), Risk: permission.RiskMedium, Actions: []permission.Action{
 		{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}, Prefix: "mkdir"}}}}, err
 }
 
@@ -79,7 +79,7 @@ func TestPromptShowsWhatHides(t *testing.T) {
 	require.NoError(t, err)
 	r := permission.Request{
 		Call:        permission.Call{Tool: "Write\x1b[1m", Input: input},
-		Inspection:  permission.Inspection{Explanation: nasty, Risk: permission.RiskHigh},
+		Inspection:  permission.Inspection{Explanation: permission.TextOf(nasty), Risk: permission.RiskHigh},
 		Decision:    permission.Decision{Verdict: permission.Ask, Reasons: []permission.Reason{{Verdict: permission.Ask, Text: nasty}, {Verdict: permission.Allow, Text: "no reason to ask"}}},
 		Suggestions: []string{nasty},
 		Changes:     "-" + nasty,

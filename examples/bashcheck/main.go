@@ -59,8 +59,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		verdict = "read-only"
 	}
 	_, err := fmt.Fprintf(out, "%s\n\n%s\nRisk: %s\n", r.Explain(), verdict, r.Risk().String())
+	said := map[string]bool{}
 	for _, f := range r.Findings {
-		fmt.Fprintf(out, "- %s (%s)\n", f.Text, f.Code)
+		if line := fmt.Sprintf("- %s (%s)\n", f.Text, f.Code); !said[line] {
+			said[line] = true
+			fmt.Fprint(out, line)
+		}
 	}
 	if len(r.Assumptions) > 0 {
 		names := make([]string, len(r.Assumptions))
@@ -155,7 +159,7 @@ func describe(a *bashcheck.Analyzer, id json.RawMessage, text string) answer {
 		out.Commands = append(out.Commands, command{Argv: []string{}, Effects: effects(r.Loose)})
 	}
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, finding{f.Code, f.Severity.String(), f.Text, f.Span.Start, f.Span.End})
+		out.Findings = append(out.Findings, finding{f.Code, f.Severity.String(), f.Text, int(f.Span.Start), int(f.Span.End)})
 	}
 	out.Assumptions = append(out.Assumptions, r.Assumptions...)
 	return out
