@@ -184,7 +184,7 @@ type Options struct {
 	// Analyzer is the analyzer that made the report. Required: the text and
 	// expanded commands are analyzed again by it.
 	Analyzer *bashcheck.Analyzer
-	// Digest is that of the report that was approved (Inspection.Report of a
+	// Digest is that of the report that was approved (Grant.ReportDigest of a
 	// grant of package permission). Required.
 	Digest string
 	// Dir is the absolute directory that the run starts in.
