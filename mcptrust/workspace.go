@@ -342,31 +342,7 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 			c.Diff = append(c.Diff, Change{Field: "loosens", Old: entryText(e), Benign: true})
 		}
 	}
-	var b strings.Builder
-	word := "New"
-	switch c.Status {
-	case Changed:
-		word = "CHANGED"
-	case Revoked:
-		word = "REVOKED"
-	}
-	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", word, quote(w.dir))
-	for _, e := range now {
-		mark := " "
-		if old != nil && !slices.Contains(was, e) {
-			mark = "+"
-		}
-		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
-	}
-	for _, e := range was {
-		if !slices.Contains(now, e) {
-			fmt.Fprintf(&b, "  - %s\n", entryText(e))
-		}
-	}
-	if r.notKept(w.root) {
-		b.WriteString("Trust in this folder lasts for this run only.\n")
-	}
-	c.Prompt = b.String()
+	c.Prompt = workspacePrompt(c.Status, w.dir, now, was, old != nil, r.notKept(w.root))
 	if r.headless {
 		if c.Status != Revoked {
 			c.Status = Blocked
@@ -383,6 +359,29 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 	c.Token = r.seal(ticket{Kind: ticketWorkspace, File: projectFile(w.root), Path: w.root, Folder: rel, Digest: digest, Entries: now,
 		Before: before, Parent: workspaceState(root), Shown: shownDigest(c.Prompt)})
 	return c, nil
+}
+
+// workspacePrompt is the text that a person approves. known says that there was a
+// decision before, passing that trust is not kept.
+func workspacePrompt(status Status, dir string, now, was []string, known, passing bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", promptWord(status), quote(dir))
+	for _, e := range now {
+		mark := " "
+		if known && !slices.Contains(was, e) {
+			mark = "+"
+		}
+		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
+	}
+	for _, e := range was {
+		if !slices.Contains(now, e) {
+			fmt.Fprintf(&b, "  - %s\n", entryText(e))
+		}
+	}
+	if passing {
+		b.WriteString("Trust in this folder lasts for this run only.\n")
+	}
+	return b.String()
 }
 
 // workspaceEntries are the entries as they are stored: as written, or without
