@@ -14,6 +14,7 @@ type DescriptionError struct {
 	Reason       string
 }
 
+// Error names file, line, column and the reason.
 func (e *DescriptionError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Reason)
 }
