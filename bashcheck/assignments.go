@@ -243,7 +243,8 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
 		}
 	}
-	w.add(&c)
+	*w.open() = c
+	w.add()
 }
 
 // declared looks at what the grammar does not take for assignments after

@@ -33,8 +33,8 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}
-	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
-	w.sources(c, x.Assigns, x.Args)
+	at := w.nodeSpan(x)
+	text := w.sources(assigns, x.Assigns, x.Args)
 	effects := w.redirects(redirs)
 	own := len(w.rep.Commands)
 	w.stdin = nil
@@ -59,26 +59,25 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 		}
 		w.shown = w.secretsSince(expanded)
 	}
-	out := w.run(c, argv, effects)
+	out := w.run(at, text, assigns, argv, effects)
 	if own > first {
-		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, at})
 	}
 	return out
 }
 
-// sources fills Text from the source.
-func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Word) {
+// sources returns the text of a command as the source has it.
+func (w *walker) sources(known []Assignment, assigns []*syntax.Assign, args []*syntax.Word) string {
 	first, last := int(args[0].Pos().Offset()), int(args[len(args)-1].End().Offset())
 	var b strings.Builder
 	for i, a := range assigns {
-		if i < len(c.Assignments) && !c.Assignments[i].Inert {
+		if i < len(known) && !known[i].Inert {
 			b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 			b.WriteByte(' ')
 		}
 	}
 	if b.Len() == 0 && tight(args) {
-		c.Text = w.src[first:last]
-		return
+		return w.src[first:last]
 	}
 	for i, a := range args {
 		if i > 0 {
@@ -86,7 +85,7 @@ func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Wo
 		}
 		b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 	}
-	c.Text = b.String()
+	return b.String()
 }
 
 // tight says that one blank separates the words.
@@ -143,25 +142,25 @@ func (w *walker) fill(c *Command, argv []word) {
 	}
 }
 
-func (w *walker) add(c *Command) int {
-	lim := w.a.opts.Limits.Commands
-	if len(w.rep.Commands) >= lim {
-		if len(w.rep.Commands) == lim {
-			for _, f := range w.rep.Findings {
-				if f.Code == CodeLimit {
-					return len(w.rep.Commands)
-				}
-			}
-			w.block(CodeLimit, c.Span, "there are more than %d commands", lim)
-		}
-		return len(w.rep.Commands)
+// add puts the command that open returned into the report and returns its index
+// from 1.
+func (w *walker) add() int {
+	n := len(w.rep.Commands)
+	if n < w.a.opts.Limits.Commands {
+		w.rep.Commands = w.rep.Commands[:n+1]
+		return n + 1
 	}
-	w.rep.Commands = append(w.rep.Commands, *c)
-	return len(w.rep.Commands)
+	c := w.open()
+	if !slices.ContainsFunc(w.rep.Findings, func(f Finding) bool { return f.Code == CodeLimit }) {
+		w.block(CodeLimit, c.Span, "there are more than %d commands", n)
+	}
+	*c = Command{}
+	return n
 }
 
-// run describes, records and follows one command.
-func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
+// run describes, records and follows one command: its place, its text where the
+// source has one, its assignments, words and redirections.
+func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, redirected []Effect) dirs {
 	here := dirs{w.st.dir, w.st.dir}
 	w.fed, w.input, w.output = w.input, nil, nil
 	shown := w.shown
@@ -169,12 +168,14 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 	if len(argv) == 0 {
 		return here
 	}
+	c := w.open()
+	c.Span, c.Text, c.Assignments = at, text, assigns
 	w.fill(c, argv)
 	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
 		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
-		w.add(c)
+		w.add()
 		return dirs{}
 	}
 	for i := range argv {
@@ -255,7 +256,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			for _, list := range j.assume {
 				for _, as := range list {
 					w.assume(as)
-					if as == AssumeGitConfig && !(c.Dir.Known && slices.Equal(c.Dir.Paths, startPaths)) {
+					if as == AssumeGitConfig && !sameDir(c.Dir, startDir) {
 						w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 					}
 				}
@@ -282,9 +283,9 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		}
 	}
 	c.Effects = w.room.closeEffects(c.Effects)
-	index := w.add(c)
+	index := w.add()
 	for _, text := range j.lost {
-		w.findAt(CodeDestructive, Notice, c.Span, index, "%s", text)
+		w.findAt(CodeDestructive, Notice, at, index, "%s", text)
 	}
 	inside := w.follow(index, &j)
 	switch name.Text {

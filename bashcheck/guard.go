@@ -32,7 +32,7 @@ var plainByte = func() (t [256]bool) {
 func checkBytes(src string, lim Limits) (textFacts, *Finding) {
 	facts := textFacts{plain: true, odd: -1}
 	block := func(code string, at int, format string, args ...any) (textFacts, *Finding) {
-		return facts, &Finding{Code: code, Severity: Suspicious, Blocks: true, Text: fmt.Sprintf(format, args...), Span: Span{at, min(at+1, len(src))}}
+		return facts, &Finding{Code: code, Severity: Suspicious, Blocks: true, Text: fmt.Sprintf(format, args...), Span: spanAt(at, min(at+1, len(src)))}
 	}
 	if len(src) > lim.Bytes {
 		return block(CodeLimit, 0, "the text has %d bytes; at most %d are judged", len(src), lim.Bytes)

@@ -72,6 +72,8 @@ const (
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
+	vKept        // a file that is read and not sent
+	vMoved       // a path that is deleted, whose content lives on at another
 	vLocal       // a path of effect and extent that is taken for nothing else
 	vRemote      // the same, or one on another machine
 	vLocalName   // the name of one, which is not used yet
@@ -191,7 +193,8 @@ var valueWords = map[string]valueKind{
 	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
+	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {

@@ -366,10 +366,11 @@ type ticket struct {
 	Text    string          `json:"t,omitempty"`
 	Raw     bool            `json:"r,omitempty"`
 	Before  state           `json:"b"`
-	Parent  state           `json:"q"` // the server's state, for an item
+	Parent  state           `json:"q"` // the server's state for an item, the root's for a folder
 	Confirm string          `json:"c,omitempty"`
 	Shown   string          `json:"h"`
 	Entries []string        `json:"e,omitempty"` // of a workspace
+	Folder  string          `json:"w,omitempty"` // of a workspace, below its root
 }
 
 const (
@@ -470,7 +471,7 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 				if changed {
 					kind, item, _ := strings.Cut(k.Item, ":")
 					if k.Kind != ticketItem {
-						kind = k.Kind
+						kind, item = k.Kind, k.Folder
 					}
 					events = append(events, Event{Op: OpApprove, Kind: kind, Server: k.Server, Name: item, Digest: k.Digest, Before: k.Before.Digest})
 				}
@@ -521,18 +522,19 @@ func (f *fileState) apply(k ticket) (bool, error) {
 		rec.Rev++
 		return true, nil
 	case ticketWorkspace:
-		now := workspaceState(f.Workspace)
+		old := f.folder(k.Folder)
+		now := workspaceState(old)
 		if now == (state{wordTrusted, k.Before.Rev + 1, k.Digest}) {
 			return false, nil
 		}
-		if now != k.Before {
+		if root := workspaceState(f.Workspace); now != k.Before || root.Status == wordRevoked && root != k.Parent {
 			return false, ErrStale
 		}
 		w := &workspaceRecord{Status: wordTrusted, Digest: k.Digest, Rev: k.Before.Rev + 1, Entries: k.Entries}
-		if f.Workspace != nil {
-			w.extra = f.Workspace.extra
+		if old != nil {
+			w.extra = old.extra
 		}
-		f.Workspace = w
+		f.setFolder(k.Folder, w)
 		return true, nil
 	case ticketItem:
 		if rec == nil || rec.Status != wordTrusted || recordState(rec) != k.Parent {
@@ -676,6 +678,11 @@ func (r *Registry) List(ctx context.Context) ([]Record, error) {
 		}
 		if w := f.Workspace; w != nil && w.Status != wordForgotten {
 			out = append(out, Record{Project: f.Path, Kind: "workspace", Status: status(w.Status), Digest: w.Digest})
+		}
+		for rel, w := range f.Folders {
+			if w.Status != wordForgotten {
+				out = append(out, Record{Project: f.Path, Kind: "workspace", Name: rel, Status: status(w.Status), Digest: w.Digest})
+			}
 		}
 		for name, s := range f.Servers {
 			if s.Status != wordForgotten {

@@ -124,7 +124,7 @@ func (g *Grant) Report() string {
 	if g == nil || g.decision.Verdict != Allow {
 		return ""
 	}
-	return g.ins.Report
+	return g.ins.Report.String()
 }
 
 // RefusedError is a call that may not run. Its Error text is meant for the

@@ -13,7 +13,7 @@ type Lint struct {
 	// Problem says what the rule really does, Fix what to write instead.
 	Problem string `json:"problem"`
 	Fix     string `json:"fix,omitempty"`
-	// By is the rule that makes this one superfluous, for CodeShadowed.
+	// By is the rule that makes this one superfluous, for [LintShadowed].
 	By *RuleRef `json:"by,omitempty"`
 }
 

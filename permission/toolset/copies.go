@@ -153,7 +153,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 			}
 			b.add(e)
 		}
-		if !dst.Dir.Known {
+		if !dst.Dir.Known() {
 			a.Path = permission.Path{Extent: permission.Anywhere}
 			b.add(a)
 		}

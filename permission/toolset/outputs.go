@@ -258,6 +258,9 @@ func (o *outputs) flags() {
 			if k := strings.IndexAny(t, "$`<>("); k >= 0 {
 				t = t[:k]
 			}
+			if len(t) < 2 {
+				continue
+			}
 		}
 		name, value, has := strings.Cut(strings.TrimLeft(t, "-"), "=")
 		if o.long(name, t[:2] != "--") && (t[:2] == "--" || len(name) > 1) {

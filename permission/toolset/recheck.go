@@ -30,7 +30,7 @@ type NotGrantedError struct {
 }
 
 func (e *NotGrantedError) Error() string {
-	return fmt.Sprintf("toolset: the grant names %s not for this", e.Path)
+	return fmt.Sprintf("toolset: the grant does not cover %s with the effect %s: ask again", e.Path, e.Kind)
 }
 
 // Recheck returns what bashcheck/checkedrun calls right before a program of a

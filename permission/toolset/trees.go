@@ -521,7 +521,7 @@ func (b *builder) leaveOut(by *bashcheck.Command, found []permission.Action) str
 	if program(by) == "find" && end <= 1 {
 		end = len(by.Argv)
 	}
-	return b.rewritten(by.Argv[end-1].Span.End, strings.Join(options, " "))
+	return b.rewritten(int(by.Argv[end-1].Span.End), strings.Join(options, " "))
 }
 
 // findAction says whether the word at a place is the first action of a find.
