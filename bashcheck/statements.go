@@ -346,7 +346,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 		start := len(w.rep.Commands)
 		w.output = nil
 		w.isolated(func() { w.stmt(p) })
-		w.input = nil
+		w.input, w.piped = nil, w.printed(start)
 		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {
 			w.input = w.output
 		}
@@ -357,7 +357,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 	start := len(w.rep.Commands)
 	before := w.st.dir
 	d := w.maybe(func() dirs { return w.stmt(parts[last]) })
-	w.input, w.output = nil, nil
+	w.input, w.output, w.piped = nil, nil, ""
 	w.st.dir = before
 	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
 	return dirs{union(before, d.ok), union(before, d.fail)}
