@@ -30,6 +30,7 @@ type judged struct {
 	other     bool // it prints something else
 	lost      []string
 	told      bool
+	input     []word   // what its input says, where that is a program like its arguments
 	marks     uint16   // of the flags that were given
 	marked    []marked // their values
 	start     *start   // where operands begin, beside the directory of the command
@@ -100,6 +101,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if p.prefix >= 0 {
 					j.prefix = p.prefix
 				}
+				p.loseLater(j)
 				return
 			}
 		} else {
@@ -158,6 +160,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	if f.say != "" {
 		j.say = f.say
+	}
+	if p.script {
+		j.input = typedWords(w.typed)
 	}
 	p.tell(f, operands, j)
 	w.operands(p, f, operands, command, j)

@@ -170,6 +170,7 @@ type program struct {
 	why          bool
 	argFiles     bool     // a word @FILE names a file of further arguments
 	marks        []string // names for flags, in the order of the bits of flagSpec.mark
+	script       bool     // its input is a text like the one in its arguments
 	oldLetters   bool     // the first word may be letters of flags without a dash
 	bare         *form    // without operands
 	withOperands *form
@@ -506,6 +507,8 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "letters":
 		l.top.oldLetters = true
+	case "script":
+		l.top.script = true
 	case "argfiles":
 		l.top.argFiles = true
 	case "help":
