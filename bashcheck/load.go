@@ -72,12 +72,21 @@ const (
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
+	vOneOf       // one of the words of valueSpec.words
+	vManPage     // the name of a manual page, not a file
+	vUnpacked    // a file or folder that is read, whose name is not that of an archive
+	vPlainName   // a file that is read, spelled, which no program takes for more
+	vMlrFile     // a file that mlr reads, and not the word then
+	vSQLSchema   // SQL for sqlite3 that reads the schema, or only says how it would read
+	vSQLRead     // SQL for sqlite3 that only reads, where views cannot call functions that do more
+	vPcapFilter  // a filter of packets, without names that would be looked up
 )
 
 type valueSpec struct {
 	kind   valueKind
 	effect Kind // for vPath
 	extent Extent
+	words  string // for vOneOf, separated by commas
 }
 
 type flagSpec struct {
@@ -157,6 +166,7 @@ type program struct {
 	number       bool // -NUM is a flag
 	why          bool
 	argFiles     bool  // a word @FILE names a file of further arguments
+	whole        bool  // flags of one letter do not stand together
 	bare         *form // without operands
 	withOperands *form
 	examples     []example
@@ -182,6 +192,7 @@ var valueWords = map[string]valueKind{
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
+	"manpage": vManPage, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -205,6 +216,9 @@ func parseEffectWord(w string) (Kind, Extent, bool) {
 func parseValueWord(w string) (valueSpec, bool) {
 	if k, ok := valueWords[w]; ok {
 		return valueSpec{kind: k}, true
+	}
+	if words, ok := strings.CutPrefix(w, "one:"); ok {
+		return valueSpec{kind: vOneOf, words: words}, words != "" && !strings.Contains(","+words+",", ",,")
 	}
 	k, e, ok := parseEffectWord(w)
 	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
@@ -484,6 +498,8 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "argfiles":
 		l.top.argFiles = true
+	case "whole":
+		l.cur.whole = true
 	case "help":
 		if l.cur.parent != nil {
 			return fail(cols[0], "help stands before the first sub-command")
@@ -731,7 +747,7 @@ func (p *program) flag(name string) *flagSpec {
 
 func harmless(v valueSpec) bool {
 	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile, vGzipFile, vCharset:
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vOneOf, vZipFile, vGzipFile, vCharset:
 		return true
 	case vPath:
 		return v.effect == Read || v.effect == List
