@@ -73,6 +73,7 @@ const (
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
 	vOneOf       // one of the words of valueSpec.words
+	vEnding      // a plain name that ends with one of valueSpec.words
 	vManPage     // the name of a manual page, not a file
 	vUnpacked    // a file or folder that is read, whose name is not that of an archive
 	vPlainName   // a file that is read, spelled, which no program takes for more
@@ -86,7 +87,7 @@ type valueSpec struct {
 	kind   valueKind
 	effect Kind // for vPath
 	extent Extent
-	words  string // for vOneOf, separated by commas
+	words  string // for vOneOf and vEnding, separated by commas
 }
 
 type flagSpec struct {
@@ -217,8 +218,10 @@ func parseValueWord(w string) (valueSpec, bool) {
 	if k, ok := valueWords[w]; ok {
 		return valueSpec{kind: k}, true
 	}
-	if words, ok := strings.CutPrefix(w, "one:"); ok {
-		return valueSpec{kind: vOneOf, words: words}, words != "" && !strings.Contains(","+words+",", ",,")
+	for prefix, k := range map[string]valueKind{"one:": vOneOf, "ending:": vEnding} {
+		if words, ok := strings.CutPrefix(w, prefix); ok {
+			return valueSpec{kind: k, words: words}, !strings.Contains(","+words+",", ",,")
+		}
 	}
 	k, e, ok := parseEffectWord(w)
 	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
