@@ -74,7 +74,7 @@ const (
 	vOutput      // a file that is written, or - for the output
 	vOneOf       // one of the words of valueSpec.words
 	vEnding      // a plain name that ends with one of valueSpec.words
-	vManPage     // the name of a manual page, not a file
+	vWord        // a plain word, not a path
 	vUnpacked    // a file or folder that is read, whose name is not that of an archive
 	vPlainName   // a file that is read, spelled, which no program takes for more
 	vMlrFile     // a file that mlr reads, and not the word then
@@ -193,7 +193,7 @@ var valueWords = map[string]valueKind{
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
-	"manpage": vManPage, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
+	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {

@@ -23,9 +23,9 @@ func oneOf(list, word string) bool {
 	return false
 }
 
-// manPage says that man takes the word for the name or section of a page. With
-// a slash it is a file that man formats (man(1)).
-func manPage(s string) bool {
+// plainWord says that the word is a name and no path: with a slash man formats a
+// file (man(1)), and with a semicolon nft reads another command.
+func plainWord(s string) bool {
 	return s != "" && s[0] != '-' && s[0] != '.' && strings.Trim(s, lettersAndDigits+"._-+:@") == ""
 }
 

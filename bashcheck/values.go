@@ -163,8 +163,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && !o.Glob && oneOf(v.words, o.Text)
 	case vEnding:
 		return o.plainName() && oneOf(v.words, path.Ext(o.Text)) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vManPage:
-		return o.Static && !o.Glob && manPage(o.Text)
+	case vWord:
+		return o.Static && !o.Glob && plainWord(o.Text)
 	case vUnpacked:
 		return w.unpacked(o, j)
 	case vPlainName:
