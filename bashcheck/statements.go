@@ -351,7 +351,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 			w.input = w.output
 		}
 		if start > first {
-			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 		}
 	}
 	start := len(w.rep.Commands)
@@ -360,7 +360,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 	put(&w.input, nil)
 	put(&w.output, nil)
 	put(&w.st.dir, before)
-	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 	return dirs{union(before, d.ok), union(before, d.fail)}
 }
 

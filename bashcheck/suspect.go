@@ -10,7 +10,6 @@ import (
 type flow struct {
 	from, to, into, end int
 	pipe                bool
-	span                Span
 }
 
 // suspect adds the findings that are about several commands together or about
