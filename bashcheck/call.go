@@ -166,10 +166,8 @@ func (w *walker) fill(c *Command, text string, spelled bool, argv []word) {
 		text = plain
 	}
 	c.Text = text
-	if name := argv[0].Text; name != "" && strings.IndexByte(name, '/') < 0 {
-		c.Plain = append(take(&w.room.plain, 1), plain)
-	} else if base := path.Base(name); argv[0].Static && base != name {
-		c.Plain = append(take(&w.room.plain, 2), plain, base+plain[len(argv[0].Text):])
+	if name := argv[0].Text; argv[0].Static && baseName(name) != name {
+		c.Plain = append(take(&w.room.plain, 2), plain, baseName(name)+plain[len(name):])
 	} else {
 		c.Plain = append(take(&w.room.plain, 1), plain)
 	}
