@@ -138,6 +138,12 @@ type decider struct {
 	// toolAllow is the allow rule for the whole tool, once it was looked for.
 	toolAllow     *Rule
 	toolRuleKnown bool
+	// over is what ruleOver found last: for the Run with the number of, 0 for none.
+	over struct {
+		rule  *Rule
+		of    int
+		exact bool
+	}
 	// climbed is an allow rule that a path with ".." kept from covering a Run.
 	climbed *Rule
 	servers []string // the MCP servers that the host knows
@@ -271,7 +277,7 @@ func (d *decider) confine() {
 func (d *decider) excluded() bool {
 	for i := range d.p.locks.excluded {
 		for j := range d.ins.Actions {
-			for _, t := range d.ins.Actions[j].Command.Allow {
+			for _, t := range d.ins.Actions[j].command().Allow {
 				if d.p.locks.excluded[i].matches(t) {
 					return true
 				}
