@@ -175,7 +175,7 @@ func (w *walker) compute(fe *fixedEffect, operands []word, j *judged) {
 
 // made adds the effect on what is made of a word.
 func (w *walker) made(fe *fixedEffect, o word, j *judged) {
-	spec := valueSpec{vPath, fe.kind, fe.extent}
+	spec := valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}
 	if fe.how == "" && fe.tail == "" && (fe.kind != Delete || fe.extent != Within) {
 		if fe.mark == 0 || !o.Static || o.Text != "-" { // the program's input or output
 			w.usePath(spec, o, j)
@@ -210,6 +210,9 @@ func (d *derived) put(t string) string {
 	base := path.Base(t)
 	if d.how == "" && d.tail == "" {
 		return t
+	}
+	if strings.HasPrefix(d.tail, "/") && t != "" {
+		return strings.TrimRight(t, "/") + d.tail
 	}
 	if t == "" || len(t) > 4096 || d.how != "dir" && d.tail != "*" && (base == "." || base == ".." || strings.HasSuffix(t, "/")) {
 		return ""
@@ -260,13 +263,13 @@ func unpacked(name string) string {
 func (w *walker) packed(o word, j *judged) bool {
 	if !o.Static || o.Glob || o.Text == "" {
 		j.effects = append(j.effects, Effect{Kind: Write, Dir: w.st.dir, Span: o.Span})
-		return w.usePath(valueSpec{vPath, Read, Exact}, o, j)
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	}
 	made := o
 	if made.Text = unpacked(o.Text); made.Text == "" {
 		return false
 	}
-	return w.usePath(valueSpec{vPath, Read, Exact}, o, j) && w.usePath(valueSpec{vPath, Write, Exact}, made, j)
+	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j) && w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, made, j)
 }
 
 // remote uses an operand that may lie on another machine.
@@ -303,7 +306,7 @@ func (w *walker) source(o word, j *judged) bool {
 	}
 	switch path.Ext(o.Text) {
 	case ".c", ".C", ".cc", ".cp", ".cpp", ".cxx", ".c++", ".CPP", ".m", ".mm", ".i", ".ii", ".s", ".S", ".o", ".a", ".so", ".obj", ".lo":
-		return w.usePath(valueSpec{vPath, Read, Exact}, o, j)
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	}
 	return false
 }
@@ -315,7 +318,7 @@ func (w *walker) startAt(o word, j *judged) bool {
 		return false
 	}
 	j.start = &start{dir: enterDir(w.st.dir, o.Text)}
-	return w.usePath(valueSpec{vPath, List, Exact}, o, j)
+	return w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
 }
 
 // flagValue uses the value of a flag that stands behind so many operands.

@@ -18,6 +18,7 @@ const (
 
 var provenanceNames = []string{"ask", "warn", "off"}
 
+// String returns "ask", "warn" or "off".
 func (p Provenance) String() string { return name(provenanceNames, uint8(p)) }
 
 // MarshalText writes the name of the value.

@@ -361,7 +361,7 @@ func (b *builder) command(s *shellCall, i int) {
 		b.gitHistory(c, of)
 		b.gitWorkTree(c, of)
 	}
-	copies := c.Described && (name == "cp" || name == "mv")
+	copies := c.Described && (name == "cp" || name == "mv" || name == "rsync" && localOnly(c))
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
@@ -388,6 +388,11 @@ func (b *builder) command(s *shellCall, i int) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// localOnly says that a command connects nowhere.
+func localOnly(c *bashcheck.Command) bool {
+	return !slices.ContainsFunc(c.Effects, func(e bashcheck.Effect) bool { return e.Kind == bashcheck.Connect })
 }
 
 // vague says whether a description leaves open which files a command reaches.
