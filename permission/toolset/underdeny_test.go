@@ -43,6 +43,7 @@ var forbiddenOutputs = []struct{ command, victim, rule string }{
 	{"rsync -a s/ .", ".env", ""}, {"rsync s/.env .", ".env", ""}, {"rsync s/.env src/../", ".env", ""}, {"rsync -a s/ ./src/..", ".env", ""}, {"rsync -a --delete empty/ keep/", "keep/k", "Edit(keep/**)"}, {"rsync -a --del src/lib/ keep", "keep/k", "Edit(k)"}, {"rsync -a --files-from=list s .", ".env", ""}, {"rsync -a --backup --backup-dir=../.github s/ old", ".github/f", "Edit(.github/f)"},
 	{"split f part", "partaa", "Edit(partaa)"}, {"split -l1 -d f part", "part01", "Edit(part0*)"}, {"split -l 1 f", "xab", "Edit(x?b)"}, {"split -l1 f .env", ".envab", ""}, {"split --filter='sh x.sh' f", ".env", ""}, {"csplit -s f 2", "xx01", "Edit(xx*)"}, {"csplit -sf .env f 2", ".env01", ""},
 	{"gzip -fk .env", ".env.gz", ""}, {"gzip -f .env", ".env", ""}, {"gunzip -f .env.gz", ".env", ""}, {"gzip -dkf .env.gz", ".env", ""}, {"gzip -dfN named.gz", ".env", ""}, {"xz -df .env.xz", ".env", ""}, {"unxz -f .env.xz", ".env", ""}, {"bunzip2 -f .env.bz2", ".env", ""}, {"zstd -qdf .env.zst", ".env", ""}, {"zstd -qf f -o .env", ".env", ""},
+	{"unzip -qo evil.zip -d build", "build/.env", "Edit(.env*)"}, {"unzip -qo evil.zip -d new", "new/.env", "Edit(.env*)"}, {"tar -tf in.tar --checkpoint=1 --checkpoint-action=exec='sh x.sh'", ".env", ""}, {"tar -tf in.tar f --checkpoint=1 --checkpoint-action=exec='sh x.sh'", ".env", ""}, {"rsync -n -e 'sh x.sh' h:a b", ".env", ""},
 	{"javac A.java", "A$B.class", "Edit(*.class)"}, {"javac -d build A.java", "build/A.class", "Edit(*.class)"}, {"javac -d keep A.java", "keep/A.class", "Edit(keep/**)"}, {"ar rcs lib.a f", "lib.a", "Edit(*.a)"},
 
 	{"tar cf out.tar .", "", ""}, {"tar -cf - .env", "", ""}, {"tar -C . -cf out.tar .", "", ""}, {"tar -cf out.tar -C src -C .. .env", "", ""}, {"tar -chf out.tar link", "", ""}, {"tar -cf out.tar . --exclude=.env", "", ""}, {"tar -cf out.tar -T names", "", ""}, {"tar -C src -cf out.tar ../.env", "", ""},
@@ -54,7 +55,7 @@ var forbiddenOutputs = []struct{ command, victim, rule string }{
 // is run with nothing in between first.
 func TestForbiddenOutputs(t *testing.T) {
 	const setup = usualProject + `; printf 'S3CRET\n' > .env; mkdir -p s empty keep build old; printf 'EVIL\n' > s/.env; echo x > keep/k; ln -s .env link; echo .env > names; echo .env > list; echo '-o .env' > args; echo 'int f(void);' > h.h; echo ok > s/f; echo new > old/f; echo old > old/f;
-printf 'one\ntwo\nthree\n' > f; echo 'echo EVIL > .env' > x.sh; zip -q in.zip notes.txt; tar -C s -cf evil.tar .env; echo 'class A { class B { } }' > A.java;
+printf 'one\ntwo\nthree\n' > f; echo 'echo EVIL > .env' > x.sh; zip -q in.zip notes.txt; tar -C s -cf evil.tar .env; tar -cf in.tar f; (cd s; zip -q ../evil.zip .env); echo 'class A { class B { } }' > A.java;
 cd s; for p in gzip bzip2 xz 'zstd -q'; do $p -k .env; done; mv .env.gz .env.bz2 .env.xz .env.zst ..; cd ..; cp .env.gz named.gz; touch -d 2001-01-01 s/.env s/f`
 	base := newMachine(t, setup, "")
 	rows := everyThird(forbiddenOutputs)
