@@ -137,7 +137,7 @@ func (b *builder) isDir(e *bashcheck.Effect) bool {
 	return len(dirs) > 0
 }
 
-// into adds the writes of a cp, mv or rsync whose destination may be a directory: the
+// into adds the writes of a cp, mv, install or rsync whose destination may be a directory: the
 // names there come from what is copied.
 func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	c := &s.rep.Commands[i]
