@@ -234,20 +234,27 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	}
 }
 
-// pieces are characters that programs put into the names of what they make:
-// those of split and csplit, and some that only a pattern with as many would
-// mean. A rule for the name of a piece that is none of them, and not there yet,
-// is not met.
+// pieces are what programs put into the names of what they make: two letters or
+// digits, or three digits, as split and csplit do. Behind them come some that only
+// a pattern with as many places would mean: split goes on with four characters
+// after 650 pieces, and javac takes names out of the source. A rule that spells
+// one of those, of a file that is not there yet, is not met.
 var pieces = sync.OnceValue(func() []string {
-	out := []string{"0", "a", "zaaa", "9000", "000", "aaa", "001"}
-	for _, digits := range []string{"abcdefghijklmnopqrstuvwxyz", "0123456789"} {
-		for _, x := range digits {
-			for _, y := range digits {
-				out = append(out, string(x)+string(y))
+	const letters, digits = "abcdefghijklmnopqrstuvwxyz0123456789", "0123456789"
+	var out []string
+	for _, x := range letters {
+		for _, y := range letters {
+			out = append(out, string(x)+string(y))
+		}
+	}
+	for _, two := range out[:len(out):len(out)] {
+		if strings.Trim(two, digits) == "" {
+			for _, z := range digits {
+				out = append(out, two+string(z))
 			}
 		}
 	}
-	return out
+	return append(out, "zaaa", "9000", "a", "A")
 })
 
 // made adds the writes of files whose names a program makes of a text with a
