@@ -2,9 +2,11 @@ package toolset
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -234,27 +236,27 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	}
 }
 
-// pieces are what programs put into the names of what they make: two letters or
-// digits, or three digits, as split and csplit do. Behind them come some that only
-// a pattern with as many places would mean: split goes on with four characters
-// after 650 pieces, and javac takes names out of the source. A rule that spells
-// one of those, of a file that is not there yet, is not met.
-var pieces = sync.OnceValue(func() []string {
-	const letters, digits = "abcdefghijklmnopqrstuvwxyz0123456789", "0123456789"
-	var out []string
+// pieces are what programs put into the names of what they make, as far as it is
+// tried out: two letters or digits and three digits, as split and csplit do, and
+// numbers, as wget does. Behind them come some that only a pattern with as many
+// places would mean: split goes on with four characters after 650 pieces, and
+// javac takes names out of the source. A rule that spells one of those, of a file
+// that is not there yet, is not met.
+var pieces = sync.OnceValue(func() (out struct{ numbers, all []string }) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	for i := range 100 {
+		out.numbers = append(out.numbers, strconv.Itoa(i))
+	}
+	out.all = append(out.all, "zaaa", "9000", "a", "A")
 	for _, x := range letters {
 		for _, y := range letters {
-			out = append(out, string(x)+string(y))
+			out.all = append(out.all, string(x)+string(y))
 		}
 	}
-	for _, two := range out[:len(out):len(out)] {
-		if strings.Trim(two, digits) == "" {
-			for _, z := range digits {
-				out = append(out, two+string(z))
-			}
-		}
+	for i := range 1000 {
+		out.all = append(out.all, fmt.Sprintf("%03d", i))
 	}
-	return append(out, "zaaa", "9000", "a", "A")
+	return out
 })
 
 // made adds the writes of files whose names a program makes of a text with a
@@ -274,16 +276,31 @@ func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool 
 	}
 	one := before + "aa" + after
 	b.target(a, dir, one, t)
+	if b.rules == nil {
+		return true
+	}
 	p := b.look(dir, one, t.op).path
-	for _, piece := range pieces() {
-		n := before + piece + after
-		_, denied := b.deniesWriting(path.Clean(absolute(dir, n)))
-		if !denied && p.Real != p.Clean && p.Real != "" {
-			_, denied = b.deniesWriting(path.Join(path.Dir(p.Real), path.Base(n)))
+	places := []string{p.Clean}
+	if p.Real != p.Clean && p.Real != "" {
+		places = append(places, p.Real)
+	}
+	tried := pieces().all
+	if t.program == "wget" {
+		tried = pieces().numbers
+	}
+	for _, place := range places {
+		begin, ok := strings.CutSuffix(place, "aa"+after)
+		if !ok {
+			return false
 		}
-		if denied {
-			b.target(a, dir, n, t)
-			break
+		for i, piece := range tried {
+			if i%2 == 0 && b.count() != nil {
+				return false
+			}
+			if _, denied := b.deniesWriting(begin + piece + after); denied {
+				b.target(a, dir, before+piece+after, t)
+				return true
+			}
 		}
 	}
 	return true

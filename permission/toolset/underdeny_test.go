@@ -83,6 +83,15 @@ cd s; for p in gzip bzip2 xz 'zstd -q'; do $p -k .env; done; mv .env.gz .env.bz2
 	}
 }
 
+// TestManyPieces: trying names out is bounded, and beyond the bound a rule may
+// match.
+func TestManyPieces(t *testing.T) {
+	m := newMachine(t, usualProject, `"allow":["Bash(split *)"],"deny":["Edit(other/x)"]`)
+	assert.Equal(t, permission.Allow, m.command(t, permission.ModeDefault, "split f p; split f q").Verdict)
+	d := m.command(t, permission.ModeDefault, strings.Repeat("split f p; ", 200))
+	assert.Equal(t, permission.Ask, d.Verdict)
+}
+
 // TestUnderDenyRules counts how many everyday commands are asked about because
 // of deny rules that do not mean them.
 func TestUnderDenyRules(t *testing.T) {
