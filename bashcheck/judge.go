@@ -76,7 +76,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		var sub *program
 		if name.Static && !name.Glob {
 			if len(operands) > 1 && operands[1].Static {
-				if sub = p.subs[name.Text+" "+operands[1].Text]; sub != nil {
+				if sub = p.sub(name.Text, operands[1].Text); sub != nil {
 					words, operands = 3, operands[2:]
 				}
 			}
@@ -87,7 +87,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if sub != nil && sub.group {
 					rest, m, _, fine := w.flags(sub, operands, j, true)
 					if len(rest) > 0 && rest[0].Static {
-						if inner := p.subs[name.Text+" "+rest[0].Text]; inner != nil {
+						if inner := p.sub(name.Text, rest[0].Text); inner != nil {
 							sub, words, operands, j.ok = inner, 3, rest[1:], j.ok && fine && m == ""
 						}
 					}
@@ -121,7 +121,11 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		j.ok = false
 	}
 	f := &p.form
-	if chosen := p.forms[mode]; mode != "" && chosen != nil {
+	var chosen *form
+	if mode != "" {
+		chosen = p.forms[mode]
+	}
+	if chosen != nil {
 		f = chosen
 	} else if len(operands) > 0 && p.withOperands != nil {
 		f = p.withOperands
@@ -136,7 +140,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
-	j.assume[1] = p.assume
+	if p.assume != nil {
+		j.assume[1] = p.assume
+	}
 	if f != &p.form {
 		j.assume[2] = f.assume
 	}
@@ -272,10 +278,10 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:
 			for _, o := range operands {
-				w.usePath(valueSpec{vPath, fe.kind, fe.extent}, o, j)
+				w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, o, j)
 			}
 		case fe.operand <= len(operands):
-			w.usePath(valueSpec{vPath, fe.kind, fe.extent}, operands[fe.operand-1], j)
+			w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, operands[fe.operand-1], j)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 			lead = 'x'
 		}
 		starts++
-		w.usePath(valueSpec{vPath, List, Tree}, a, j)
+		w.usePath(valueSpec{kind: vPath, effect: List, extent: Tree}, a, j)
 	}
 	if starts == 0 {
 		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: w.st.dir, Span: Span{}})
@@ -200,7 +200,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				j.ok = false
 				return
 			}
-			w.usePath(valueSpec{vPath, Write, Exact}, args[i], j)
+			w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, args[i], j)
 			if a.Text == "-fprintf" {
 				i++
 			}

@@ -176,7 +176,7 @@ func (w *walker) compute(fe *fixedEffect, operands []word, j *judged) {
 
 // made adds the effect on what is made of a word.
 func (w *walker) made(fe *fixedEffect, o word, j *judged) {
-	spec := valueSpec{vPath, fe.kind, fe.extent}
+	spec := valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}
 	if fe.how == "" && fe.tail == "" && (fe.kind != Delete || fe.extent != Within) {
 		if fe.mark == 0 || !o.Static || o.Text != "-" { // the program's input or output
 			w.usePath(spec, o, j)
@@ -296,13 +296,13 @@ func unpacked(name string) string {
 func (w *walker) packed(o word, j *judged) bool {
 	if !o.Static || o.Glob || o.Text == "" {
 		j.effects = append(j.effects, Effect{Kind: Write, Dir: w.st.dir, Span: o.Span})
-		return w.usePath(valueSpec{vPath, Read, Exact}, o, j)
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	}
 	made := o
 	if made.Text = unpacked(o.Text); made.Text == "" {
 		return false
 	}
-	return w.usePath(valueSpec{vPath, Read, Exact}, o, j) && w.usePath(valueSpec{vPath, Write, Exact}, made, j)
+	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j) && w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, made, j)
 }
 
 // remote uses an operand that may lie on another machine.
@@ -339,7 +339,7 @@ func (w *walker) source(o word, j *judged) bool {
 	}
 	switch path.Ext(o.Text) {
 	case ".c", ".C", ".cc", ".cp", ".cpp", ".cxx", ".c++", ".CPP", ".m", ".mm", ".i", ".ii", ".s", ".S", ".o", ".a", ".so", ".obj", ".lo":
-		return w.usePath(valueSpec{vPath, Read, Exact}, o, j)
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	}
 	return false
 }
@@ -351,7 +351,7 @@ func (w *walker) startAt(o word, j *judged) bool {
 		return false
 	}
 	j.start = &start{dir: enterDir(w.st.dir, o.Text)}
-	return w.usePath(valueSpec{vPath, List, Exact}, o, j)
+	return w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
 }
 
 // flagValue uses the value of a flag that stands behind so many operands.

@@ -74,7 +74,7 @@ func (h *host) write(ctx context.Context, call permission.Call, path string, dat
 func (h *host) run(ctx context.Context, box *sandbox.Box, grant *permission.Grant, home, dir, command string, out io.Writer) (int, error) {
 	analyzer, guard, secrets := h.analyzer, h.guard, h.secrets
 	o := checkedrun.Options{
-		Analyzer: analyzer, Digest: grant.Report(), Dir: dir,
+		Analyzer: analyzer, Digest: grant.ReportDigest(), Dir: dir,
 		Env:    bashcheck.SafeEnv(bashcheck.EnvOptions{Home: home, Roots: guard.Roots()}),
 		Stdout: out, Stderr: out, Redact: secrets.Redactor().Writer,
 		Unconfined: !grant.Confined(), // without a Sandbox, what is confined is then an error

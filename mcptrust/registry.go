@@ -276,6 +276,25 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 			return out, st, nil
 		}
 	}
+	if ask, err := r.judgeServer(&out, &st, f, revoked); err != nil || !ask {
+		return out, st, err
+	}
+	out.Findings = atMost(append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...))
+	if needsTyping(out.Findings) {
+		out.Confirm = s.Name
+	}
+	out.Prompt = serverPrompt(&out, pl)
+	out.Token = r.seal(ticket{
+		Kind: ticketServer, File: pl.file, Path: pl.path, Server: s.Name, Digest: st.digest, Pin: pin,
+		Before: recordState(rec), Confirm: out.Confirm, Shown: digest("prompt/v1", out.Prompt),
+	})
+	return out, st, nil
+}
+
+// judgeServer compares a server with its record in f and sets status, reasons and
+// diff. ask says that a person may be asked about it.
+func (r *Registry) judgeServer(out *ServerCheck, st *standing, f *fileState, revoked bool) (ask bool, err error) {
+	s, rec := &out.Server, f.Servers[out.Server.Name]
 	switch {
 	case revoked:
 		out.Status = Revoked
@@ -284,7 +303,7 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		out.Status = Unknown
 		out.Reasons = append(out.Reasons, Reason{CodeServerNew, "this server was never approved here"})
 		if r.lock == nil && s.Source.Scope == ScopeProject {
-			if _, err := os.Lstat(filepath.Join(pl.ws.root, LockName)); err == nil {
+			if _, err := os.Lstat(filepath.Join(st.ws.root, LockName)); err == nil {
 				out.Reasons = append(out.Reasons, Reason{CodeLockSuggested, "the project brings a " + LockName + ", which counts only when you give it to the program yourself"})
 			}
 		}
@@ -295,10 +314,10 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		}
 	case rec.Digest == st.digest:
 		out.Status = Trusted
-		return out, st, nil
+		return false, nil
 	default:
-		if out.Diff, err = differences(rec.Pin, pin, true); err != nil {
-			return out, standing{}, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(s.Name), err)
+		if out.Diff, err = differences(rec.Pin, st.pin, true); err != nil {
+			return false, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(s.Name), err)
 		}
 		benign := len(out.Diff) > 0
 		for i := range out.Diff {
@@ -313,21 +332,12 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		if benign {
 			out.Status = Trusted
 			out.Reasons = append(out.Reasons, Reason{CodeServerBenign, "differs from what was approved only in ways that give it nothing new"})
-			return out, st, nil
+			return false, nil
 		}
 		out.Status = Changed
 		out.Reasons = append(out.Reasons, Reason{CodeServerChanged, "this is not what was approved"})
 	}
-	out.Findings = atMost(append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...))
-	if needsTyping(out.Findings) {
-		out.Confirm = s.Name
-	}
-	out.Prompt = serverPrompt(&out, pl)
-	out.Token = r.seal(ticket{
-		Kind: ticketServer, File: pl.file, Path: pl.path, Server: s.Name, Digest: st.digest, Pin: pin,
-		Before: recordState(rec), Confirm: out.Confirm, Shown: digest("prompt/v1", out.Prompt),
-	})
-	return out, st, nil
+	return true, nil
 }
 
 // atMost keeps [MaxFindings] and says that there are others.

@@ -175,17 +175,18 @@ func TestWorkspaceFolders(t *testing.T) {
 	check(a, "da", true)
 	check(b, "db", true)
 	check(root, "dr", true)
-	check(a, "db", false)
-	check(root, "da", false)
-	check(a, "dr", false) // its own decision counts, not that of the root
-	check(c, "dr", true)  // none of its own
+	check(c, "dr", true) // the same text anywhere in the checkout
+	check(root, "da", true)
+	check(c, "dc", false)
 
 	// A later digest of a folder replaces the earlier one, there alone.
 	w = ask(a, "da2")
 	assert.Equal(t, Changed, w.Status)
 	require.NoError(t, r.Approve(ctx, w.Token))
 	check(a, "da2", true)
-	check(a, "da", false)
+	for _, dir := range []string{a, b, c, root} {
+		check(dir, "da", false)
+	}
 	check(b, "db", true)
 
 	records, err := r.List(ctx)
@@ -208,6 +209,7 @@ func TestWorkspaceFolders(t *testing.T) {
 	require.NoError(t, r.Approve(ctx, ask(c, "dc").Token))
 	check(c, "dc", true)
 	check(b, "db", false)
+	check(b, "dc", false) // withdrawn there
 	_, err = r.History(ctx)
 	require.NoError(t, err)
 }

@@ -45,15 +45,26 @@ func (f *fileState) setFolder(rel string, w *workspaceRecord) {
 	f.Folders[rel] = w
 }
 
-// standing returns the record that decides about a folder: its own, else that of
-// the root.
-func (f *fileState) standing(rel string) *workspaceRecord {
-	for _, w := range []*workspaceRecord{f.folder(rel), f.Workspace} {
-		if w != nil && w.Status != wordForgotten {
-			return w
-		}
+// trusts says whether a digest is trusted in a folder: approved there or in any
+// other folder of the checkout, and not withdrawn since. known is false where
+// there is no decision about the checkout at all.
+func (f *fileState) trusts(rel, digest string) (ok, known bool) {
+	rec := f.folder(rel)
+	if rec == nil {
+		rec = f.Workspace
 	}
-	return nil
+	if rec != nil && rec.Status == wordRevoked {
+		return false, true
+	}
+	is := func(w *workspaceRecord) bool {
+		known = known || w != nil && w.Status != wordForgotten
+		return w != nil && w.Status == wordTrusted && w.Digest == digest
+	}
+	ok = is(f.Workspace)
+	for _, w := range f.Folders {
+		ok = is(w) || ok
+	}
+	return ok, known
 }
 
 // resolve finds the workspace of a folder. No file below it can choose another
@@ -165,11 +176,11 @@ func (r *Registry) notKept(root string) bool { return r.home == "" || within(roo
 // Trusted reports whether the workspace that holds dir was approved with
 // exactly this digest of what its files would loosen. It satisfies the trust
 // interface of permission/settings. A changed digest is not trusted, and so is
-// an empty one. Each folder of a git checkout has a decision of its own; where
-// there is none, that of the checkout's root counts for the same digest. The
-// trust of a parent folder outside of the checkout does not count. A git worktree
-// shares the trust of its main checkout when that checkout names it back, and
-// the digest is equal. On an error the answer is false.
+// an empty one. Each folder of a git checkout keeps its own last digest, and each
+// of these counts in all of the checkout. A parent folder's trust does not count
+// beyond that. A git worktree without a decision of its own shares the trust of
+// its main checkout when that checkout names it back, and the digest is equal. On
+// an error the answer is false.
 func (r *Registry) Trusted(ctx context.Context, dir, looseningDigest string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -191,14 +202,14 @@ func (r *Registry) Trusted(ctx context.Context, dir, looseningDigest string) (bo
 	if f.Path != "" && f.Path != w.root {
 		return false, nil
 	}
-	rec := f.standing(w.folder())
-	if rec == nil && w.main != "" && !r.notKept(w.main) {
+	ok, known := f.trusts(w.folder(), looseningDigest)
+	if !known && w.main != "" && !r.notKept(w.main) {
 		if f, err = r.store.read(projectFile(w.main)); err != nil || f.Path != w.main {
 			return false, err
 		}
-		rec = f.standing(w.folder())
+		ok, _ = f.trusts(w.folder(), looseningDigest)
 	}
-	return rec != nil && rec.Status == wordTrusted && rec.Digest == looseningDigest, nil
+	return ok, nil
 }
 
 // ApproveWorkspace trusts the workspace at dir with exactly this digest,
@@ -331,31 +342,7 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 			c.Diff = append(c.Diff, Change{Field: "loosens", Old: entryText(e), Benign: true})
 		}
 	}
-	var b strings.Builder
-	word := "New"
-	switch c.Status {
-	case Changed:
-		word = "CHANGED"
-	case Revoked:
-		word = "REVOKED"
-	}
-	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", word, quote(w.dir))
-	for _, e := range now {
-		mark := " "
-		if old != nil && !slices.Contains(was, e) {
-			mark = "+"
-		}
-		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
-	}
-	for _, e := range was {
-		if !slices.Contains(now, e) {
-			fmt.Fprintf(&b, "  - %s\n", entryText(e))
-		}
-	}
-	if r.notKept(w.root) {
-		b.WriteString("Trust in this folder lasts for this run only.\n")
-	}
-	c.Prompt = b.String()
+	c.Prompt = workspacePrompt(c.Status, w.dir, now, was, old != nil, r.notKept(w.root))
 	if r.headless {
 		if c.Status != Revoked {
 			c.Status = Blocked
@@ -372,6 +359,29 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 	c.Token = r.seal(ticket{Kind: ticketWorkspace, File: projectFile(w.root), Path: w.root, Folder: rel, Digest: digest, Entries: now,
 		Before: before, Parent: workspaceState(root), Shown: shownDigest(c.Prompt)})
 	return c, nil
+}
+
+// workspacePrompt is the text that a person approves. known says that there was a
+// decision before, passing that trust is not kept.
+func workspacePrompt(status Status, dir string, now, was []string, known, passing bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", promptWord(status), quote(dir))
+	for _, e := range now {
+		mark := " "
+		if known && !slices.Contains(was, e) {
+			mark = "+"
+		}
+		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
+	}
+	for _, e := range was {
+		if !slices.Contains(now, e) {
+			fmt.Fprintf(&b, "  - %s\n", entryText(e))
+		}
+	}
+	if passing {
+		b.WriteString("Trust in this folder lasts for this run only.\n")
+	}
+	return b.String()
 }
 
 // workspaceEntries are the entries as they are stored: as written, or without

@@ -106,6 +106,7 @@ const (
 
 var opinionNames = []string{"unknown", "hook", "classifier", "person"}
 
+// String returns the source in lower case.
 func (s OpinionSource) String() string { return name(opinionNames, uint8(s)) }
 
 // MarshalText writes the name of the source.

@@ -31,6 +31,7 @@ const (
 
 var choiceNames = []string{"no", "once", "session", "always"}
 
+// String returns "no", "once", "session" or "always".
 func (c Choice) String() string { return name(choiceNames, uint8(c)) }
 
 // Request is a call that waits for a person. [Request.Prompt] is the text to

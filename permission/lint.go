@@ -17,6 +17,7 @@ type Lint struct {
 	By *RuleRef `json:"by,omitempty"`
 }
 
+// String says on one line what the rule really does and what to write instead.
 func (l Lint) String() string {
 	s := l.Rule.String() + ": " + l.Problem
 	if l.Fix != "" {

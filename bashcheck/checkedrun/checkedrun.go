@@ -72,6 +72,7 @@ type DigestError struct {
 	Granted, Got string
 }
 
+// Error names both digests and the fix.
 func (e *DigestError) Error() string {
 	if e.Granted == "" {
 		return "checkedrun: no digest was granted: set Options.Digest to that of the approved inspection"
@@ -85,6 +86,7 @@ type ConfinementError struct {
 	Need, Has Level
 }
 
+// Error names both levels and the fix.
 func (e *ConfinementError) Error() string {
 	return fmt.Sprintf("checkedrun: it may run only in a sandbox of the level %s or more, and the level here is %s: set Options.Sandbox to one (package scope/sandbox)", e.Need, e.Has)
 }
@@ -101,6 +103,7 @@ type NotApprovedError struct {
 	Span   bashcheck.Span
 }
 
+// Error names the command or path, and the reason.
 func (e *NotApprovedError) Error() string {
 	what := fmt.Sprintf("the command %q", e.Argv)
 	if e.Argv == nil {
@@ -119,10 +122,12 @@ type ChangedError struct {
 	Err error
 }
 
+// Error names the path and what Options.Recheck said.
 func (e *ChangedError) Error() string {
 	return fmt.Sprintf("checkedrun: %s is not what was approved: %v", e.Path, e.Err)
 }
 
+// Unwrap returns what Options.Recheck said.
 func (e *ChangedError) Unwrap() error { return e.Err }
 
 // Limits of a run; a zero field is the default.
@@ -179,7 +184,7 @@ type Options struct {
 	// Analyzer is the analyzer that made the report. Required: the text and
 	// expanded commands are analyzed again by it.
 	Analyzer *bashcheck.Analyzer
-	// Digest is that of the report that was approved (Inspection.Report of a
+	// Digest is that of the report that was approved (Grant.ReportDigest of a
 	// grant of package permission). Required.
 	Digest string
 	// Dir is the absolute directory that the run starts in.

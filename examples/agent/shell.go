@@ -22,7 +22,7 @@ func (h *host) shell(ctx context.Context, session *permission.Session, grant *pe
 	// As it came, for the labels only; out has the secrets taken out.
 	raw, out := &tail{}, &tail{show: line}
 	o := checkedrun.Options{
-		Analyzer: h.analyzer, Digest: grant.Report(), Dir: h.w.project, Env: h.w.env, Stdout: out, Stderr: out,
+		Analyzer: h.analyzer, Digest: grant.ReportDigest(), Dir: h.w.project, Env: h.w.env, Stdout: out, Stderr: out,
 		Unconfined: !grant.Confined(),
 		Recheck:    toolset.Recheck(h.guard, grant),
 		Open:       toolset.Open(h.guard, grant),
