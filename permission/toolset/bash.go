@@ -361,7 +361,7 @@ func (b *builder) command(s *shellCall, i int) {
 		b.gitHistory(c, of)
 		b.gitWorkTree(c, of)
 	}
-	copies := c.Described && (name == "cp" || name == "mv" || name == "rsync" && localOnly(c))
+	copies := c.Described && (name == "cp" || name == "mv" || name == "install" || name == "rsync" && localOnly(c))
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
