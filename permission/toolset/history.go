@@ -197,10 +197,15 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 		return
 	}
 	r, words, in, ok := gitWords(c)
+	places := b.places(c.Dir)
 	if !ok {
+		if _, _, known := gitCommand(c); !known && !c.Described {
+			for _, d := range places {
+				b.mayShow(&gitCall{dir: d, top: d}, c, of, notUnderstood)
+			}
+		}
 		return
 	}
-	places := b.places(c.Dir)
 	defer func() { b.git.known = b.git.known && len(places) == 1 }()
 	b.git.here = r.whole
 	for _, d := range places {
@@ -229,9 +234,33 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 	}
 }
 
+// withoutSettings is a git command as if it were described, where it is without
+// the settings that -c gives: none of them makes git show contents that it would
+// not show otherwise.
+func (b *builder) withoutSettings(c *bashcheck.Command) *bashcheck.Command {
+	words, _, _ := gitCommand(c)
+	if c.Described || len(words) == 0 || !slices.ContainsFunc(c.Argv[:len(c.Argv)-len(words)], func(w bashcheck.Word) bool { return w.Text == "-c" }) {
+		return c
+	}
+	text := "git"
+	for _, w := range words {
+		if !w.Static || w.Glob || strings.Contains(w.Text, "'") {
+			return c
+		}
+		text += " " + shellWord(w.Text)
+	}
+	rep := b.t.o.Analyzer.Analyze(text)
+	if len(rep.Commands) != 1 || !rep.Commands[0].Described {
+		return c
+	}
+	out := *c
+	out.Described = true
+	return &out
+}
+
 // history is gitHistory in one directory.
 func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Word, of int) {
-	if !g.contents(c, words) {
+	if !g.contents(b.withoutSettings(c), words) {
 		b.git.silent = true
 		return
 	}
