@@ -63,7 +63,7 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			return false
 		}
 		if w.odd && c == cWord && !x.Dollar {
-			w.oddAllowed = append(w.oddAllowed, Span{int(x.Pos().Offset()), int(x.End().Offset())})
+			w.oddAllowed = append(w.oddAllowed, spanAt(int(x.Pos().Offset()), int(x.End().Offset())))
 		}
 		return true
 	case *syntax.DblQuoted:

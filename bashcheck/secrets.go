@@ -108,20 +108,18 @@ func showsSecrets(argv []word) bool {
 	return true
 }
 
-// addSecrets adds what the words and redirections of a command expand. A
-// program that connects or runs others is given a credential in order to use
-// it, and what it does stands in its other effects.
-func (c *Command) addSecrets(shown []Effect) {
-	if len(shown) == 0 {
-		return
-	}
-	for i := range c.Effects {
-		switch c.Effects[i].Kind {
+// usesSecrets says that a command with these effects does not show the
+// credentials that its words and redirections expand. A program that connects or
+// runs others is given one in order to use it, and what it does stands in its
+// other effects.
+func usesSecrets(effects []Effect) bool {
+	for i := range effects {
+		switch effects[i].Kind {
 		case Connect, Execute, Unknown:
-			return
+			return true
 		}
 	}
-	c.Effects = append(c.Effects, shown...)
+	return false
 }
 
 // surely says that an assignment gives its variable a value whatever else

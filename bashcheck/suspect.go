@@ -44,7 +44,7 @@ func (w *walker) suspect() {
 	// The innermost command around a finding is the one it is about.
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Command != 0 || f.Span == (Span{0, len(r.Source)}) && len(r.Commands) != 1 || f.Span == (Span{}) {
+		if f.Command != 0 || f.Span == spanAt(0, len(r.Source)) && len(r.Commands) != 1 || f.Span == (Span{}) {
 			continue
 		}
 		best := -1
@@ -217,7 +217,7 @@ func (w *walker) namedSecrets(from, to *Command) {
 // spelled is the path of an effect as the text spells it where the home
 // directory that it begins with is not known; empty otherwise.
 func (w *walker) spelled(e Effect) string {
-	if e.Target != "" || e.Span.Start < 0 || e.Span.End > len(w.rep.Source) || e.Span.Start >= e.Span.End {
+	if e.Target != "" || e.Span.Start < 0 || int(e.Span.End) > len(w.rep.Source) || e.Span.Start >= e.Span.End {
 		return ""
 	}
 	text := strings.Trim(w.rep.Source[e.Span.Start:e.Span.End], `"`)

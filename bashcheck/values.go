@@ -161,6 +161,19 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vCharset:
 		// iconv of glibc takes a name with a slash for a file (charmap(5)).
 		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vLocal:
+		return o.isLocalFile() && !(o.Static && !o.Glob && strings.ContainsAny(o.Text, "*?[")) &&
+			w.usePath(valueSpec{kind: vPath, effect: v.effect, extent: v.extent}, o, j)
+	case vRemote:
+		return w.remote(v, o, j)
+	case vLocalName:
+		return o.isLocalFile()
+	case vSource:
+		return w.source(o, j)
+	case vPacked:
+		return w.packed(o, j)
+	case vStart:
+		return w.startAt(o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vReplace:
@@ -314,7 +327,7 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			if e.Listed = 0; o.guess.feed != nil {
 				e.Plain = !o.guess.feed.nul
 				if v.extent == Exact { // one that goes on below a folder reads what was not named
-					e.Listed = o.guess.feed.command
+					e.Listed = int32(o.guess.feed.command)
 				}
 			}
 			j.effects = append(j.effects, e)
@@ -359,7 +372,7 @@ func globBase(pattern string) string {
 	return "."
 }
 
-func hostOf(u string) (host string, port int) {
+func hostOf(u string) (host string, port uint16) {
 	rest := u
 	if i := strings.Index(rest, "://"); i >= 0 {
 		rest = rest[i+3:]
@@ -378,7 +391,7 @@ func hostOf(u string) (host string, port int) {
 		if err != nil || n < 1 || n > 65535 {
 			return "", 0
 		}
-		return strings.ToLower(h), n
+		return strings.ToLower(h), uint16(n)
 	}
 	return strings.ToLower(rest), 0
 }

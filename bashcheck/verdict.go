@@ -133,7 +133,7 @@ func (e *Effect) readsEnvironment() bool {
 	if strings.HasPrefix(e.Target, "/") {
 		return e.leadsToEnvironment(e.Target)
 	}
-	for _, d := range e.Dir.Paths {
+	for _, d := range e.Dir.Paths() {
 		// No path that begins below the start is one of /proc.
 		if (d == "" || d[0] == '/') && e.leadsToEnvironment(d+"/"+e.Target) {
 			return true
@@ -290,10 +290,10 @@ func outward(e *Effect) bool {
 	if strings.HasPrefix(t, "/") {
 		return !strings.HasPrefix(t, "/tmp/")
 	}
-	if t == ".." || strings.HasPrefix(t, "../") || !e.Dir.Known {
+	if t == ".." || strings.HasPrefix(t, "../") || !e.Dir.Known() {
 		return true
 	}
-	for _, d := range e.Dir.Paths {
+	for _, d := range e.Dir.Paths() {
 		if d == "." {
 			continue // t is clean and leads not up
 		}

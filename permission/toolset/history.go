@@ -1114,7 +1114,7 @@ func (b *builder) leaveOutOfGit(c *bashcheck.Command, found []permission.Action)
 		}
 		what = "-- " + what
 	}
-	return b.rewritten(c.Argv[len(c.Argv)-1].Span.End, what)
+	return b.rewritten(int(c.Argv[len(c.Argv)-1].Span.End), what)
 }
 
 // mayShow adds that it is not known which files of the past the command shows.

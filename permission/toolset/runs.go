@@ -82,7 +82,7 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	}
 	if !at.opaque {
 		verbatim := ""
-		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) && !redirected(c) {
+		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && int(c.Span.End) <= len(rep.Source) && !redirected(c) {
 			verbatim = rep.Source[c.Span.Start:c.Span.End]
 		}
 		if len(c.Plain) > 0 && c.Plain[0] == c.Text && len(c.Assignments) == 0 && c.Text != "" && (verbatim == "" || verbatim == c.Text) {
@@ -113,8 +113,8 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	} else {
 		out.Deny = denied(c, dynamic, starts)
 	}
-	if c.Dir.Known && len(c.Dir.Paths) == 1 {
-		out.Dir = b.at(c.Dir.Paths[0])
+	if paths := c.Dir.Paths(); len(paths) == 1 {
+		out.Dir = b.at(paths[0])
 	}
 	return room
 }
