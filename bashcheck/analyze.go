@@ -69,11 +69,12 @@ type walker struct {
 	// words that braces made
 	expanded int
 	stdin    *word    // the literal text that the command reads, where it is spelled
+	typed    string   // what the command reads, as the source spells it
+	piped    string   // what comes out of the pipe before it, spelled so
 	input    *feed    // what the next command reads from a pipe
 	fed      *feed    // what the command that is judged reads from a pipe
 	output   *feed    // what the last command printed
 	secrets  []secret // expansions of credentials that no command has taken yet
-	shown    []Effect // those of the command that runs next
 	st       state
 	depth    int
 	nodes    int
@@ -122,11 +123,10 @@ func (w *walker) assume(a Assumption) {
 	}
 }
 
-// text analyzes a whole program text and says whether it was understood.
+// text analyzes a whole program text and says whether it was understood. The
+// caller restores what was being read.
 func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
-	saved := w.reading
 	w.reading = reading{src: src, outer: outer, base: base, d: d}
-	defer func() { w.reading = saved }()
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
 		bad.Span = w.span(int(bad.Span.Start), int(bad.Span.End))
@@ -140,10 +140,7 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		sc := scratches.Get().(*scratch)
-		same := err == nil && sc.sameShape(f, g)
-		scratches.Put(sc)
-		if !same {
+		if err != nil || !sameFile(f, g) {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
@@ -205,7 +202,7 @@ func (w *walker) roundTrip(f *syntax.File) {
 			return
 		}
 		g, err := parse(sc.text.String(), false)
-		ok = err == nil && sc.sameShape(f, g)
+		ok = err == nil && sameFile(f, g)
 	}()
 	if sc != nil && sc.text.Cap() < 1<<16 {
 		scratches.Put(sc)

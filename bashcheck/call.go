@@ -33,11 +33,10 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}
-	at := w.nodeSpan(x)
-	text := w.sources(assigns, x.Assigns, x.Args)
-	effects := w.redirects(redirs)
+	s := spelling{at: w.nodeSpan(x), text: w.sources(assigns, x.Assigns, x.Args), assigns: assigns}
+	s.redirected = w.redirects(redirs)
 	own := len(w.rep.Commands)
-	w.stdin = nil
+	put(&w.stdin, nil)
 	for _, r := range redirs {
 		switch {
 		case r.Op == syntax.WordHdoc:
@@ -50,18 +49,18 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 			}
 		}
 	}
-	if !readsPipe(redirs) {
-		w.input = nil
+	if w.typed = w.typedText(redirs); !readsPipe(redirs) {
+		put(&w.input, nil)
 	}
 	if len(w.secrets) > expanded {
 		if !showsSecrets(argv) {
 			w.unshown(expanded)
 		}
-		w.shown = w.secretsSince(expanded)
+		s.shown = w.secretsSince(expanded)
 	}
-	out := w.run(at, text, assigns, argv, effects)
+	out := w.run(s, argv)
 	if own > first {
-		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, at})
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, s.at})
 	}
 	return out
 }
@@ -99,16 +98,16 @@ func tight(args []*syntax.Word) bool {
 }
 
 // fill sets what follows from the words alone.
-func (w *walker) fill(c *Command, argv []word) {
+func (w *walker) fill(c *Command, text string, argv []word) {
 	c.Argv = take(&w.room.words, len(argv))[:len(argv)]
 	n, at := len(argv), 0
 	for i := range argv {
 		c.Argv[i] = argv[i].Word
 		n += len(argv[i].Text)
-		// at follows c.Text as long as it spells the words as they are.
-		if t := argv[i].Text; at >= 0 && i > 0 && at < len(c.Text) && c.Text[at] == ' ' && strings.HasPrefix(c.Text[at+1:], t) {
+		// at follows the text as long as it spells the words as they are.
+		if t := argv[i].Text; at >= 0 && i > 0 && at < len(text) && text[at] == ' ' && strings.HasPrefix(text[at+1:], t) {
 			at += 1 + len(t)
-		} else if i == 0 && strings.HasPrefix(c.Text, t) {
+		} else if i == 0 && strings.HasPrefix(text, t) {
 			at = len(t)
 		} else {
 			at = -1
@@ -120,8 +119,8 @@ func (w *walker) fill(c *Command, argv []word) {
 	c.Dir = w.st.dir
 	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
 	c.Substituted = w.subst > 0
-	plain := c.Text
-	if at != len(c.Text) || at == 0 {
+	plain := text
+	if at != len(text) || at == 0 {
 		var b strings.Builder
 		b.Grow(n)
 		for i := range argv {
@@ -132,9 +131,10 @@ func (w *walker) fill(c *Command, argv []word) {
 		}
 		plain = b.String()
 	}
-	if c.Text == "" {
-		c.Text = plain
+	if text == "" {
+		text = plain
 	}
+	c.Text = text
 	if base := path.Base(argv[0].Text); argv[0].Static && base != argv[0].Text {
 		c.Plain = append(take(&w.room.plain, 2), plain, base+plain[len(argv[0].Text):])
 	} else {
@@ -158,23 +158,32 @@ func (w *walker) add() int {
 	return n
 }
 
-// run describes, records and follows one command: its place, its text where the
-// source has one, its assignments, words and redirections.
-func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, redirected []Effect) dirs {
+// spelling is what the source says of a command besides its words.
+type spelling struct {
+	at         Span
+	text       string // empty where the command stands inside another
+	assigns    []Assignment
+	redirected []Effect
+	shown      []Effect // credentials that it expands
+}
+
+// run describes, records and follows one command.
+func (w *walker) run(s spelling, argv []word) dirs {
 	here := dirs{w.st.dir, w.st.dir}
-	w.fed, w.input, w.output = w.input, nil, nil
-	shown := w.shown
-	w.shown = nil
+	put(&w.fed, w.input)
+	put(&w.input, nil)
+	put(&w.output, nil)
 	if len(argv) == 0 {
 		return here
 	}
 	c := w.open()
-	c.Span, c.Text, c.Assignments = at, text, assigns
-	w.fill(c, argv)
+	c.Span = s.at
+	w.fill(c, s.text, argv)
 	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
-		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
+		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, s.redirected...)
+		c.Assignments = s.assigns
 		w.add()
 		return dirs{}
 	}
@@ -209,14 +218,16 @@ func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, re
 		}
 	}
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
-		return w.cd(c, argv, append(shown, redirected...))
+		c.Assignments = s.assigns
+		return w.cd(c, argv, append(s.shown, s.redirected...))
 	}
 	var j judged
+	var effects []Effect
 	if p != nil {
 		args, start := argv, w.st.dir
 		switch p.names[0] {
 		case "git":
-			args = w.gitDir(c, argv)
+			args, effects = w.gitDir(c, argv)
 		case "yq":
 			// The sub-command of Go's yq that is meant where none stands. To
 			// Python's it is a filter that is not there.
@@ -225,7 +236,7 @@ func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, re
 			}
 		}
 		w.judge(p, args, &j)
-		w.st.dir = start
+		put(&w.st.dir, start)
 		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
@@ -233,10 +244,10 @@ func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, re
 			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
 		}
 		c.Summary, c.Told = j.say, j.told
-		if c.Effects == nil {
-			c.Effects = j.effects
+		if effects == nil {
+			effects = j.effects
 		} else {
-			c.Effects = append(c.Effects, j.effects...)
+			effects = append(effects, j.effects...)
 		}
 		c.Prefix = prefixOf(c.Plain[0], argv, j.prefix)
 		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
@@ -245,8 +256,8 @@ func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, re
 		if j.ok && trusted && plainGet(argv) {
 			w.assume(AssumeNoProxy)
 			n := 0
-			for i := range c.Effects {
-				if e := &c.Effects[i]; e.Kind == Connect {
+			for i := range effects {
+				if e := &effects[i]; e.Kind == Connect {
 					e.PlainGet, e.URL = true, w.literalURL(argv, n)
 					n++
 				}
@@ -265,16 +276,20 @@ func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, re
 		w.rebinding(name, argv)
 	}
 	if !c.Described {
-		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
+		effects = append(effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
 	}
-	for _, a := range c.Assignments {
+	for _, a := range s.assigns {
 		if !a.Inert {
-			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
+			effects = append(effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
-	c.addSecrets(shown)
-	c.Effects = append(c.Effects, redirected...)
-	c.Assignments = append(c.Assignments, j.assigns...)
+	if usesSecrets(effects) {
+		s.shown = nil
+	}
+	effects = append(append(effects, s.shown...), s.redirected...)
+	if assigns := append(s.assigns, j.assigns...); assigns != nil {
+		c.Assignments = assigns
+	}
 	switch name.Text {
 	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
 		// printf only with -v, which is never described.
@@ -282,10 +297,10 @@ func (w *walker) run(at Span, text string, assigns []Assignment, argv []word, re
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
-	c.Effects = w.room.closeEffects(c.Effects)
+	c.Effects = w.room.closeEffects(effects)
 	index := w.add()
 	for _, text := range j.lost {
-		w.findAt(CodeDestructive, Notice, at, index, "%s", text)
+		w.findAt(CodeDestructive, Notice, s.at, index, "%s", text)
 	}
 	inside := w.follow(index, &j)
 	switch name.Text {

@@ -35,15 +35,15 @@ func sameDir(a, b Dir) bool {
 }
 
 // gitDir follows `git -C dir`, which is cd for this one command.
-func (w *walker) gitDir(c *Command, argv []word) []word {
+func (w *walker) gitDir(c *Command, argv []word) ([]word, []Effect) {
 	if len(argv) < 4 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
-		return argv
+		return argv, nil
 	}
 	from := w.st.dir
 	d := enterDir(from, argv[2].Text)
 	w.st.dir, c.Dir = d, d
-	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: from, Span: argv[2].Span})
-	return append([]word{argv[0]}, argv[3:]...)
+	list := Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: from, Span: argv[2].Span}
+	return append([]word{argv[0]}, argv[3:]...), []Effect{list}
 }
 
 // enterDir is where a change to the directory leads.

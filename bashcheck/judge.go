@@ -30,6 +30,7 @@ type judged struct {
 	other     bool // it prints something else
 	lost      []string
 	told      bool
+	input     []word   // what its input says, where that is a program like its arguments
 	marks     uint16   // of the flags that were given
 	marked    []marked // their values
 	start     *start   // where operands begin, beside the directory of the command
@@ -75,7 +76,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		var sub *program
 		if name.Static && !name.Glob {
 			if len(operands) > 1 && operands[1].Static {
-				if sub = p.subs[name.Text+" "+operands[1].Text]; sub != nil {
+				if sub = p.sub(name.Text, operands[1].Text); sub != nil {
 					words, operands = 3, operands[2:]
 				}
 			}
@@ -86,7 +87,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if sub != nil && sub.group {
 					rest, m, _, fine := w.flags(sub, operands, j, true)
 					if len(rest) > 0 && rest[0].Static {
-						if inner := p.subs[name.Text+" "+rest[0].Text]; inner != nil {
+						if inner := p.sub(name.Text, rest[0].Text); inner != nil {
 							sub, words, operands, j.ok = inner, 3, rest[1:], j.ok && fine && m == ""
 						}
 					}
@@ -100,6 +101,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if p.prefix >= 0 {
 					j.prefix = p.prefix
 				}
+				p.loseLater(j)
 				return
 			}
 		} else {
@@ -119,7 +121,11 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		j.ok = false
 	}
 	f := &p.form
-	if chosen := p.forms[mode]; mode != "" && chosen != nil {
+	var chosen *form
+	if mode != "" {
+		chosen = p.forms[mode]
+	}
+	if chosen != nil {
 		f = chosen
 	} else if len(operands) > 0 && p.withOperands != nil {
 		f = p.withOperands
@@ -134,7 +140,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
-	j.assume[1] = p.assume
+	if p.assume != nil {
+		j.assume[1] = p.assume
+	}
 	if f != &p.form {
 		j.assume[2] = f.assume
 	}
@@ -152,6 +160,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	if f.say != "" {
 		j.say = f.say
+	}
+	if p.script {
+		j.input = typedWords(w.typed)
 	}
 	p.tell(f, operands, j)
 	w.operands(p, f, operands, command, j)

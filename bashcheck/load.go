@@ -161,6 +161,7 @@ type program struct {
 	subs         map[string]*program
 	parent       *program
 	help         bool       // --help alone explains the program or the sub-command before it
+	pairs        bool       // a sub-command has two words
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
 	short        []*flagSpec
@@ -169,6 +170,7 @@ type program struct {
 	why          bool
 	argFiles     bool     // a word @FILE names a file of further arguments
 	marks        []string // names for flags, in the order of the bits of flagSpec.mark
+	script       bool     // its input is a text like the one in its arguments
 	oldLetters   bool     // the first word may be letters of flags without a dash
 	bare         *form    // without operands
 	withOperands *form
@@ -505,6 +507,8 @@ func (l *loader) line(raw string, line int) error {
 		}
 	case "letters":
 		l.top.oldLetters = true
+	case "script":
+		l.top.script = true
 	case "argfiles":
 		l.top.argFiles = true
 	case "help":
@@ -730,7 +734,18 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 			p.manyLetters = true
 		}
 	}
+	for name := range p.subs {
+		p.pairs = p.pairs || strings.IndexByte(name, ' ') >= 0
+	}
 	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
+}
+
+// sub returns the sub-command of two words, or nil.
+func (p *program) sub(first, second string) *program {
+	if !p.pairs {
+		return nil
+	}
+	return p.subs[first+" "+second]
 }
 
 // letter returns the flag -c, or nil.

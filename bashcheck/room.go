@@ -121,6 +121,14 @@ func (w *walker) furnish(list []*syntax.Stmt, substitutions int) {
 	}
 }
 
+// put writes what differs: while the collector runs, to write a pointer costs more
+// than to compare it.
+func put[T comparable](at *T, v T) {
+	if *at != v {
+		*at = v
+	}
+}
+
 // take returns an empty slice with room for n items.
 func take[T any](from *[]T, n int) []T {
 	at := len(*from)

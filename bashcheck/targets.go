@@ -211,6 +211,9 @@ func (d *derived) put(t string) string {
 	if d.how == "" && d.tail == "" {
 		return t
 	}
+	if strings.HasPrefix(d.tail, "/") && t != "" {
+		return strings.TrimRight(t, "/") + d.tail
+	}
 	if t == "" || len(t) > 4096 || d.how != "dir" && d.tail != "*" && (base == "." || base == ".." || strings.HasSuffix(t, "/")) {
 		return ""
 	}

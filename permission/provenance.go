@@ -51,7 +51,7 @@ func (d *decider) provenance() {
 			d.settled = append([]Reason{r}, d.settled...)
 			continue
 		}
-		d.ask(askedRule, r)
+		d.ask(askedRule, &r)
 	}
 }
 

@@ -20,6 +20,8 @@ type shellCall struct {
 	// parts are what is known of each command, and at last of the effects that
 	// belong to none.
 	parts []part
+	// steady says that no part makes, moves or may make links or names.
+	steady bool
 	// unordered: loops, pipelines and background jobs, where a later part may
 	// run before an earlier one.
 	unordered bool
@@ -86,7 +88,7 @@ func (b *builder) analyzed(told *account) {
 	b.ins.Report, b.ins.Explanation = permission.LateText((*identity)(told)), permission.LateText(told)
 	b.source = rep.Source
 	b.ins.Risk = risk(rep.Risk())
-	s.first, s.own = len(b.ins.Actions), true
+	s.first, s.own, s.steady = len(b.ins.Actions), true, true
 	proven := true
 	for _, a := range rep.Assumptions {
 		proven = proven && slices.Contains(b.t.o.Assume, a)
@@ -128,7 +130,11 @@ func (b *builder) analyzed(told *account) {
 			s.parts[c.Parent-1].parent = true
 		}
 	}
-	b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	if b.ins.Actions != nil {
+		b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	} else if n+effects > 0 {
+		b.ins.Actions = make([]permission.Action, 0, n+effects) // Grow would clear it twice
+	}
 	var texts []string
 	for i := range rep.Commands {
 		c, at := &rep.Commands[i], &s.parts[i]
@@ -149,11 +155,12 @@ func (b *builder) analyzed(told *account) {
 			told.add(runnerWarning)
 		}
 	}
-	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
 		at := &s.parts[i]
 		at.described, at.unknown = b.makesLinks(&rep.Commands[i], at.program)
+		s.steady = s.steady && !at.described && !at.unknown
 	}
+	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
 		b.command(s, i)
 		b.ins.Brings |= brought(&rep.Commands[i], s.parts[i].program)
@@ -301,6 +308,9 @@ func unordered(src string) bool {
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
+	if s.steady {
+		return false, false
+	}
 	if s.asked == i+1 {
 		return s.described, s.unknown
 	}
@@ -324,7 +334,7 @@ func (b *builder) command(s *shellCall, i int) {
 		b.gitHistory(c, of)
 		b.gitWorkTree(c, of)
 	}
-	copies := c.Described && (name == "cp" || name == "mv")
+	copies := c.Described && (name == "cp" || name == "mv" || name == "rsync" && localOnly(c))
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
@@ -351,6 +361,11 @@ func (b *builder) command(s *shellCall, i int) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// localOnly says that a command connects nowhere.
+func localOnly(c *bashcheck.Command) bool {
+	return !slices.ContainsFunc(c.Effects, func(e bashcheck.Effect) bool { return e.Kind == bashcheck.Connect })
 }
 
 // vague says whether a description leaves open which files a command reaches.
