@@ -351,7 +351,9 @@ func (s *Settings) Policy() *permission.Policy {
 	return s.policy
 }
 
-// Directories returns the additional working directories as absolute paths.
+// Directories returns the additional working directories as absolute paths, for
+// scope.Options.Additional. What is no directory now is left out: it adds nothing,
+// and a guard cannot be made of it. Policy().Directories() names them all.
 func (s *Settings) Directories() []string {
 	var out []string
 	for _, d := range s.Policy().Directories() {
@@ -361,7 +363,9 @@ func (s *Settings) Directories() []string {
 		case !filepath.IsAbs(d):
 			d = filepath.Join(s.src.Dir, d)
 		}
-		out = append(out, filepath.Clean(d))
+		if st, err := os.Stat(d); err == nil && st.IsDir() {
+			out = append(out, filepath.Clean(d))
+		}
 	}
 	return out
 }
