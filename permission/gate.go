@@ -142,10 +142,16 @@ type Recorder interface {
 
 // GateOptions configure a [Gate]. Zero: nobody is asked, so an Ask refuses.
 type GateOptions struct {
+	// Approver asks a person; nil refuses what asks.
 	Approver Approver
+	// Remember keeps the rules of an Always for later processes; nil makes of it
+	// a ForSession. They count at once in the session that asked and in its
+	// children; in other sessions of this gate after Swap.
 	Remember Rememberer
+	// Advisers have opinions on calls, each before a person is asked.
 	Advisers []Adviser
-	Audit    Recorder
+	// Audit records each decision before the call runs; nil records nothing.
+	Audit Recorder
 	// AuditBestEffort lets calls run whose decision could not be recorded.
 	AuditBestEffort bool
 	// Redact removes secrets from what is shown and recorded. It is given

@@ -12,12 +12,13 @@ import (
 type Call struct {
 	// ID is the caller's name for it; it plays no part in the decision.
 	ID string `json:"id,omitempty"`
-	// Tool is the canonical tool name: Bash, Read, mcp__server__tool.
+	// Tool is the canonical tool name: Bash, Read, mcp__server__tool. Case counts.
 	Tool string `json:"tool"`
 	// Input is the tool's input as the model sent it.
 	Input json.RawMessage `json:"input"`
-	// Dir is the absolute directory in which it will really start. The host
-	// reports it; a wrong one makes relative paths mean something else.
+	// Dir is the absolute directory in which it will really start; empty is that
+	// of the session. The host reports it; a wrong one makes relative paths mean
+	// something else.
 	Dir string `json:"dir"`
 }
 
