@@ -69,6 +69,8 @@ type walker struct {
 	// words that braces made
 	expanded int
 	stdin    *word    // the literal text that the command reads, where it is spelled
+	typed    string   // what the command reads, as the source spells it
+	piped    string   // what comes out of the pipe before it, spelled so
 	input    *feed    // what the next command reads from a pipe
 	fed      *feed    // what the command that is judged reads from a pipe
 	output   *feed    // what the last command printed

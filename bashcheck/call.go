@@ -55,7 +55,7 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 			}
 		}
 	}
-	if !readsPipe(redirs) {
+	if w.typed = w.typedText(redirs); !readsPipe(redirs) {
 		put(&w.input, nil)
 	}
 	if len(w.secrets) > expanded {

@@ -97,6 +97,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
 		j.mixed = j.mixed || s.mode == ""
+		j.marks |= s.mark
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -121,7 +122,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			a := *a
 			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
 				setMode(s)
-				ok = w.useValue(s.value, v, j) && ok
+				ok = w.flagValue(s, v, len(operands), j) && ok
 				continue
 			}
 			if !f.globOK {
@@ -190,7 +191,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			case has:
 				v := *a
 				v.Text = val
-				ok = w.useValue(s.value, v, j) && ok
+				ok = w.flagValue(s, v, len(operands), j) && ok
 			case s.optional:
 			case i+1 < len(args):
 				i++
@@ -200,7 +201,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				if args[i].fields && !f.globOK && !severalPIDs(s, args[i]) || flagLike(s, args[i]) {
 					ok = false
 				}
-				ok = w.useValue(s.value, args[i], j) && ok
+				ok = w.flagValue(s, args[i], len(operands), j) && ok
 			default:
 				ok = false
 			}
@@ -216,7 +217,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				continue
 			}
 		}
-		if strings.HasPrefix(t, "--") || t[0] == '+' {
+		if strings.HasPrefix(t, "--") || t[0] == '+' || p.whole && len(t) > 2 {
 			ok = false
 			continue
 		}
@@ -238,7 +239,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
-				ok = w.useValue(s.value, v, j) && ok
+				ok = w.flagValue(s, v, len(operands), j) && ok
 			} else if !s.optional {
 				if i+1 >= len(args) {
 					ok = false
@@ -251,7 +252,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				if args[i].fields && !f.globOK && !severalPIDs(s, args[i]) || flagLike(s, args[i]) {
 					ok = false
 				}
-				ok = w.useValue(s.value, args[i], j) && ok
+				ok = w.flagValue(s, args[i], len(operands), j) && ok
 			}
 			break
 		}

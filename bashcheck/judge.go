@@ -30,6 +30,10 @@ type judged struct {
 	other     bool // it prints something else
 	lost      []string
 	told      bool
+	input     []word   // what its input says, where that is a program like its arguments
+	marks     uint16   // of the flags that were given
+	marked    []marked // their values
+	start     *start   // where operands begin, beside the directory of the command
 }
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
@@ -53,7 +57,18 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		j.class, j.say, j.prefix = Plain, "explains itself", 1
 		return
 	}
+	if p.oldLetters {
+		if args = p.spellLetters(args); len(args) > 0 && args[0].Span == argv[1].Span && args[0].Text != argv[1].Text {
+			words = 2
+		}
+	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
+	if len(p.subs) > 0 && mode != "" && len(operands) > 0 {
+		// A flag chose a form, so that no sub-command stops the search for flags:
+		// tar -tf a.tar x --checkpoint-action=exec=./x.
+		j.effects, j.assigns, j.shells, j.inner, j.marked, j.start = j.effects[:0], nil, nil, nil, nil, nil
+		operands, mode, command, ok = w.flags(p, args, j, false)
+	}
 	j.ok = ok && !(p.argFiles && slices.ContainsFunc(args, word.mayNameArguments))
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
@@ -86,6 +101,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if p.prefix >= 0 {
 					j.prefix = p.prefix
 				}
+				p.loseLater(j)
 				return
 			}
 		} else {
@@ -144,6 +160,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	if f.say != "" {
 		j.say = f.say
+	}
+	if p.script {
+		j.input = typedWords(w.typed)
 	}
 	p.tell(f, operands, j)
 	w.operands(p, f, operands, command, j)
@@ -235,7 +254,7 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 		if o.fields && repeat >= 0 && !s.repeat {
 			j.ok = false // it may be several operands, and they shift
 		}
-		j.ok = w.useValue(s.valueSpec, o, j) && j.ok
+		j.ok = w.operand(s.valueSpec, o, i, j) && j.ok
 	}
 }
 
@@ -252,15 +271,17 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	for i := range f.effects {
 		fe := &f.effects[i]
 		switch {
-		case fe.instead && named || len(operands) < fe.least:
+		case fe.instead && named || len(operands) < fe.least || !fe.holds(len(operands), j):
+		case fe.computed():
+			w.compute(fe, operands, j)
 		case fe.operand == 0:
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:
 			for _, o := range operands {
-				w.usePath(valueSpec{vPath, fe.kind, fe.extent}, o, j)
+				w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, o, j)
 			}
 		case fe.operand <= len(operands):
-			w.usePath(valueSpec{vPath, fe.kind, fe.extent}, operands[fe.operand-1], j)
+			w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, operands[fe.operand-1], j)
 		}
 	}
 }

@@ -14,6 +14,7 @@ type DescriptionError struct {
 	Reason       string
 }
 
+// Error names file, line, column and the reason.
 func (e *DescriptionError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Reason)
 }
@@ -72,12 +73,30 @@ const (
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
+	vKept        // a file that is read and not sent
+	vMoved       // a path that is deleted, whose content lives on at another
+	vLocal       // a path of effect and extent that is taken for nothing else
+	vRemote      // the same, or one on another machine
+	vLocalName   // the name of one, which is not used yet
+	vSource      // a file that a C compiler compiles or links, by its name
+	vPacked      // a packed file, which is replaced by what it holds
+	vStart       // a folder that the operands behind it are relative to
+	vOneOf       // one of the words of valueSpec.words
+	vEnding      // a plain name that ends with one of valueSpec.words
+	vWord        // a plain word, not a path
+	vUnpacked    // a file or folder that is read, whose name is not that of an archive
+	vPlainName   // a file that is read, spelled, which no program takes for more
+	vMlrFile     // a file that mlr reads, and not the word then
+	vSQLSchema   // SQL for sqlite3 that reads the schema, or only says how it would read
+	vSQLRead     // SQL for sqlite3 that only reads, where views cannot call functions that do more
+	vPcapFilter  // a filter of packets, without names that would be looked up
 )
 
 type valueSpec struct {
 	kind   valueKind
-	effect Kind // for vPath
+	effect Kind // for vPath and vLocal
 	extent Extent
+	words  string // for vOneOf and vEnding, separated by commas
 }
 
 type flagSpec struct {
@@ -88,6 +107,7 @@ type flagSpec struct {
 	other    bool // the output is something else than names
 	first    bool // means what it says only before the operands
 	apart    bool // its value stands in a word of its own
+	mark     uint16
 	value    valueSpec
 	mode     string
 }
@@ -107,6 +127,7 @@ type fixedEffect struct {
 	instead bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
 	least   int // how many operands there must be
+	derived
 }
 
 const allOperands = -1
@@ -157,8 +178,12 @@ type program struct {
 	manyLetters  bool // a flag begins with one dash and has more than one letter
 	number       bool // -NUM is a flag
 	why          bool
-	argFiles     bool  // a word @FILE names a file of further arguments
-	bare         *form // without operands
+	argFiles     bool     // a word @FILE names a file of further arguments
+	marks        []string // names for flags, in the order of the bits of flagSpec.mark
+	script       bool     // its input is a text like the one in its arguments
+	oldLetters   bool     // the first word may be letters of flags without a dash
+	whole        bool     // flags of one letter do not stand together
+	bare         *form    // without operands
 	withOperands *form
 	examples     []example
 	file         string
@@ -182,7 +207,9 @@ var valueWords = map[string]valueKind{
 	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
+	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
+	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -207,11 +234,22 @@ func parseValueWord(w string) (valueSpec, bool) {
 	if k, ok := valueWords[w]; ok {
 		return valueSpec{kind: k}, true
 	}
+	for prefix, k := range map[string]valueKind{"one:": vOneOf, "ending:": vEnding} {
+		if words, ok := strings.CutPrefix(w, prefix); ok {
+			return valueSpec{kind: k, words: words}, !strings.Contains(","+words+",", ",,")
+		}
+	}
+	kind := vPath
+	if rest, ok := strings.CutPrefix(w, "local:"); ok {
+		kind, w = vLocal, rest
+	} else if rest, ok := strings.CutPrefix(w, "remote:"); ok {
+		kind, w = vRemote, rest
+	}
 	k, e, ok := parseEffectWord(w)
 	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
 		return valueSpec{}, false
 	}
-	return valueSpec{kind: vPath, effect: k, extent: e}, true
+	return valueSpec{kind: kind, effect: k, extent: e}, true
 }
 
 type loader struct {
@@ -420,7 +458,13 @@ func (l *loader) line(raw string, line int) error {
 			o.valueSpec = v
 			l.form.operands = append(l.form.operands, o)
 		}
-	case "effect", "default":
+	case "effect", "default", "otherwise":
+		var on derived
+		args, problem := on.conditions(l.top, args)
+		if problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
+		on.unclear = key == "otherwise"
 		least := 0
 		if n := len(args); n > 3 && args[n-2] == "from" {
 			var err error
@@ -436,18 +480,9 @@ func (l *loader) line(raw string, line int) error {
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least}
-		switch {
-		case fe.target == "?":
-			fe.target, fe.extent = "", Anywhere
-		case fe.target == "{*}":
-			fe.operand = allOperands
-		case strings.HasPrefix(fe.target, "{"):
-			n, err := strconv.Atoi(strings.Trim(fe.target, "{}"))
-			if err != nil || n < 1 {
-				return fail(col(1), "an operand is {1}, {2}, … or {*}")
-			}
-			fe.operand = n
+		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least, derived: on}
+		if problem := fe.aim(l.top); problem != "" {
+			return fail(col(1), "%s", problem)
 		}
 		l.form.effects = append(l.form.effects, fe)
 	case "own":
@@ -483,8 +518,18 @@ func (l *loader) line(raw string, line int) error {
 			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
 			spec.apart = spec.apart || key == "apart"
 		}
+	case "mark":
+		if problem := l.mark(args); problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
+	case "letters":
+		l.top.oldLetters = true
+	case "script":
+		l.top.script = true
 	case "argfiles":
 		l.top.argFiles = true
+	case "whole":
+		l.cur.whole = true
 	case "help":
 		if l.cur.parent != nil {
 			return fail(cols[0], "help stands before the first sub-command")
@@ -743,7 +788,7 @@ func (p *program) flag(name string) *flagSpec {
 
 func harmless(v valueSpec) bool {
 	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile, vGzipFile, vCharset:
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vOneOf, vZipFile, vGzipFile, vCharset:
 		return true
 	case vPath:
 		return v.effect == Read || v.effect == List

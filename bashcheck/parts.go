@@ -230,9 +230,12 @@ func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
 		switch x.Exp.Op {
 		case syntax.AlternateUnset, syntax.AlternateUnsetOrNull, syntax.DefaultUnset, syntax.DefaultUnsetOrNull,
 			syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix,
-			syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll,
-			syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
+			syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll:
 			ok = w.wordParts(x.Exp.Word, inner) && ok
+		case syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
+			mark := len(w.secrets)
+			ok = w.wordParts(x.Exp.Word, inner) && ok
+			w.shownAnyhow(mark)
 		case syntax.OtherParamOps:
 			if x.Exp.Word == nil || x.Exp.Word.Lit() != "Q" {
 				return bad(CodeExpansion, "this expansion evaluates its value")

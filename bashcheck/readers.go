@@ -115,7 +115,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 			lead = 'x'
 		}
 		starts++
-		w.usePath(valueSpec{vPath, List, Tree}, a, j)
+		w.usePath(valueSpec{kind: vPath, effect: List, extent: Tree}, a, j)
 	}
 	if starts == 0 {
 		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: w.st.dir, Span: Span{}})
@@ -200,7 +200,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				j.ok = false
 				return
 			}
-			w.usePath(valueSpec{vPath, Write, Exact}, args[i], j)
+			w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, args[i], j)
 			if a.Text == "-fprintf" {
 				i++
 			}
@@ -240,30 +240,9 @@ func sedOnlyPrints(s string) bool {
 			case '\n':
 				return false
 			case '[':
-				// Within a bracket expression the delimiter may be plain
-				// text: only brackets without it are understood.
-				k := i + 1
-				if k < len(s) && s[k] == '^' {
-					k++
-				}
-				if k < len(s) && s[k] == ']' {
-					k++
-				}
-				for k < len(s) && s[k] != ']' && s[k] != '\n' {
-					if s[k] == d || s[k] == '[' {
-						return false
-					}
-					if s[k] == '\\' { // a backslash before a letter is read alike by all
-						if k++; k >= len(s) || !(s[k] >= 'a' && s[k] <= 'z' || s[k] >= 'A' && s[k] <= 'Z') || s[k] == d {
-							return false
-						}
-					}
-					k++
-				}
-				if k >= len(s) || s[k] != ']' {
+				if i = bracketEnd(s, i, d, true); i < 0 {
 					return false
 				}
-				i = k
 			}
 			i++
 		}
@@ -583,11 +562,9 @@ func awkOnlyPrints(s string) bool {
 					return false
 				}
 				if s[i] == '[' { // a slash in a bracket is read differently by different awks
-					end := strings.IndexByte(s[i:], ']')
-					if end < 0 || strings.IndexByte(s[i:i+end], '/') >= 0 || strings.IndexByte(s[i:i+end], '\\') >= 0 {
+					if i = bracketEnd(s, i, '/', false); i < 0 {
 						return false
 					}
-					i += end
 				}
 				if s[i] == '\\' {
 					i++
@@ -598,7 +575,7 @@ func awkOnlyPrints(s string) bool {
 				return false
 			}
 			i++
-			slash = slashDivide
+			slash = slashEither // some awks join two regular expressions
 		case c >= '0' && c <= '9' || c == '.':
 			for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.') {
 				i++
@@ -616,6 +593,9 @@ func awkOnlyPrints(s string) bool {
 			slash = slashDivide
 			switch awkKind(word) {
 			case awkPrint:
+				if len(parens) > 0 { // for (print > "f";;): gawk takes a print in the head of a loop
+					return false
+				}
 				printing, slash = true, slashRegexp
 			case awkKey:
 				slash = slashRegexp
@@ -672,6 +652,37 @@ func awkOnlyPrints(s string) bool {
 		}
 	}
 	return len(parens) == 0
+}
+
+// bracketEnd returns where the bracket expression at i of a regular expression
+// ends, at its ], or -1 where programs may disagree about that. To gawk and mawk
+// the delimiter d is a character there, and so is a ] at the beginning ([]/],
+// [^]/]); others, and GNU sed, end the expression at the delimiter. escapes: a
+// backslash before a letter is read alike by all.
+func bracketEnd(s string, i int, d byte, escapes bool) int {
+	if i++; i < len(s) && s[i] == '^' {
+		i++
+	}
+	if i < len(s) && s[i] == ']' {
+		i++
+	}
+	for ; i < len(s) && s[i] != d && s[i] != '\n'; i++ {
+		switch s[i] {
+		case ']':
+			return i
+		case '\\':
+			if i++; !escapes || i >= len(s) || !(s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z') || s[i] == d {
+				return -1
+			}
+		case '[':
+			n := strings.IndexByte(s[i:], ']')
+			if n < 4 || d == ':' || s[i+1] != ':' || s[i+n-1] != ':' || strings.Trim(s[i+2:i+n-1], "abcdefghijklmnopqrstuvwxyz") != "" {
+				return -1
+			}
+			i += n
+		}
+	}
+	return -1
 }
 
 // jqName lists the builtins of jq 1.6 to 1.8 that compute from their input alone.

@@ -143,6 +143,9 @@ type Effect struct {
 	URL string
 	// Span is where the words that cause it stand in Report.Source.
 	Span Span
+	// kept says that what is read stays with the program (a key, its settings),
+	// and that what is deleted lives on elsewhere (mv).
+	kept bool
 }
 
 // Kind is what an effect does to its target.

@@ -10,7 +10,7 @@ import (
 // credentials; secretEnds the ones that a name ends with.
 var (
 	secretWords = [...]string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "APIKEY", "API_KEY", "ACCESS_KEY", "PRIVATE", "CREDENTIAL"}
-	secretEnds  = [...]string{"_KEY", "_PASS", "_PWD", "_DSN", "DATABASE_URL"}
+	secretEnds  = [...]string{"_KEY", "_PASS", "SSHPASS", "_PWD", "_DSN", "DATABASE_URL", "_PAT", "_AUTH", "_COOKIE", "_JWT", "CONNECTION_STRING", "AUTH_CONFIG"}
 )
 
 // secretName says that a variable is one that holds credentials, by its words.
@@ -63,6 +63,14 @@ func (w *walker) unshown(mark int) {
 		}
 	}
 	w.secrets = kept
+}
+
+// shownAnyhow keeps unshown from forgetting the secrets since mark: the shell
+// itself prints the word of ${x:?word} where x has no value.
+func (w *walker) shownAnyhow(mark int) {
+	for i := range w.secrets[mark:] {
+		w.secrets[mark+i].subst++
+	}
 }
 
 // secretsSince takes the secrets since mark.

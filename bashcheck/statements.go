@@ -347,6 +347,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 		put(&w.output, nil)
 		w.isolated(func() { w.stmt(p) })
 		put(&w.input, nil)
+		w.piped = w.printed(start)
 		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {
 			w.input = w.output
 		}
@@ -360,6 +361,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 	put(&w.input, nil)
 	put(&w.output, nil)
 	put(&w.st.dir, before)
+	put(&w.piped, "")
 	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 	return dirs{union(before, d.ok), union(before, d.fail)}
 }

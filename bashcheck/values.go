@@ -65,7 +65,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
 		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
-			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+			w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vKept:
+		return w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vMoved:
+		return w.kept(valueSpec{kind: vPath, effect: Delete, extent: Tree}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -93,7 +97,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		case at && file != "-":
 			file, _, _ = strings.Cut(file, ";")
-			return w.usePath(valueSpec{vPath, Read, Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+			return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
 		}
 		return true
 	case vSetOption:
@@ -157,8 +161,40 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vCharset:
 		// iconv of glibc takes a name with a slash for a file (charmap(5)).
 		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vLocal:
+		return o.isLocalFile() && !(o.Static && !o.Glob && strings.ContainsAny(o.Text, "*?[")) &&
+			w.usePath(valueSpec{kind: vPath, effect: v.effect, extent: v.extent}, o, j)
+	case vRemote:
+		return w.remote(v, o, j)
+	case vLocalName:
+		return o.isLocalFile()
+	case vSource:
+		return w.source(o, j)
+	case vPacked:
+		return w.packed(o, j)
+	case vStart:
+		return w.startAt(o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
+	case vOneOf:
+		return o.Static && !o.Glob && oneOf(v.words, o.Text)
+	case vEnding:
+		return o.plainName() && oneOf(v.words, path.Ext(o.Text)) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vWord:
+		return o.Static && !o.Glob && plainWord(o.Text)
+	case vUnpacked:
+		return w.unpacked(o, j)
+	case vPlainName:
+		return o.plainName() && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vMlrFile:
+		// then begins another verb; that no name is it must be spelled.
+		return o.Static && !o.Glob && o.Text != "then" && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vSQLSchema:
+		return o.Static && !o.Glob && sqlOnlyReads(o.Text, false)
+	case vSQLRead:
+		return o.Static && !o.Glob && sqlOnlyReads(o.Text, true)
+	case vPcapFilter:
+		return o.Static && !o.Glob && pcapFilter(o.Text)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -329,6 +365,16 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 	}
 	j.effects = append(j.effects, e)
 	return true
+}
+
+// kept adds the effect on a path whose content is not sent or not lost.
+func (w *walker) kept(v valueSpec, o word, j *judged) bool {
+	at := len(j.effects)
+	ok := w.usePath(v, o, j)
+	for i := at; i < len(j.effects); i++ {
+		j.effects[i].kept = true
+	}
+	return ok
 }
 
 // globBase is the folder in which the names that a pattern matches lie.

@@ -90,7 +90,7 @@ func (e *Evaluator) Decide(st State, call Call, ins Inspection, opinions ...Opin
 		d.action(i)
 	}
 	if len(ins.Actions) == 0 {
-		d.ask(askedPlain, Reason{Code: CodeNoAction, Text: "What this call would do is not known."})
+		d.ask(askedPlain, &Reason{Code: CodeNoAction, Text: "What this call would do is not known."})
 	}
 	d.provenance()
 	return d.finish(opinions)
@@ -125,7 +125,11 @@ type decider struct {
 	climbed *Rule
 	servers []string // the MCP servers that the host knows
 
-	hits    []hit
+	hits []hit
+	// unnamed are the last paths that the table which is looked through has no
+	// rule for, whatever is done with them: the actions of a call name the same
+	// few again and again.
+	unnamed [2]string
 	denied  bool
 	asks    int
 	asked   Settlers
@@ -133,23 +137,27 @@ type decider struct {
 	settled []Reason // allow
 }
 
-func (d *decider) deny(r Reason) {
-	r.Verdict = Deny
+func (d *decider) deny(r *Reason) {
 	d.denied = true
-	d.reasons = append(d.reasons, r)
+	d.reasons = append(d.reasons, *r)
+	d.reasons[len(d.reasons)-1].Verdict = Deny
 }
 
-func (d *decider) ask(who Settlers, r Reason) {
-	r.Verdict = Ask
+func (d *decider) ask(who Settlers, r *Reason) {
 	d.asks++
 	d.asked &= who
-	d.reasons = append(d.reasons, r)
+	d.reasons = append(d.reasons, *r)
+	d.reasons[len(d.reasons)-1].Verdict = Ask
 }
 
-func (d *decider) settle(r Reason) {
+func (d *decider) settle(r *Reason) {
 	n := len(d.settled)
-	if n == cap(d.settled) {
-		d.settled = slices.Grow(d.settled, len(d.ins.Actions)-max(0, r.Action-1))
+	switch {
+	case n < cap(d.settled):
+	case n == 0:
+		d.settled = make([]Reason, 0, max(1, len(d.ins.Actions)-max(0, r.Action-1)))
+	default:
+		d.settled = slices.Grow(d.settled, 1)
 	}
 	d.settled = d.settled[:n+1]
 	// Field by field: copying the whole takes longer while memory is collected.
@@ -180,9 +188,9 @@ func (d *decider) finish(opinions []Opinion) Decision {
 				allowed |= ByPerson
 			}
 		case Ask:
-			d.ask(ByPerson, reason)
+			d.ask(ByPerson, &reason)
 		default:
-			d.deny(reason)
+			d.deny(&reason)
 		}
 	}
 	switch {

@@ -31,9 +31,12 @@ const (
 
 var choiceNames = []string{"no", "once", "session", "always"}
 
+// String returns "no", "once", "session" or "always".
 func (c Choice) String() string { return name(choiceNames, uint8(c)) }
 
-// Request is a call that waits for a person.
+// Request is a call that waits for a person. [Request.Prompt] is the text to
+// show; the fields hold what the model and files chose as it came, with control
+// characters, and a program that shows them itself must escape them.
 type Request struct {
 	// Token names exactly this request: call, inspection, rules and mode.
 	Token      string

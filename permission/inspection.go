@@ -44,12 +44,12 @@ type Inspection struct {
 	// Brings names the labels that the result would put on the session.
 	Brings Labels `json:"brings,omitempty"`
 	// Explanation says in plain words what the call does.
-	Explanation string `json:"explanation,omitempty"`
-	Risk        Risk   `json:"risk"`
+	Explanation Text `json:"explanation,omitzero"`
+	Risk        Risk `json:"risk"`
 	// Report identifies the analysis of a command text that the inspection was
 	// made from (bashcheck.Report.Digest); empty where there was none. It is part
 	// of what is granted: what runs the text refuses any other analysis.
-	Report string `json:"report,omitempty"`
+	Report Text `json:"report,omitzero"`
 }
 
 // Action is one thing that a call would do.

@@ -18,6 +18,7 @@ const (
 
 var provenanceNames = []string{"ask", "warn", "off"}
 
+// String returns "ask", "warn" or "off".
 func (p Provenance) String() string { return name(provenanceNames, uint8(p)) }
 
 // MarshalText writes the name of the value.
@@ -50,7 +51,7 @@ func (d *decider) provenance() {
 			d.settled = append([]Reason{r}, d.settled...)
 			continue
 		}
-		d.ask(askedRule, r)
+		d.ask(askedRule, &r)
 	}
 }
 

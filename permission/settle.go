@@ -10,10 +10,10 @@ import (
 // demands adds what the call itself and its findings ask for.
 func (d *decider) demands() {
 	if d.ins.MustAsk != "" {
-		d.ask(askedInteraction, Reason{Code: CodeInteraction, Text: d.ins.MustAsk})
+		d.ask(askedInteraction, &Reason{Code: CodeInteraction, Text: d.ins.MustAsk})
 	}
 	for _, f := range d.ins.Findings {
-		d.ask(askedPlain, Reason{Code: CodeFinding, Text: f.Text, Span: f.Span})
+		d.ask(askedPlain, &Reason{Code: CodeFinding, Text: f.Text, Span: f.Span})
 	}
 }
 
@@ -23,7 +23,7 @@ func (d *decider) action(i int) {
 	if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete || a.Kind == Connect) {
 		return // for the rules that deny and ask, which saw it
 	}
-	at := Reason{Action: i + 1, Span: a.Span}
+	at := &Reason{Action: i + 1, Span: a.Span}
 	if a.Origin != Tool && a.Origin != Operand && a.Origin != Shell {
 		at.Code, at.Text = CodeUnmatched, "Who does this is not known."
 		d.ask(askedPlain, at)
@@ -52,7 +52,7 @@ func (d *decider) action(i int) {
 	}
 }
 
-func (d *decider) byRule(at Reason, r *Rule) {
+func (d *decider) byRule(at *Reason, r *Rule) {
 	at.Code, at.Rule, at.Text = CodeAllowRule, r.shared, r.allowed
 	d.settle(at)
 }
@@ -60,7 +60,7 @@ func (d *decider) byRule(at Reason, r *Rule) {
 // planned says that plan mode holds back what allow rules would settle.
 func (d *decider) planned() bool { return d.st.Mode == ModePlan }
 
-func (d *decider) run(i int, a *Action, at Reason) {
+func (d *decider) run(i int, a *Action, at *Reason) {
 	c := &a.Command
 	if d.ins.Family == "PowerShell" {
 		// Not analyzed: neither a rule nor a mode knows what it does.
@@ -99,7 +99,7 @@ func (d *decider) run(i int, a *Action, at Reason) {
 
 // content asks where what a command runs out of the workspace is not what was
 // approved, and somebody else than the user may have written it.
-func (d *decider) content(c *Command, at Reason) {
+func (d *decider) content(c *Command, at *Reason) {
 	old, ran := d.st.Contents[contentKey(c)]
 	if ran && old == c.Digest {
 		return
@@ -356,7 +356,7 @@ func (d *decider) suspendedTool(r *Rule) bool {
 	return false
 }
 
-func (d *decider) read(a *Action, at Reason) {
+func (d *decider) read(a *Action, at *Reason) {
 	p := &a.Path
 	switch p.Class {
 	case Forbidden:
@@ -420,7 +420,7 @@ func (d *decider) read(a *Action, at Reason) {
 	d.ask(askedPlain, at)
 }
 
-func (d *decider) write(a *Action, at Reason) {
+func (d *decider) write(a *Action, at *Reason) {
 	p := &a.Path
 	verb := "Writing"
 	if a.Kind == Delete {
@@ -522,7 +522,7 @@ func (d *decider) edits(a *Action) bool {
 	return run.Kind == Run && run.Command.Edits && run.Command.Closed
 }
 
-func (d *decider) connect(a *Action, at Reason) {
+func (d *decider) connect(a *Action, at *Reason) {
 	who := askedPlain
 	if d.ins.Family == "Bash" {
 		// The settings of the sandbox name hosts for shell commands. Those that
@@ -535,9 +535,9 @@ func (d *decider) connect(a *Action, at Reason) {
 			d.deny(at)
 			return
 		case denied == matchMay && !inside:
-			may := at
+			may := *at
 			may.Code, may.Text = CodeMayMatch, "The sandbox settings deny some hosts, and this connects to "+hostName(a)+"."
-			d.ask(askedRule, may)
+			d.ask(askedRule, &may)
 		case d.confined && d.p.locks.sandbox.Network.StrictAllowlist && a.Host != "" && allowed != matchYes:
 			at.Code, at.Text = CodeNetwork, fmt.Sprintf("The sandbox settings allow connecting to certain hosts only, and %s is not one of them.", hostName(a))
 			d.deny(at)
@@ -582,7 +582,7 @@ func hostName(a *Action) string {
 	return a.Host
 }
 
-func (d *decider) use(a *Action, at Reason) {
+func (d *decider) use(a *Action, at *Reason) {
 	if a.Free {
 		at.Code, at.Text = CodeClosed, "This needs nobody's approval by itself."
 		d.settle(at)

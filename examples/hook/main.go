@@ -343,8 +343,8 @@ func environ(env []string) map[string]string {
 
 func encode(name string, d permission.Decision, changes string) ([]byte, error) {
 	text := d.Text()
-	if d.Explanation != "" && d.Verdict != permission.Allow {
-		text += " " + d.Explanation
+	if said := d.Explanation.String(); said != "" && d.Verdict != permission.Allow {
+		text += " " + said
 	}
 	if changes != "" && d.Verdict == permission.Ask {
 		text += "\nWhat changed since it last ran:\n" + changes

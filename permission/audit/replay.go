@@ -214,8 +214,9 @@ func Mine(log io.Reader, p *permission.Policy, limit int) (Mined, error) {
 						n = len(out.Proposals) - 1
 					}
 					prop := &out.Proposals[n]
-					if prop.Prompts++; len(prop.Examples) < 3 && pr.r.Inspection.Explanation != "" && !slices.Contains(prop.Examples, pr.r.Inspection.Explanation) {
-						prop.Examples = append(prop.Examples, pr.r.Inspection.Explanation)
+					said := pr.r.Inspection.Explanation.String()
+					if prop.Prompts++; len(prop.Examples) < 3 && said != "" && !slices.Contains(prop.Examples, said) {
+						prop.Examples = append(prop.Examples, said)
 					}
 				}
 			default:

@@ -10,16 +10,18 @@ import (
 )
 
 // runnerWarning is what a rule for a runner of the workspace means.
-const runnerWarning = " An approval of it means: run anything that this workspace contains."
+const runnerWarning = "An approval of it means: run anything that this workspace contains."
 
 // shellCall is what is known while one command text is turned into actions.
 type shellCall struct {
-	rep bashcheck.Report
+	rep *bashcheck.Report
 	// first is the index of the first Run in the inspection.
 	first int
 	// parts are what is known of each command, and at last of the effects that
 	// belong to none.
 	parts []part
+	// steady says that no part makes, moves or may make links or names.
+	steady bool
 	// unordered: loops, pipelines and background jobs, where a later part may
 	// run before an earlier one.
 	unordered bool
@@ -43,6 +45,27 @@ type part struct {
 	described, unknown bool
 }
 
+// account tells what a command text does, for those who ask.
+type account struct {
+	rep bashcheck.Report
+	// more are sentences about the machine, which the analyzer does not know.
+	more string
+}
+
+// String is the explanation.
+func (a *account) String() string { return a.rep.Explain() + a.more }
+
+func (a *account) add(sentence string) {
+	if !strings.Contains(a.more, sentence) {
+		a.more += " " + sentence
+	}
+}
+
+// identity names the report of an account.
+type identity account
+
+func (id *identity) String() string { return id.rep.Digest() }
+
 func (b *builder) bash() error {
 	b.ins.Family = "Bash"
 	command, err := text(b.in, "command")
@@ -54,23 +77,27 @@ func (b *builder) bash() error {
 	}
 	b.params("command")
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
-	s := &b.shell
-	s.rep = b.t.o.Analyzer.Analyze(command)
-	rep := &s.rep
-	b.ins.Report = rep.Digest()
+	b.analyzed(&account{rep: b.t.o.Analyzer.Analyze(command)})
+	return nil
+}
+
+// analyzed turns the report on a command into actions.
+func (b *builder) analyzed(told *account) {
+	s, rep := &b.shell, &told.rep
+	s.rep = rep
+	b.ins.Report, b.ins.Explanation = permission.LateText((*identity)(told)), permission.LateText(told)
 	b.source = rep.Source
-	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
-	s.first, s.own = len(b.ins.Actions), true
+	s.first, s.own, s.steady = len(b.ins.Actions), true, true
 	proven := true
 	for _, a := range rep.Assumptions {
 		proven = proven && slices.Contains(b.t.o.Assume, a)
 		if a == "git-config-trusted" && !b.ownRepository() {
 			proven, s.own = false, false
-			b.ins.Explanation += " git would use another repository than the project's own, whose configuration may start programs."
+			told.add("git would use another repository than the project's own, whose configuration may start programs.")
 		} else if a == "git-config-trusted" && !b.submodulesHarmless() {
 			proven = false
-			b.ins.Explanation += " The configuration of a submodule may start programs."
+			told.add("The configuration of a submodule may start programs.")
 		}
 	}
 	if !rep.Parsed {
@@ -103,7 +130,11 @@ func (b *builder) bash() error {
 			s.parts[c.Parent-1].parent = true
 		}
 	}
-	b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	if b.ins.Actions != nil {
+		b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	} else if n+effects > 0 {
+		b.ins.Actions = make([]permission.Action, 0, n+effects) // Grow would clear it twice
+	}
 	var texts []string
 	for i := range rep.Commands {
 		c, at := &rep.Commands[i], &s.parts[i]
@@ -120,15 +151,16 @@ func (b *builder) bash() error {
 				b.ins.Actions[s.first+c.Parent-1].Command.Edits = true
 			}
 		}
-		if run.Command.Runner && !strings.Contains(b.ins.Explanation, runnerWarning) {
-			b.ins.Explanation += runnerWarning
+		if run.Command.Runner {
+			told.add(runnerWarning)
 		}
 	}
-	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
 		at := &s.parts[i]
 		at.described, at.unknown = b.makesLinks(&rep.Commands[i], at.program)
+		s.steady = s.steady && !at.described && !at.unknown
 	}
+	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
 		b.command(s, i)
 		b.ins.Brings |= brought(&rep.Commands[i], s.parts[i].program)
@@ -136,8 +168,7 @@ func (b *builder) bash() error {
 	for j := range rep.Loose {
 		b.effect(s, &rep.Loose[j], n, 0, nil)
 	}
-	b.reportReads()
-	return nil
+	b.reportReads(told)
 }
 
 // stays says that git, in a finding about another directory, uses the approved
@@ -185,14 +216,14 @@ func onlyReads(rep *bashcheck.Report) bool {
 
 // reportReads raises the risk of a call that reads what may be secret: a
 // harmless program does not make that harmless.
-func (b *builder) reportReads() {
+func (b *builder) reportReads(told *account) {
 	for i := range b.ins.Actions {
 		a := &b.ins.Actions[i]
 		if (a.Kind == permission.Read || a.Kind == permission.Write) && a.Path.Class == permission.Sensitive {
 			b.ins.Brings |= permission.SensitiveData
 			if b.ins.Risk == permission.RiskLow {
 				b.ins.Risk = permission.RiskMedium
-				b.ins.Explanation += " " + a.Path.Clean + " may hold secrets."
+				told.more += " " + a.Path.Clean + " may hold secrets."
 			}
 		}
 	}
@@ -277,6 +308,9 @@ func unordered(src string) bool {
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
+	if s.steady {
+		return false, false
+	}
 	if s.asked == i+1 {
 		return s.described, s.unknown
 	}
@@ -300,7 +334,7 @@ func (b *builder) command(s *shellCall, i int) {
 		b.gitHistory(c, of)
 		b.gitWorkTree(c, of)
 	}
-	copies := c.Described && (name == "cp" || name == "mv")
+	copies := c.Described && (name == "cp" || name == "mv" || name == "rsync" && localOnly(c))
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
@@ -327,6 +361,11 @@ func (b *builder) command(s *shellCall, i int) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// localOnly says that a command connects nowhere.
+func localOnly(c *bashcheck.Command) bool {
+	return !slices.ContainsFunc(c.Effects, func(e bashcheck.Effect) bool { return e.Kind == bashcheck.Connect })
 }
 
 // vague says whether a description leaves open which files a command reaches.

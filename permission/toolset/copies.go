@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
@@ -136,7 +137,7 @@ func (b *builder) isDir(e *bashcheck.Effect) bool {
 	return len(dirs) > 0
 }
 
-// into adds the writes of a cp or mv whose destination may be a directory: the
+// into adds the writes of a cp, mv or rsync whose destination may be a directory: the
 // names there come from what is copied.
 func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	c := &s.rep.Commands[i]
@@ -160,6 +161,11 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	kind := bashcheck.Read
 	if program(c) == "mv" {
 		kind = bashcheck.Delete
+	}
+	var leaves *filter // what it does not copy
+	if program(c) == "rsync" {
+		f := readerFilter(c)
+		leaves = &f
 	}
 	dirs := b.places(dst.Dir)
 	if path.IsAbs(dst.Target) {
@@ -197,7 +203,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 			}
 			for _, n := range names {
 				base := path.Base(n)
-				if base == "." {
+				if base == "." || leaves != nil && strings.HasSuffix(n, "/") {
 					base = ""
 				}
 				if base == ".." || base == "/" {
@@ -221,11 +227,59 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 					continue
 				}
 				for _, f := range from {
-					b.copied(&a, absolute(f, n), d, []string{dst.Target, strings.TrimSuffix(dst.Target, "/") + "/" + base})
+					b.copied(&a, absolute(f, n), d, []string{dst.Target, strings.TrimSuffix(dst.Target, "/") + "/" + base}, leaves)
 				}
 			}
 		}
 	}
+}
+
+// pieces are characters that programs put into the names of what they make:
+// those of split and csplit, and some that only a pattern with as many would
+// mean. A rule for the name of a piece that is none of them, and not there yet,
+// is not met.
+var pieces = sync.OnceValue(func() []string {
+	out := []string{"0", "a", "zaaa", "9000", "000", "aaa", "001"}
+	for _, digits := range []string{"abcdefghijklmnopqrstuvwxyz", "0123456789"} {
+		for _, x := range digits {
+			for _, y := range digits {
+				out = append(out, string(x)+string(y))
+			}
+		}
+	}
+	return out
+})
+
+// made adds the writes of files whose names a program makes of a text with a
+// star: those that are there, one that may come to be, and those that rules
+// speak of. It returns false where the text is no such one.
+func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool {
+	before, after, ok := strings.Cut(name, "*")
+	if !ok || strings.ContainsAny(before, `*?[{(\`) || strings.ContainsAny(after, `*?[{(\/`) {
+		return false
+	}
+	there, ok := b.expand(dir, name)
+	if !ok {
+		return false
+	}
+	for _, n := range there {
+		b.target(a, dir, n, t)
+	}
+	one := before + "aa" + after
+	b.target(a, dir, one, t)
+	p := b.look(dir, one, t.op).path
+	for _, piece := range pieces() {
+		n := before + piece + after
+		_, denied := b.deniesWriting(path.Clean(absolute(dir, n)))
+		if !denied && p.Real != p.Clean && p.Real != "" {
+			_, denied = b.deniesWriting(path.Join(path.Dir(p.Real), path.Base(n)))
+		}
+		if denied {
+			b.target(a, dir, n, t)
+			break
+		}
+	}
+	return true
 }
 
 // changedBefore says whether a part that runs before command i may remove or
@@ -252,8 +306,8 @@ func (b *builder) changedBefore(s *shellCall, i int) bool {
 }
 
 // copied adds a write for each entry below src that would be no ordinary file
-// below one of the places in dir.
-func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
+// below one of the places in dir. leaves, where not nil, is what is left out.
+func (b *builder) copied(a *permission.Action, src, dir string, to []string, leaves *filter) {
 	seen := map[string]bool{}
 	err := filepath.WalkDir(src, func(name string, d os.DirEntry, err error) error {
 		if err != nil {
@@ -270,6 +324,11 @@ func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
 			return err
 		}
 		if rel == "." {
+			return nil
+		}
+		if leaves != nil && d.IsDir() && leaves.skipDir(rel, d.Name()) {
+			return filepath.SkipDir
+		} else if leaves != nil && leaves.skipFile(rel, d.Name()) {
 			return nil
 		}
 		for _, t := range to {

@@ -158,6 +158,9 @@ func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Ef
 			if t.ext = permission.Exact; below {
 				t.ext = permission.Tree
 			}
+			if a.Kind == permission.Write && !e.ByShell && !below && writtenAs(c, e) == "" && b.made(a, d, target, &t) {
+				continue
+			}
 			b.pattern(*a, d, target, t)
 			continue
 		}

@@ -121,6 +121,14 @@ type gitCall struct {
 	unknown string // why it is not known which commits are meant
 	cached  bool
 	files   bool // some are named by REVISION:PATH
+	below   []namedTree
+}
+
+// namedTree is a folder that REVISION:PATH names, of a command that shows what
+// lies in it.
+type namedTree struct {
+	hash gitHash
+	at   string // from the top of the repository
 }
 
 // gitWords finds the sub-command of a git command. ok is false where words that
@@ -251,7 +259,7 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 	if err == nil && g.unknown == "" && !g.none {
 		b.git.known, b.git.specs = true, g.specs
 		// What is named as REVISION:PATH is looked at by itself.
-		b.git.silent = g.files && len(g.tips)+len(g.left)+len(g.not) == 0 && g.specs.none() && !g.walks && !g.whole
+		b.git.silent = g.files && len(g.tips)+len(g.left)+len(g.not) == 0 && len(g.below) != 1 && g.specs.none() && !g.walks && !g.whole
 	}
 	if g.none {
 		b.git.silent = true
@@ -367,6 +375,10 @@ func (b *builder) gitOperands(g *gitCall, c *bashcheck.Command, words []bashchec
 			}
 			if g.whole {
 				g.operand(rev, false)
+				g.specs.all = true // they begin at the folder that is named
+			}
+			if g.pair {
+				g.folder(rev, absolute(from, file))
 			}
 			continue
 		}
@@ -386,6 +398,32 @@ func (b *builder) gitOperands(g *gitCall, c *bashcheck.Command, words []bashchec
 			g.specs.add(t, g.dir, g.top)
 		}
 		name(w, g.dir, t)
+	}
+}
+
+// folder takes what REVISION:PATH names for a command that compares: of a folder
+// everything below it is shown.
+func (g *gitCall) folder(rev, name string) {
+	rel, err := filepath.Rel(g.top, path.Clean(name))
+	if g.store == nil || err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		g.unknown = "what is named behind a colon"
+		return
+	}
+	if rev == "" {
+		return // the index, which holds files only
+	}
+	list, err := g.store.revision(rev)
+	if err != nil || len(list) == 0 {
+		g.unknown = "what " + strconv.Quote(rev) + " means is not known"
+		return
+	}
+	for _, h := range list {
+		h, dir, err := g.store.folder(h, filepath.ToSlash(rel))
+		if err != nil {
+			g.unknown = err.Error()
+		} else if dir {
+			g.below = append(g.below, namedTree{h, strings.TrimPrefix(filepath.ToSlash(rel), ".")})
+		}
 	}
 }
 
@@ -503,6 +541,18 @@ func (g *gitCall) names(b *builder) ([]string, error) {
 	if b.rules == nil || len(b.rules.Below(g.top)) == 0 {
 		// Only names that look like secrets count then.
 		g.store.read = maxGitObjects - maxGitObjects/10
+	}
+	if l := g.below; len(l) == 2 && l[0].at == l[1].at && len(g.tips)+len(g.not)+len(g.left) == 0 {
+		if err := w.trees(l[0].hash, l[1].hash, l[0].at); err != nil {
+			return nil, err
+		}
+		g.below = nil
+	}
+	for _, t := range g.below {
+		// All that lies in it, though only what differs is shown.
+		if err := w.trees(t.hash, gitHash{}, t.at); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.run(); err != nil {
 		return nil, err
@@ -803,6 +853,10 @@ func (w *gitWalk) treeOf(h gitHash) (gitHash, error) {
 	case err != nil:
 		return h, err
 	case kind == gitTree:
+		// Which folder it is nothing tells, unless it is an empty one.
+		if list, err := w.g.store.tree(h); err != nil || len(list) > 0 {
+			return h, errors.Join(err, errNameless)
+		}
 		return h, nil
 	case kind != gitCommit:
 		return h, errNameless

@@ -177,7 +177,7 @@ type builder struct {
 	git gitSeen
 }
 
-func (b *builder) say(s string) { b.ins.Explanation = s }
+func (b *builder) say(s string) { b.ins.Explanation = permission.TextOf(s) }
 
 func (b *builder) add(a permission.Action) { *b.slot() = a }
 

@@ -282,6 +282,19 @@ func readerFilter(c *bashcheck.Command) filter {
 		f.hidden = !(short("u") || short("H") || long("--hidden", "--unrestricted", "--no-ignore"))
 	case "ag":
 		f.follow = short("f") || long("--follow")
+	case "rsync":
+		f.follow = false
+		if !long("--include", "--filter") {
+			f.leaves(c, "--exclude", "")
+		}
+	case "tar", "gtar", "bsdtar":
+		f.follow = short("h") || long("--deref") || len(c.Argv) > 1 && !strings.HasPrefix(c.Argv[1].Text, "-") && strings.Contains(c.Argv[1].Text, "h")
+		if !long("--no-w") {
+			f.leaves(c, "--exclude", "")
+		}
+	case "zip":
+		f.follow = !short("y") && !long("--symlinks")
+		f.leaves(c, "-x", "*")
 	case "cp":
 		f.follow = short("L") || short("H") || long("--deref")
 	case "find":
@@ -299,6 +312,35 @@ func readerFilter(c *bashcheck.Command) filter {
 		f.follow = short("L") || long("--deref")
 	}
 	return f
+}
+
+// leaves takes the names that a flag of an archiver leaves out, wherever they
+// lie. Patterns that do not begin like that are passed over: to zip they mean
+// whole paths.
+func (f *filter) leaves(c *bashcheck.Command, flag, begin string) {
+	for i, w := range c.Argv[1:] {
+		name, value, attached := strings.Cut(w.Text, "=")
+		if name != flag || !w.Static || w.Glob {
+			continue
+		}
+		if !attached {
+			if i+2 >= len(c.Argv) || !c.Argv[i+2].Static || c.Argv[i+2].Glob {
+				continue
+			}
+			value = c.Argv[i+2].Text
+		}
+		if value != "" && strings.IndexByte("+-!", value[0]) >= 0 {
+			// To rsync a rule of another kind: ! forgets all before it.
+			f.exclude, f.skipDirs = nil, nil
+			return
+		}
+		if value != "" && strings.HasPrefix(value, begin) && !strings.ContainsAny(value, `/[\?`) && !strings.Contains(value, "**") {
+			f.exclude = append(f.exclude, value)
+			if begin == "" {
+				f.skipDirs = append(f.skipDirs, value)
+			}
+		}
+	}
 }
 
 // filter is that of the command, and of the one that chose the names for it.

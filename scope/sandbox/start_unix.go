@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -302,14 +301,11 @@ func channel() (*net.UnixConn, *os.File, error) {
 }
 
 func sendPlan(conn *net.UnixConn, p *plan) error {
-	data, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
+	data := p.marshal()
 	if len(data) > maxPlan {
 		return errors.New("the command is too large")
 	}
-	_, err = conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
+	_, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		return nil // it ended; the handshake tells
 	}
