@@ -179,7 +179,7 @@ func FuzzSQLOnlyReads(f *testing.F) {
 // spelled.
 func TestSpelledWords(t *testing.T) {
 	for src, want := range map[string]bool{
-		"ffprobe a.mp4": true, "ffprobe dir/a.mp4": true, "ffprobe ./*.mp4": false, "ffprobe a:b.mp4": false, "ffprobe 'a|'": false, "ffprobe @a": false, `ffprobe "$f"`: false,
+		"ffprobe a.mp4": true, "ffprobe dir/a.mp4": true, "ffprobe ./*.mp4": false, "ffprobe A.MOV": true, "ffprobe a:b.mp4": false, "ffprobe 'a|'": false, "ffprobe @a": false, `ffprobe "$f"`: false,
 		"for f in a.mp4 b.mp4; do ffprobe $f; done": true, "exiftool dir/*.jpg": true, "exiftool ./*.jpg": true, "exiftool ./*": false, "exiftool *.jpg": false,
 		"cloc .": true, "cloc src": true, "cloc a.zip": false, "cloc a.tar.gz": false, "cloc deadbeef": false, "cloc main.go": true, "cloc a.whl": false, `cloc "$d"`: false,
 		"man ls": true, "man 3 printf": true, "man ./ls": false, "man -- -x": false, "man .profile": false, "man ..": false,

@@ -53,6 +53,20 @@ func (o word) plainName() bool {
 		strings.Trim(o.Text, plainNameBytes+"*?") == ""
 }
 
+// endsIn says that all names that the word stands for have one of the endings,
+// in any case.
+func (o word) endsIn(list string) bool {
+	if one := o.guessed().one; len(one) > 0 {
+		for _, x := range one {
+			if !(word{Word: x}).endsIn(list) {
+				return false
+			}
+		}
+		return true
+	}
+	return oneOf(list, strings.ToLower(path.Ext(o.Text)))
+}
+
 // unpacked adds what is read below a file or folder that is no archive.
 func (w *walker) unpacked(o word, j *judged) bool {
 	if !o.Static || o.Glob || o.Text == "" || len(o.Text) >= 7 && strings.Trim(o.Text, "0123456789abcdef:") == "" {

@@ -179,7 +179,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vOneOf:
 		return o.Static && !o.Glob && oneOf(v.words, o.Text)
 	case vEnding:
-		return o.plainName() && oneOf(v.words, path.Ext(o.Text)) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return o.plainName() && o.endsIn(v.words) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vWord:
 		return o.Static && !o.Glob && plainWord(o.Text)
 	case vUnpacked:
