@@ -180,7 +180,7 @@ func textKinds() []textKind {
 // breach is a text that did harm although a reader took it for printing only.
 type breach struct{ text, program, harm string }
 
-// provesKind runs texts that the reader accepts, until count were run.
+// proves runs texts that the reader accepts, until count were run.
 func (k textKind) proves(t testing.TB, box *oracle.Sandbox, r *rand.Rand, count int, see func(breach)) (made, ran, well int) {
 	for ; ran < count && made < 4000*count; made++ {
 		text := k.make(r)
