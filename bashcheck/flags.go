@@ -236,7 +236,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				v := *a
 				v.Text = t[k+1:]
 				ok = ok && (!s.apart || strings.Trim(v.Text, "0123456789,") == "")
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
+				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral && s.value.kind != vAwkVar {
 					ok = false // -o=f is f to some programs and =f to others
 				}
 				ok = w.flagValue(s, v, len(operands), j) && ok

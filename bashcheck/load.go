@@ -45,6 +45,7 @@ const (
 	vPairFile    // two words follow: a name and a file that is read
 	vPair        // two words follow: a name and a text
 	vLiteral     // a text that the source spells
+	vAwkVar      // NAME=VALUE for awk, the value spelled or a variable
 	vVarName     // a shell variable that is assigned
 	vGitObject   // a revision, a path or REVISION:PATH
 	vFormat      // a git format without signature checks
@@ -203,7 +204,7 @@ var valueWords = map[string]valueKind{
 	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral,
+	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "awkvar": vAwkVar,
 	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,

@@ -97,12 +97,13 @@ func TestReadersAgainstRefusers(t *testing.T) {
 	for _, k := range []struct {
 		name          string
 		pieces, seeds []string
+		grammar       grammar
 		prints        func(string) bool
 		programs      []refuser
 		harm          []string // each program refuses one of these
 	}{
-		{"awk", awkPieces, awkSeeds, awkOnlyPrints, awkRefusers, []string{`BEGIN{print 1 > "f"}`, `BEGIN{system("x")}`, `BEGIN{"x" | getline}`}},
-		{"sed", sedPieces, sedSeeds, sedOnlyPrints, sedRefusers, []string{"w f", "s/a/b/e", "1e x"}},
+		{"awk", awkPieces, awkSeeds, awkGrammar, awkOnlyPrints, awkRefusers, []string{`BEGIN{print 1 > "f"}`, `BEGIN{system("x")}`, `BEGIN{"x" | getline}`}},
+		{"sed", sedPieces, sedSeeds, sedGrammar, sedOnlyPrints, sedRefusers, []string{"w f", "s/a/b/e", "1e x"}},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -127,7 +128,11 @@ func TestReadersAgainstRefusers(t *testing.T) {
 			}
 			for n := 0; n < count; {
 				text := mutated(r, k.seeds[r.IntN(len(k.seeds))], k.pieces)
-				if k.prints(text) && strings.ContainsAny(text, ">ew|(") {
+				if r.IntN(2) == 0 {
+					text = mutated(r, k.grammar.make(r, "text", 0), k.pieces)
+				}
+				// What is printed to the standard error is a file to them too.
+				if k.prints(text) && strings.ContainsAny(text, ">ew|(") && len(text) < 500 && !strings.Contains(text, "/dev/stderr") {
 					texts <- text
 					n++
 				}

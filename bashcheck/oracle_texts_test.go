@@ -37,7 +37,7 @@ type textKind struct {
 const textSecret = "hunter2"
 
 // textReal are the programs that are run; busybox where there is one.
-var textReal = []string{"gawk", "mawk", "original-awk", "sed", "jq", "find", "sort", "uniq", "cut", "head", "tail", "wc", "cat", "grep", "tr", "paste", "nl", "od", "xargs", "dd", "shuf", "date", "diff", "busybox"}
+var textReal = []string{"gawk", "mawk", "original-awk", "sed", "jq", "find", "sort", "uniq", "cut", "head", "tail", "wc", "cat", "grep", "tr", "paste", "nl", "od", "xargs", "dd", "shuf", "date", "diff", "gzip", "bzip2", "busybox"}
 
 // textStubs are recorded where a text runs them.
 var textStubs = []string{"sh", "bash", "hit", "ls", "rm", "echo", "true", "touch", "out"}
@@ -173,14 +173,14 @@ func textKinds() []textKind {
 			return [][]string{{"jq", flags[r.IntN(len(flags))], s, "in.json"}}
 		}, []string{"env", "ENV", "m", "$d", "__prog", "stderr"}, 120},
 		{"find", func(r *rand.Rand) string { return "find " + findGrammar.make(r, "text", 0) }, command, words, []string{"out", "hit", "-delete", "rm", "-ok", "sort"}, 400},
-		{"flags", func(r *rand.Rand) string { return flagsGrammar.make(r, "text", 0) }, command, words, []string{"out", "hit", "secret"}, 700},
+		{"flags", func(r *rand.Rand) string { return flagsGrammar.make(r, "text", 0) }, command, words, []string{"out", "hit", "secret", "gzip", "bzip2"}, 700},
 	}
 }
 
 // breach is a text that did harm although a reader took it for printing only.
 type breach struct{ text, program, harm string }
 
-// provesKind runs texts that the reader accepts, until count were run.
+// proves runs texts that the reader accepts, until count were run.
 func (k textKind) proves(t testing.TB, box *oracle.Sandbox, r *rand.Rand, count int, see func(breach)) (made, ran, well int) {
 	for ; ran < count && made < 4000*count; made++ {
 		text := k.make(r)
@@ -310,6 +310,8 @@ var knownBreaches = []struct{ name, kind, text, program string }{
 	{"a comment ends at a carriage return", "sed", "#\rwout", "busybox"},
 	{"+ is no end to -ok", "find", "find in -ok sort {} in -o out {} + -o -name ;", "find"},
 	{"flags after the operand are operands", "flags", "uniq in -c", "uniq"},
+	{"-l after the operand is an operand", "flags", "gzip in -l", "gzip"},
+	{"-e after the operand is an operand", "flags", "sed wout -e p in", "sed"},
 }
 
 // TestOracleKnownBreaches: they are refused now, and they do the harm.

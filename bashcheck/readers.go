@@ -217,11 +217,13 @@ func (w *walker) findArgs(args []word, j *judged) {
 	}
 }
 
+// sedDelimiters may stand around the parts of s, y and an address.
+const sedDelimiters = "/|,:#%@!_+~^;"
+
 // sedOnlyPrints accepts programs made of addresses and commands that neither
 // write nor run anything (GNU sed manual, chapters 3 and 4).
 func sedOnlyPrints(s string) bool {
 	i := 0
-	depth := 0
 	skip := func(set string) {
 		for i < len(s) && strings.IndexByte(set, s[i]) >= 0 {
 			i++
@@ -243,7 +245,7 @@ func sedOnlyPrints(s string) bool {
 			case '\n':
 				return false
 			case '[':
-				if i = bracketEnd(s, i, d, true); i < 0 {
+				if i = bracketEnd(s, i, d); i < 0 {
 					return false
 				}
 			}
@@ -266,9 +268,12 @@ func sedOnlyPrints(s string) bool {
 		case c == '$':
 			i++
 			return true, true
-		case c == '/':
+		case c == '/' || c == '\\' && i+1 < len(s) && strings.IndexByte(sedDelimiters, s[i+1]) >= 0:
+			if c == '\\' {
+				i++
+			}
 			i++
-			if !delimited('/') {
+			if !delimited(s[i-1]) {
 				return true, false
 			}
 			skip("IM")
@@ -279,7 +284,7 @@ func sedOnlyPrints(s string) bool {
 	for {
 		skip(" \t\n;")
 		if i >= len(s) {
-			return depth == 0
+			return true // of another -e, or an error to sed, where braces do not match
 		}
 		if s[i] == '#' {
 			for i < len(s) && s[i] != '\n' {
@@ -319,12 +324,8 @@ func sedOnlyPrints(s string) bool {
 		i++
 		switch c {
 		case '{':
-			depth++
 			continue
 		case '}':
-			if depth--; depth < 0 {
-				return false
-			}
 		case 'p', 'P', 'd', 'D', 'n', 'N', 'g', 'G', 'h', 'H', 'x', '=', 'l', 'z':
 		case 'q', 'Q':
 			skip(" 0123456789")
@@ -338,17 +339,30 @@ func sedOnlyPrints(s string) bool {
 				return false
 			}
 		case 'a', 'i', 'c':
-			// The rest of the line is text that is printed. GNU and BSD differ
-			// in the forms with a backslash.
+			// The rest of the line is text that is printed, or after a backslash
+			// at its end the next line. GNU and BSD differ in the other forms.
+			skip(" \t")
+			if i < len(s) && s[i] == '\\' {
+				i++
+				if i < len(s) && s[i] == '\n' {
+					i++
+				} else {
+					skip(" \t")
+				}
+			}
+			text := i
 			for i < len(s) && s[i] != '\n' {
 				if s[i] == '\\' {
 					return false
 				}
 				i++
 			}
+			if i == text {
+				return false
+			}
 			continue
 		case 's', 'y':
-			if i >= len(s) || strings.IndexByte("/|,:#%@!_+~^;", s[i]) < 0 {
+			if i >= len(s) || strings.IndexByte(sedDelimiters, s[i]) < 0 {
 				return false
 			}
 			d := s[i]
@@ -420,7 +434,7 @@ func awkKind(w string) awkWord {
 // that mean different things in different awks.
 func awkRefused(w string) bool {
 	switch w {
-	case "getline", "system", "close", "fflush", "function", "func", "ENVIRON", "PROCINFO", "ARGV", "ARGC", "SYMTAB", "FUNCTAB",
+	case "getline", "system", "close", "fflush", "func", "ENVIRON", "PROCINFO", "ARGV", "ARGC", "SYMTAB", "FUNCTAB",
 		"nextfile", "getenv", "switch", "case", "default", "BEGINFILE", "ENDFILE", "namespace", "eval", "use", "popen", "fopen":
 		return true
 	}
@@ -489,8 +503,9 @@ func awkOnlyPrints(s string) bool {
 	)
 	printing := false // inside a print statement, as far as lines tell
 	slash := slashRegexp
-	var open []byte // what is open: ( [ or h, the ( of the head of if, while or for
-	head := false   // the last word was if, while or for
+	var open []byte  // what is open: ( [ or h, the ( of the head of if, while or for
+	head := false    // the last word was if, while or for
+	var own []string // functions that the text has defined
 	for i := 0; i < len(s); {
 		c := s[i]
 		wasHead := head
@@ -571,7 +586,7 @@ func awkOnlyPrints(s string) bool {
 					return false
 				}
 				if s[i] == '[' { // a slash in a bracket is read differently by different awks
-					if i = bracketEnd(s, i, '/', false); i < 0 {
+					if i = bracketEnd(s, i, '/'); i < 0 {
 						return false
 					}
 				}
@@ -600,6 +615,18 @@ func awkOnlyPrints(s string) bool {
 				return false
 			}
 			slash = slashDivide
+			if word == "function" {
+				for i < len(s) && s[i] == ' ' {
+					i++
+				}
+				name, _, called := strings.Cut(s[i:], "(")
+				if !called || len(open) > 0 || !syntax.ValidName(name) || awkRefused(name) || name == "function" || awkKind(name) != awkVar {
+					return false
+				}
+				own = append(own, name)
+				i += len(name)
+				continue
+			}
 			switch awkKind(word) {
 			case awkPrint:
 				if len(open) > 0 { // for (print > "f";;): gawk takes a print in the head of a loop
@@ -613,7 +640,7 @@ func awkOnlyPrints(s string) bool {
 			case awkCall:
 				slash = slashEither
 			default:
-				if i < len(s) && s[i] == '(' {
+				if i < len(s) && s[i] == '(' && !slices.Contains(own, word) {
 					return false // a function that is not on the list
 				}
 			}
@@ -635,7 +662,14 @@ func awkOnlyPrints(s string) bool {
 			open = open[:len(open)-1]
 			i++
 		case c == '>':
-			if printing && (len(open) == 0 || open[len(open)-1] == '[') {
+			if printing && len(open) == 0 {
+				if i = awkStandardError(s, i); i < 0 {
+					return false
+				}
+				printing = false
+				continue
+			}
+			if printing && open[len(open)-1] == '[' {
 				return false
 			}
 			slash = slashRegexp
@@ -661,6 +695,18 @@ func awkOnlyPrints(s string) bool {
 		}
 	}
 	return len(open) == 0
+}
+
+// awkStandardError returns where the words > "/dev/stderr" at i end, which end a
+// statement too, or -1.
+func awkStandardError(s string, i int) int {
+	rest := strings.TrimLeft(s[i+1:], " ")
+	if t, ok := strings.CutPrefix(rest, `"/dev/stderr"`); ok {
+		if t = strings.TrimLeft(t, " "); t == "" || strings.IndexByte(";}\n", t[0]) >= 0 {
+			return len(s) - len(t)
+		}
+	}
+	return -1
 }
 
 // numberEnd returns where the decimal number at i ends, or -1 where a letter,
@@ -694,9 +740,10 @@ func numberEnd(s string, i int) int {
 // bracketEnd returns where the bracket expression at i of a regular expression
 // ends, at its ], or -1 where programs may disagree about that. To gawk and mawk
 // the delimiter d is a character there, and so is a ] at the beginning ([]/],
-// [^]/]); others, and GNU sed, end the expression at the delimiter. escapes: a
-// backslash before a letter is read alike by all.
-func bracketEnd(s string, i int, d byte, escapes bool) int {
+// [^]/]); others, and GNU sed, end the expression at the delimiter. To some a backslash
+// is a character there, to others it takes the next one along: that makes a
+// difference before a bracket.
+func bracketEnd(s string, i int, d byte) int {
 	if i++; i < len(s) && s[i] == '^' {
 		i++
 	}
@@ -708,7 +755,7 @@ func bracketEnd(s string, i int, d byte, escapes bool) int {
 		case ']':
 			return i
 		case '\\':
-			if i++; !escapes || i >= len(s) || !(s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z') || s[i] == d {
+			if i++; i >= len(s) || strings.IndexByte("[]\n", s[i]) >= 0 {
 				return -1
 			}
 		case '[':

@@ -42,6 +42,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		return true
+	case vAwkVar:
+		if o.Static && !o.Glob || !awkAssignment(o.guessed().prefix) || o.Span.Start < 0 || int(o.Span.End) > len(w.rep.Source) || o.Span.Start >= o.Span.End {
+			return o.Static && !o.Glob
+		}
+		return !strings.ContainsAny(w.rep.Source[o.Span.Start:o.Span.End], "(`") // a variable, not what a command prints
 	case vLiteral:
 		return o.Static && !o.Glob
 	case vVarName:
