@@ -55,7 +55,8 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 			}
 		}
 	}
-	if w.typed = w.typedText(redirs); !readsPipe(redirs) {
+	put(&w.typed, w.typedText(redirs))
+	if !readsPipe(redirs) {
 		put(&w.input, nil)
 	}
 	if len(w.secrets) > expanded {

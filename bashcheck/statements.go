@@ -347,7 +347,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 		put(&w.output, nil)
 		w.isolated(func() { w.stmt(p) })
 		put(&w.input, nil)
-		w.piped = w.printed(start)
+		put(&w.piped, w.printed(start))
 		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {
 			w.input = w.output
 		}

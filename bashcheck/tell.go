@@ -2,7 +2,6 @@ package bashcheck
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -211,7 +210,7 @@ func typedWords(text string) []word {
 // before it. Quotes and expansions stand in it as they are written.
 func (w *walker) typedText(redirs []*syntax.Redirect) string {
 	text := w.piped
-	w.piped = ""
+	put(&w.piped, "")
 	for _, r := range redirs {
 		switch {
 		case r.Hdoc != nil:
@@ -231,7 +230,7 @@ func (w *walker) printed(start int) string {
 		return ""
 	}
 	c := &w.rep.Commands[start]
-	switch program := path.Base(c.Argv[0].Text); {
+	switch program := baseName(c.Argv[0].Text); {
 	case program == "echo" || program == "printf":
 		var b strings.Builder
 		for _, a := range c.Argv[1:] {
