@@ -36,6 +36,9 @@ var outputCommands = []string{
 // TestOracleOutputs: what outputCommands change, strace sees and no effect
 // announces, is nothing; and each is one whose form is understood.
 func TestOracleOutputs(t *testing.T) {
+	for _, p := range []string{"tar", "zip", "gcc", "clang", "rsync", "javac", "zstd", "xz"} {
+		oracleNeeds(t, p)
+	}
 	a := New(Options{Home: oracle.Home})
 	var list []straceExample
 	for _, c := range outputCommands {

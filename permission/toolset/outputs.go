@@ -74,7 +74,7 @@ func (o *outputs) programs() (edits bool) {
 // over editing speaks of it.
 func (o *outputs) find() {
 	c := o.c
-	if len(c.Argv) == 0 {
+	if len(c.Argv) == 0 || len(o.rows) == 0 {
 		return
 	}
 	for i, w := range c.Argv {
