@@ -17,7 +17,7 @@ func TestSameFile(t *testing.T) {
 	print := func(f *syntax.File) string {
 		var b strings.Builder
 		require.NoError(t, syntax.NewPrinter(syntax.Minify(true)).Print(&b, f))
-		return strings.NewReplacer(" ", "", "\t", "", "\n", "", ";", "").Replace(b.String())
+		return strings.NewReplacer("\\\n", "", " ", "", "\t", "", "\n", "", ";", "").Replace(b.String())
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	const bytes = "abx01 '\"$\\;|&<>(){}[]*?!#=~`\n-+/.,:@"

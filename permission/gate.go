@@ -797,7 +797,7 @@ func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) er
 		// For the session it is given to what the commands run today.
 		var bound map[string]bool
 		for i := range p.req.Inspection.Actions {
-			if d := p.req.Inspection.Actions[i].Command.Digest; d != "" {
+			if d := p.req.Inspection.Actions[i].command().Digest; d != "" {
 				if bound == nil {
 					bound = map[string]bool{}
 				}
@@ -883,7 +883,7 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 func (s *Session) ran(ctx context.Context, g *Grant) {
 	root := s.root
 	for i := range g.ins.Actions {
-		c := &g.ins.Actions[i].Command
+		c := g.ins.Actions[i].command()
 		if c.Digest == "" {
 			continue
 		}

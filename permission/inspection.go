@@ -76,8 +76,8 @@ type Action struct {
 	Of int `json:"of,omitempty"`
 	// Path is set for Read, List, Write and Delete.
 	Path Path `json:"path,omitzero"`
-	// Command is set for Run.
-	Command Command `json:"command,omitzero"`
+	// Command is set for Run; nil is a command of which nothing is known.
+	Command *Command `json:"command,omitzero"`
 	// Host is set for Connect: lower case, no trailing dot, no brackets; empty
 	// where it is not known. Port is 0 where the text names none.
 	Host string `json:"host,omitempty"`
@@ -160,6 +160,25 @@ type Command struct {
 	Edits bool `json:"edits,omitempty"`
 	// Runner says that it runs whatever the workspace defines.
 	Runner bool `json:"runner,omitempty"`
+}
+
+// noCommand is what is known of the command of an action that has none.
+var noCommand Command
+
+// command returns the command of an action, never nil.
+func (a *Action) command() *Command {
+	if a.Command == nil {
+		return &noCommand
+	}
+	return a.Command
+}
+
+// GoString returns the command in Go syntax, as a value.
+func (c *Command) GoString() string {
+	if c == nil {
+		c = &noCommand
+	}
+	return fmt.Sprintf("%#v", *c)
 }
 
 // Finding is a reason to look twice.

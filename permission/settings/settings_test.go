@@ -77,7 +77,7 @@ func (inspector) Inspect(_ context.Context, c permission.Call, _ permission.Look
 		return permission.Inspection{}, err
 	}
 	return permission.Inspection{Family: "Bash", Actions: []permission.Action{{Kind: permission.Run, Origin: permission.Tool,
-		Command: permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}}}}}, nil
+		Command: &permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}}}}}, nil
 }
 
 func verdict(t testing.TB, p *permission.Policy, command string) permission.Verdict {

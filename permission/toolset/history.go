@@ -37,16 +37,20 @@ type gitReader struct {
 	none  bool // shows only the paths that it is given
 	own   bool // its description does not say that it reads the files
 	one   bool // shows a single object
+	loud  bool // whatever its flags say: -s of blame and of format-patch is another one
+	blob  bool // shows a file that is named by an object, whatever its flags say
+	// verbose says that it shows contents with -v only.
+	verbose bool
 	// parent says that a single commit is compared with its parents.
 	parent bool
 }
 
 var gitReaders = map[string]gitReader{
 	"log": {words: 1, patch: true, walks: true}, "whatchanged": {words: 1, patch: true, walks: true}, "reflog": {words: 1, patch: true, walks: true, all: true, own: true},
-	"show": {words: 1}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
-	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true},
-	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true}, "cat-file": {words: 1, one: true},
-	"blame": {words: 1, none: true}, "annotate": {words: 1, none: true},
+	"show": {words: 1, blob: true}, "status": {words: 1, patch: true, pair: true, verbose: true}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
+	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true, loud: true},
+	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true, loud: true}, "cat-file": {words: 1, one: true},
+	"blame": {words: 1, none: true, loud: true}, "annotate": {words: 1, none: true, loud: true},
 	"stash show": {words: 2, patch: true, stash: true}, "stash list": {words: 2, patch: true, stash: true, own: true},
 }
 
@@ -197,10 +201,15 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 		return
 	}
 	r, words, in, ok := gitWords(c)
+	places := b.places(c.Dir)
 	if !ok {
+		if _, _, known := gitCommand(c); !known && !c.Described {
+			for _, d := range places {
+				b.mayShow(&gitCall{dir: d, top: d}, c, of, notUnderstood)
+			}
+		}
 		return
 	}
-	places := b.places(c.Dir)
 	defer func() { b.git.known = b.git.known && len(places) == 1 }()
 	b.git.here = r.whole
 	for _, d := range places {
@@ -229,11 +238,38 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 	}
 }
 
+// withoutSettings is a git command as if it were described, where it is without
+// the settings that -c gives: none of them makes git show contents that it would
+// not show otherwise.
+func (b *builder) withoutSettings(c *bashcheck.Command) *bashcheck.Command {
+	words, _, _ := gitCommand(c)
+	if c.Described || len(words) == 0 || !slices.ContainsFunc(c.Argv[:len(c.Argv)-len(words)], func(w bashcheck.Word) bool { return w.Text == "-c" }) {
+		return c
+	}
+	text := "git"
+	for _, w := range words {
+		if !w.Static || w.Glob || strings.Contains(w.Text, "'") {
+			return c
+		}
+		text += " " + shellWord(w.Text)
+	}
+	rep := b.t.o.Analyzer.Analyze(text)
+	if len(rep.Commands) != 1 || !rep.Commands[0].Described {
+		return c
+	}
+	out := *c
+	out.Described = true
+	return &out
+}
+
 // history is gitHistory in one directory.
 func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Word, of int) {
-	if !g.contents(c, words) {
+	if !g.contents(b.withoutSettings(c), words) && !g.namesFile(words) {
 		b.git.silent = true
 		return
+	}
+	if g.verbose { // it compares everything in the index, whatever paths it is given
+		g.cached, g.specs.all, words = true, true, nil
 	}
 	var err error
 	if !g.none {
@@ -286,6 +322,14 @@ func (g *gitCall) contents(c *bashcheck.Command, words []bashcheck.Word) bool {
 		return true
 	}
 	silent, patch := false, false
+	if g.loud {
+		return true
+	}
+	if g.verbose {
+		return slices.ContainsFunc(words, func(w bashcheck.Word) bool {
+			return !w.Static || w.Text == "--verbose" || strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--") && strings.Contains(w.Text, "v")
+		})
+	}
 	if g.one {
 		for _, w := range words {
 			silent = silent || w.Text == "-t" || w.Text == "-s" || w.Text == "-e"
@@ -302,6 +346,40 @@ func (g *gitCall) contents(c *bashcheck.Command, words []bashcheck.Word) bool {
 		silent, patch = silent || quiet(w.Text), patch || strings.HasPrefix(w.Text, "-") && shows(w.Text)
 	}
 	return patch || !g.patch && !silent
+}
+
+// namesFile says that the command may show a file that is named by an object,
+// as a tag may be, or as REVISION:PATH. Flags do not keep git show from that.
+func (g *gitCall) namesFile(words []bashcheck.Word) bool {
+	if !g.blob {
+		return false
+	}
+	store, err := openGit(g.top)
+	if err != nil {
+		return true
+	}
+	defer store.close()
+	for _, w := range words {
+		if w.Text == "--" {
+			break
+		}
+		if strings.HasPrefix(w.Text, "-") {
+			continue
+		}
+		if strings.Contains(w.Text, ":") {
+			return true
+		}
+		list, err := store.revision(w.Text)
+		if err != nil && !errors.Is(err, errRevision) {
+			return true
+		}
+		for _, h := range list {
+			if _, kind, err := store.peel(h); err != nil || kind == gitBlob {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // gitOperands reads the words of the command: revisions, paths, limits. A path

@@ -425,7 +425,7 @@ func (b *builder) powerShell() error {
 	}
 	// Not analyzed: rules that deny or ask see the whole text, and any text of
 	// theirs may stand anywhere in it.
-	b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{
+	b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{
 		Deny:   []string{command, permission.DynamicWord + command + permission.DynamicWord},
 		Opaque: true, Dynamic: true,
 	}})
