@@ -399,7 +399,7 @@ func (r *Registry) workspaceEntries(entries []string) []string {
 
 func entryText(e string) string {
 	text, _, _ := strings.Cut(e, "\x00")
-	return quote(text)
+	return Escape(text)
 }
 
 func workspaceState(w *workspaceRecord) state {

@@ -54,22 +54,11 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	secrets, err := credstore.Open(ctx, filepath.Join(w.conf, "secrets"), credstore.Options{StateDir: filepath.Join(w.conf, "state")})
+	secrets, logKey, err := openSecrets(ctx, w)
 	if err != nil {
 		return false, err
 	}
 	defer secrets.Close()
-	logKey, err := newAuditKey()
-	if err != nil {
-		return false, err
-	}
-	// Both in one save, which is a handful of waits for the disk.
-	if err := secrets.Update(ctx, func(tx *credstore.Tx) error {
-		return errors.Join(tx.Set("demo/api-token", credstore.NewSecret([]byte(w.token)), credstore.Meta{}),
-			tx.Set(auditKey, credstore.NewSecret(logKey), credstore.Meta{Label: "key of the agent's audit log"}))
-	}); err != nil {
-		return false, err
-	}
 	trust, err := mcptrust.Open(mcptrust.Options{Dir: filepath.Join(w.conf, "trust"), Home: w.home})
 	if err != nil {
 		return false, err
@@ -142,9 +131,36 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 		return false, err
 	}
 	err = h.loop(ctx, &actor{session: session, model: m})
-	share := clock.share()
-	screen.Close()
-	ok = printTable(o.out, h.rows)
+	return h.conclude(ctx, o, log, err)
+}
+
+// openSecrets makes the store of the run, with the token of the demonstration and
+// the key of the audit log in it.
+func openSecrets(ctx context.Context, w *workspace) (*credstore.Store, []byte, error) {
+	secrets, err := credstore.Open(ctx, filepath.Join(w.conf, "secrets"), credstore.Options{StateDir: filepath.Join(w.conf, "state")})
+	if err != nil {
+		return nil, nil, err
+	}
+	logKey, err := newAuditKey()
+	if err == nil {
+		// Both in one save, which is a handful of waits for the disk.
+		err = secrets.Update(ctx, func(tx *credstore.Tx) error {
+			return errors.Join(tx.Set("demo/api-token", credstore.NewSecret([]byte(w.token)), credstore.Meta{}),
+				tx.Set(auditKey, credstore.NewSecret(logKey), credstore.Meta{Label: "key of the agent's audit log"}))
+		})
+	}
+	if err != nil {
+		secrets.Close()
+		return nil, nil, err
+	}
+	return secrets, logKey, nil
+}
+
+// conclude prints the table and the report of a run that ended with err.
+func (h *host) conclude(ctx context.Context, o options, log *auditLog, err error) (bool, error) {
+	share := h.clock.share()
+	h.ui.Close()
+	ok := printTable(o.out, h.rows)
 	verified, whole := log.verified()
 	fmt.Fprintf(o.out, "\n%s\n%s\n%s\n", ui.Visible(h.boxSentence()), verified, share)
 	if o.report != "" {
