@@ -123,10 +123,11 @@ func (w *walker) assume(a Assumption) {
 	}
 }
 
-// text analyzes a whole program text and says whether it was understood. The
-// caller restores what was being read.
+// text analyzes a whole program text and says whether it was understood. What
+// was being read is the caller's to keep; w.reading is empty.
 func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
-	w.reading = reading{src: src, outer: outer, base: base, d: d}
+	w.src, w.base, w.d = src, base, d
+	put(&w.outer, outer)
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
 		bad.Span = w.span(int(bad.Span.Start), int(bad.Span.End))

@@ -226,7 +226,7 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 	if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
-	w.fill(&c, text, argv)
+	w.fill(&c, text, false, argv)
 	var loose []word // what the grammar takes for no assignment
 	for i, a := range x.Args {
 		if a.Name == nil {

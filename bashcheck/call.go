@@ -33,7 +33,13 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}
-	s := spelling{at: w.nodeSpan(x), text: w.sources(assigns, x.Assigns, x.Args), assigns: assigns}
+	s := spelling{assigns: assigns}
+	if s.text, s.plain = w.plainText(argv); s.plain && len(assigns) == 0 && len(argv) == len(x.Args) {
+		s.at = spanOf(argv)
+	} else {
+		s.plain = false
+		s.at, s.text = w.nodeSpan(x), w.sources(assigns, x.Assigns, x.Args)
+	}
 	s.redirected = w.redirects(redirs)
 	own := len(w.rep.Commands)
 	put(&w.stdin, nil)
@@ -60,9 +66,30 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	}
 	out := w.run(s, argv)
 	if own > first {
-		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, s.at})
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false})
 	}
 	return out
+}
+
+// plainText returns the text of words that stand there as they are, with one
+// blank after each.
+func (w *walker) plainText(argv []word) (text string, ok bool) {
+	from := 0 // of the text in the source
+	if w.outer != nil {
+		if from = w.base; from < 0 {
+			return "", false
+		}
+	}
+	start := int(argv[0].Span.Start) - from
+	at := start
+	for i := range argv {
+		end := at + len(argv[i].Text)
+		if s := argv[i].Span; int(s.Start)-from != at || int(s.End)-from != end || i > 0 && w.src[at-1] != ' ' || w.src[at:end] != argv[i].Text {
+			return "", false
+		}
+		at = end + 1
+	}
+	return w.src[start : at-1], true
 }
 
 // sources returns the text of a command as the source has it.
@@ -98,11 +125,18 @@ func tight(args []*syntax.Word) bool {
 }
 
 // fill sets what follows from the words alone.
-func (w *walker) fill(c *Command, text string, argv []word) {
-	c.Argv = take(&w.room.words, len(argv))[:len(argv)]
+func (w *walker) fill(c *Command, text string, spelled bool, argv []word) {
+	args := take(&w.room.words, len(argv))[:len(argv)]
+	c.Argv = args
 	n, at := len(argv), 0
 	for i := range argv {
-		c.Argv[i] = argv[i].Word
+		args[i] = argv[i].Word
+		if !argv[i].Static || argv[i].Glob {
+			c.Dynamic = true
+		}
+		if spelled {
+			continue
+		}
 		n += len(argv[i].Text)
 		// at follows the text as long as it spells the words as they are.
 		if t := argv[i].Text; at >= 0 && i > 0 && at < len(text) && text[at] == ' ' && strings.HasPrefix(text[at+1:], t) {
@@ -112,15 +146,12 @@ func (w *walker) fill(c *Command, text string, argv []word) {
 		} else {
 			at = -1
 		}
-		if !argv[i].Static || argv[i].Glob {
-			c.Dynamic = true
-		}
 	}
 	c.Dir = w.st.dir
 	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
 	c.Substituted = w.subst > 0
 	plain := text
-	if at != len(text) || at == 0 {
+	if !spelled && (at != len(text) || at == 0) {
 		var b strings.Builder
 		b.Grow(n)
 		for i := range argv {
@@ -135,8 +166,8 @@ func (w *walker) fill(c *Command, text string, argv []word) {
 		text = plain
 	}
 	c.Text = text
-	if base := path.Base(argv[0].Text); argv[0].Static && base != argv[0].Text {
-		c.Plain = append(take(&w.room.plain, 2), plain, base+plain[len(argv[0].Text):])
+	if name := argv[0].Text; argv[0].Static && baseName(name) != name {
+		c.Plain = append(take(&w.room.plain, 2), plain, baseName(name)+plain[len(name):])
 	} else {
 		c.Plain = append(take(&w.room.plain, 1), plain)
 	}
@@ -162,6 +193,7 @@ func (w *walker) add() int {
 type spelling struct {
 	at         Span
 	text       string // empty where the command stands inside another
+	plain      bool   // text is the words with one blank after each
 	assigns    []Assignment
 	redirected []Effect
 	shown      []Effect // credentials that it expands
@@ -178,7 +210,7 @@ func (w *walker) run(s spelling, argv []word) dirs {
 	}
 	c := w.open()
 	c.Span = s.at
-	w.fill(c, s.text, argv)
+	w.fill(c, s.text, s.plain, argv)
 	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
@@ -249,9 +281,9 @@ func (w *walker) run(s spelling, argv []word) dirs {
 		} else {
 			effects = append(effects, j.effects...)
 		}
-		c.Prefix = prefixOf(c.Plain[0], argv, j.prefix)
-		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
-			c.Prefix = "" // the name of the program alone is too much
+		prefix, n := prefixOf(c.Plain[0], argv, j.prefix)
+		if len(p.subs) == 0 || n == j.prefix { // the name of the program alone is too much
+			c.Prefix = prefix
 		}
 		if j.ok && trusted && plainGet(argv) {
 			w.assume(AssumeNoProxy)
@@ -264,8 +296,8 @@ func (w *walker) run(s spelling, argv []word) dirs {
 			}
 		}
 		if j.ok && trusted {
-			for _, list := range j.assume {
-				for _, as := range list {
+			for i := range j.assume {
+				for _, as := range j.assume[i] {
 					w.assume(as)
 					if as == AssumeGitConfig && !sameDir(c.Dir, startDir) {
 						w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
@@ -376,10 +408,10 @@ func (w *walker) literalURL(argv []word, n int) string {
 }
 
 // prefixOf is the beginning of plain that holds the first n words, as far as
-// they are literal and no flags.
-func prefixOf(plain string, argv []word, n int) string {
-	end := 0
-	for i := 0; i < n && i < len(argv); i++ {
+// they are literal and no flags, and how many these are.
+func prefixOf(plain string, argv []word, n int) (prefix string, words int) {
+	end, i := 0, 0
+	for ; i < n && i < len(argv); i++ {
 		t := argv[i].Text
 		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || !prefixBytes.all(t) {
 			break
@@ -389,7 +421,7 @@ func prefixOf(plain string, argv []word, n int) string {
 		}
 		end += len(t)
 	}
-	return plain[:end]
+	return plain[:end], i
 }
 
 // prefixBytes are what the words of a saved rule's prefix may hold.

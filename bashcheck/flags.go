@@ -217,7 +217,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				continue
 			}
 		}
-		if strings.HasPrefix(t, "--") || t[0] == '+' {
+		if strings.HasPrefix(t, "--") || t[0] == '+' || p.whole && len(t) > 2 {
 			ok = false
 			continue
 		}

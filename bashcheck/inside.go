@@ -64,6 +64,7 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 				}
 			}
 			saved := w.reading
+			w.reading = reading{}
 			ok := w.text(t.Text, d, &s, base)
 			w.reading = saved
 			if !ok {

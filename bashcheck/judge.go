@@ -278,10 +278,10 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:
 			for _, o := range operands {
-				w.usePath(valueSpec{vPath, fe.kind, fe.extent}, o, j)
+				w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, o, j)
 			}
 		case fe.operand <= len(operands):
-			w.usePath(valueSpec{vPath, fe.kind, fe.extent}, operands[fe.operand-1], j)
+			w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, operands[fe.operand-1], j)
 		}
 	}
 }

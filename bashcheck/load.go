@@ -81,12 +81,22 @@ const (
 	vSource      // a file that a C compiler compiles or links, by its name
 	vPacked      // a packed file, which is replaced by what it holds
 	vStart       // a folder that the operands behind it are relative to
+	vOneOf       // one of the words of valueSpec.words
+	vEnding      // a plain name that ends with one of valueSpec.words
+	vWord        // a plain word, not a path
+	vUnpacked    // a file or folder that is read, whose name is not that of an archive
+	vPlainName   // a file that is read, spelled, which no program takes for more
+	vMlrFile     // a file that mlr reads, and not the word then
+	vSQLSchema   // SQL for sqlite3 that reads the schema, or only says how it would read
+	vSQLRead     // SQL for sqlite3 that only reads, where views cannot call functions that do more
+	vPcapFilter  // a filter of packets, without names that would be looked up
 )
 
 type valueSpec struct {
 	kind   valueKind
 	effect Kind // for vPath and vLocal
 	extent Extent
+	words  string // for vOneOf and vEnding, separated by commas
 }
 
 type flagSpec struct {
@@ -172,6 +182,7 @@ type program struct {
 	marks        []string // names for flags, in the order of the bits of flagSpec.mark
 	script       bool     // its input is a text like the one in its arguments
 	oldLetters   bool     // the first word may be letters of flags without a dash
+	whole        bool     // flags of one letter do not stand together
 	bare         *form    // without operands
 	withOperands *form
 	examples     []example
@@ -198,6 +209,7 @@ var valueWords = map[string]valueKind{
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
 	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
+	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {
@@ -221,6 +233,11 @@ func parseEffectWord(w string) (Kind, Extent, bool) {
 func parseValueWord(w string) (valueSpec, bool) {
 	if k, ok := valueWords[w]; ok {
 		return valueSpec{kind: k}, true
+	}
+	for prefix, k := range map[string]valueKind{"one:": vOneOf, "ending:": vEnding} {
+		if words, ok := strings.CutPrefix(w, prefix); ok {
+			return valueSpec{kind: k, words: words}, !strings.Contains(","+words+",", ",,")
+		}
 	}
 	kind := vPath
 	if rest, ok := strings.CutPrefix(w, "local:"); ok {
@@ -511,6 +528,8 @@ func (l *loader) line(raw string, line int) error {
 		l.top.script = true
 	case "argfiles":
 		l.top.argFiles = true
+	case "whole":
+		l.cur.whole = true
 	case "help":
 		if l.cur.parent != nil {
 			return fail(cols[0], "help stands before the first sub-command")
@@ -769,7 +788,7 @@ func (p *program) flag(name string) *flagSpec {
 
 func harmless(v valueSpec) bool {
 	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vZipFile, vGzipFile, vCharset:
+	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vOneOf, vZipFile, vGzipFile, vCharset:
 		return true
 	case vPath:
 		return v.effect == Read || v.effect == List

@@ -115,7 +115,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 			lead = 'x'
 		}
 		starts++
-		w.usePath(valueSpec{vPath, List, Tree}, a, j)
+		w.usePath(valueSpec{kind: vPath, effect: List, extent: Tree}, a, j)
 	}
 	if starts == 0 {
 		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: w.st.dir, Span: Span{}})
@@ -168,8 +168,11 @@ func (w *walker) findArgs(args []word, j *judged) {
 			var inner []word
 			for i++; i < len(args); i++ {
 				b := args[i]
-				if b.Static && b.Text == ";" || b.Static && b.Text == "+" && len(inner) > 0 && inner[len(inner)-1].Text == "{}" {
+				if b.Static && b.Text == ";" {
 					break
+				}
+				if b.Static && b.Text == "+" && strings.HasPrefix(a.Text, "-exec") && len(inner) > 0 && inner[len(inner)-1].Text == "{}" {
+					break // to -ok a word like others
 				}
 				if b.Static && strings.Contains(b.Text, "{}") {
 					b.Static = false
@@ -200,7 +203,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				j.ok = false
 				return
 			}
-			w.usePath(valueSpec{vPath, Write, Exact}, args[i], j)
+			w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, args[i], j)
 			if a.Text == "-fprintf" {
 				i++
 			}
@@ -280,6 +283,9 @@ func sedOnlyPrints(s string) bool {
 		}
 		if s[i] == '#' {
 			for i < len(s) && s[i] != '\n' {
+				if s[i] == '\r' { // busybox ends the line there
+					return false
+				}
 				i++
 			}
 			continue
@@ -328,7 +334,7 @@ func sedOnlyPrints(s string) bool {
 			skip(" \t")
 			label := i
 			skip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-			if c == ':' && (found || i == label) {
+			if c == ':' && (found || i == label) || i < len(s) && s[i] == '#' { // to busybox # is part of the label
 				return false
 			}
 		case 'a', 'i', 'c':
@@ -483,12 +489,15 @@ func awkOnlyPrints(s string) bool {
 	)
 	printing := false // inside a print statement, as far as lines tell
 	slash := slashRegexp
-	var parens []bool // open parentheses; true: the head of if, while or for
-	head := false     // the last word was if, while or for
+	var open []byte // what is open: ( [ or h, the ( of the head of if, while or for
+	head := false   // the last word was if, while or for
 	for i := 0; i < len(s); {
 		c := s[i]
 		wasHead := head
 		if c != ' ' && c != '\t' {
+			if head && c != '(' { // busybox passes over a newline there
+				return false
+			}
 			head = false
 		}
 		switch {
@@ -496,7 +505,7 @@ func awkOnlyPrints(s string) bool {
 			i++
 		case c == '\n':
 			// It may or may not end a statement; a print goes on after a comma.
-			if len(parens) > 0 {
+			if len(open) > 0 {
 				return false
 			}
 			if slash == slashDivide {
@@ -504,16 +513,16 @@ func awkOnlyPrints(s string) bool {
 			}
 			i++
 		case c == ';':
-			if len(parens) > 0 && !parens[len(parens)-1] {
+			if len(open) > 0 && open[len(open)-1] != 'h' {
 				return false
 			}
-			if len(parens) == 0 {
+			if len(open) == 0 {
 				printing = false
 			}
 			slash = slashRegexp
 			i++
 		case c == '{' || c == '}':
-			if len(parens) > 0 {
+			if len(open) > 0 {
 				return false
 			}
 			printing, slash = false, slashRegexp
@@ -577,8 +586,8 @@ func awkOnlyPrints(s string) bool {
 			i++
 			slash = slashEither // some awks join two regular expressions
 		case c >= '0' && c <= '9' || c == '.':
-			for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.') {
-				i++
+			if i = numberEnd(s, i); i < 0 {
+				return false
 			}
 			slash = slashDivide
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
@@ -593,7 +602,7 @@ func awkOnlyPrints(s string) bool {
 			slash = slashDivide
 			switch awkKind(word) {
 			case awkPrint:
-				if len(parens) > 0 { // for (print > "f";;): gawk takes a print in the head of a loop
+				if len(open) > 0 { // for (print > "f";;): gawk takes a print in the head of a loop
 					return false
 				}
 				printing, slash = true, slashRegexp
@@ -608,25 +617,25 @@ func awkOnlyPrints(s string) bool {
 					return false // a function that is not on the list
 				}
 			}
-		case c == '(':
-			parens = append(parens, wasHead)
+		case c == '(' || c == '[':
+			if wasHead {
+				c = 'h'
+			}
+			open = append(open, c)
 			slash = slashRegexp
 			i++
-		case c == ')':
-			if len(parens) == 0 {
+		case c == ')' || c == ']':
+			if len(open) == 0 || (open[len(open)-1] == '[') != (c == ']') {
 				return false
 			}
 			slash = slashDivide
-			if parens[len(parens)-1] {
+			if open[len(open)-1] == 'h' {
 				slash = slashRegexp
 			}
-			parens = parens[:len(parens)-1]
-			i++
-		case c == ']':
-			slash = slashDivide
+			open = open[:len(open)-1]
 			i++
 		case c == '>':
-			if printing && len(parens) == 0 {
+			if printing && (len(open) == 0 || open[len(open)-1] == '[') {
 				return false
 			}
 			slash = slashRegexp
@@ -644,14 +653,42 @@ func awkOnlyPrints(s string) bool {
 				slash = slashEither
 			}
 			i++
-		case strings.IndexByte("$,*%^!=<~?:[", c) >= 0:
+		case strings.IndexByte("$,*%^!=<~?:", c) >= 0:
 			slash = slashRegexp
 			i++
 		default:
 			return false
 		}
 	}
-	return len(parens) == 0
+	return len(open) == 0
+}
+
+// numberEnd returns where the decimal number at i ends, or -1 where a letter,
+// a digit or a dot follows: programs begin the next word at another place
+// (1e5getline, 0xfgetline).
+func numberEnd(s string, i int) int {
+	digits := func() {
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+	}
+	begin := i
+	digits()
+	if i < len(s) && s[i] == '.' {
+		i++
+		digits()
+	}
+	if s[begin:i] == "." {
+		return -1
+	}
+	if i+1 < len(s) && s[i]|' ' == 'e' && (s[i+1] >= '0' && s[i+1] <= '9' || i+2 < len(s) && (s[i+1] == '+' || s[i+1] == '-') && s[i+2] >= '0' && s[i+2] <= '9') {
+		i += 2
+		digits()
+	}
+	if i < len(s) && (s[i] == '.' || s[i] == '_' || s[i] >= '0' && s[i] <= '9' || s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z') {
+		return -1
+	}
+	return i
 }
 
 // bracketEnd returns where the bracket expression at i of a regular expression
@@ -745,7 +782,7 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 			continue
 		case c == '#':
 			for i < len(s) && s[i] != '\n' {
-				if s[i] == '\\' { // newer versions continue a comment
+				if s[i] == '\\' || s[i] == '\r' { // newer versions continue a comment, or end it there
 					return i, false
 				}
 				i++
@@ -758,8 +795,8 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 			prev = "\""
 			continue
 		case c >= '0' && c <= '9':
-			for i < len(s) && (ident(s[i]) || s[i] == '.') {
-				i++
+			if i = numberEnd(s, i); i < 0 {
+				return len(s), false
 			}
 			prev = "0"
 			continue
@@ -778,6 +815,7 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 					return i, false
 				}
 			case prev == ".":
+				word = "." + word // .def is no def
 			case prev == "def":
 				if jqRefused(word) {
 					return i, false
@@ -824,9 +862,8 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 
 // jqParameter says that what follows is a parameter of a def.
 func jqParameter(before string) bool {
-	i := strings.LastIndexByte(before, '(')
-	return i > 0 && strings.HasPrefix(strings.TrimSpace(before[strings.LastIndex(before, "def ")+1:]), "ef ") && strings.LastIndex(before, "def ") >= 0 &&
-		!strings.ContainsAny(before[strings.LastIndex(before, "def "):i], ":|[{")
+	i, def := strings.LastIndexByte(before, '('), strings.LastIndex(before, "def ")
+	return def >= 0 && def < i && !strings.ContainsAny(before[def:i], ":|[{")
 }
 
 func jqString(s string, i int, own map[string]bool) (end int, ok bool) {

@@ -82,7 +82,8 @@ func (n *census) stmt(s *syntax.Stmt) {
 
 // Most reports are short. What stands in one is then allocated at once, as one
 // of these: a call of one program, and a line of a few. Their sizes are those
-// that the runtime allocates (on 64 bits 512 and, with its header, 1280 bytes).
+// that the runtime allocates (on 64 bits 512 and, with its header, 1152 bytes).
+// Words that are more have memory of their own.
 type (
 	oneCall struct {
 		commands    [1]Command
@@ -94,7 +95,7 @@ type (
 	fewCalls struct {
 		commands    [3]Command
 		effects     [4]Effect
-		words       [10]Word
+		words       [6]Word
 		plain       [3]string
 		assumptions [4]Assumption
 	}
@@ -106,18 +107,21 @@ func (w *walker) furnish(list []*syntax.Stmt, substitutions int) {
 	n.stmts(list)
 	n.commands = min(n.commands, w.a.opts.Limits.Commands)
 	m := &w.room
-	switch one, few := (*oneCall)(nil), (*fewCalls)(nil); {
-	case n.commands <= len(one.commands) && n.words <= len(one.words):
-		one = new(oneCall)
-		w.rep.Commands, w.rep.Assumptions = one.commands[:0], one.assumptions[:0]
-		m.effects, m.words, m.plain = one.effects[:0], one.words[:0], one.plain[:0]
-	case n.commands <= len(few.commands) && n.words <= len(few.words):
-		few = new(fewCalls)
-		w.rep.Commands, w.rep.Assumptions = few.commands[:0], few.assumptions[:0]
-		m.effects, m.words, m.plain = few.effects[:0], few.words[:0], few.plain[:0]
+	switch {
+	case n.commands <= len(oneCall{}.commands):
+		r := new(oneCall)
+		w.rep.Commands, w.rep.Assumptions = r.commands[:0], r.assumptions[:0]
+		m.effects, m.words, m.plain = r.effects[:0], r.words[:0], r.plain[:0]
+	case n.commands <= len(fewCalls{}.commands):
+		r := new(fewCalls)
+		w.rep.Commands, w.rep.Assumptions = r.commands[:0], r.assumptions[:0]
+		m.effects, m.words, m.plain = r.effects[:0], r.words[:0], r.plain[:0]
 	default:
 		w.rep.Commands, w.rep.Assumptions = make([]Command, 0, n.commands), make([]Assumption, 0, 6)
-		m.effects, m.words, m.plain = make([]Effect, 0, n.commands+2), make([]Word, 0, n.words), make([]string, 0, n.commands)
+		m.effects, m.plain = make([]Effect, 0, n.commands+2), make([]string, 0, n.commands)
+	}
+	if n.words > cap(m.words) {
+		m.words = make([]Word, 0, n.words)
 	}
 }
 

@@ -135,7 +135,7 @@ func keepable(name string) bool {
 		return false
 	}
 	upper := strings.ToUpper(name)
-	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "NPM_", "YARN_", "PIP_", "DEBUGINFOD", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
+	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "EXIFTOOL", "NPM_", "YARN_", "PIP_", "DEBUGINFOD", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
 		if strings.HasPrefix(upper, p) {
 			return false
 		}
@@ -200,12 +200,16 @@ const (
 	// fetch symbols from. SafeEnv makes it true.
 	AssumeNoDebuginfod Assumption = "debuginfod-unset"
 	// AssumePager: less starts nothing and writes nothing, whatever LESSOPEN and
-	// the key files of the user say, and no variable names another pager. SafeEnv
-	// makes it true (LESSSECURE=1, PAGER=cat).
+	// the key files of the user say, and no variable names another pager or, for
+	// bat, a file that may. SafeEnv makes it true (LESSSECURE=1, PAGER=cat).
 	AssumePager Assumption = "pager-restricted"
 	// AssumeNoCheckpoint: terraform asks nobody for a newer terraform, and notes
 	// nothing about it. SafeEnv makes it true (CHECKPOINT_DISABLE=1).
 	AssumeNoCheckpoint Assumption = "checkpoint-disabled"
+	// AssumeExifToolConfig: exiftool runs no code of the current folder. Without
+	// HOME it looks for its configuration, which is a program, there. SafeEnv makes
+	// it true if EnvOptions.Home is set.
+	AssumeExifToolConfig Assumption = "exiftool-config-trusted"
 	// AssumeUserName: USER and LOGNAME hold the name of a user and nothing else.
 	// SafeEnv leaves out what is none.
 	AssumeUserName Assumption = "user-name-plain"
@@ -233,5 +237,5 @@ const (
 func SafeEnvAssumptions() []Assumption {
 	return []Assumption{AssumeShellBash, AssumePath, AssumeNoFunctions, AssumeNoCDPATH, AssumeRipgrepConfig, AssumeNoAutoMount,
 		AssumeGitConfig, AssumeGoOffline, AssumeGoToolchain, AssumeToolchain, AssumeQuietManagers, AssumeNoDebuginfod, AssumeDocker, AssumeNoProxy,
-		AssumePager, AssumeNoCheckpoint, AssumeUserName}
+		AssumePager, AssumeNoCheckpoint, AssumeExifToolConfig, AssumeUserName}
 }

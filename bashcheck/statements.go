@@ -352,7 +352,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 			w.input = w.output
 		}
 		if start > first {
-			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 		}
 	}
 	start := len(w.rep.Commands)
@@ -362,7 +362,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 	put(&w.output, nil)
 	put(&w.st.dir, before)
 	w.piped = ""
-	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 	return dirs{union(before, d.ok), union(before, d.fail)}
 }
 

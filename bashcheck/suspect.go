@@ -11,7 +11,6 @@ import (
 type flow struct {
 	from, to, into, end int
 	pipe                bool
-	span                Span
 }
 
 // suspect adds the findings that are about several commands together or about
@@ -68,7 +67,7 @@ func network(c *Command) bool {
 	if len(c.Argv) == 0 || !c.Argv[0].Static {
 		return false
 	}
-	switch path.Base(c.Argv[0].Text) {
+	switch baseName(c.Argv[0].Text) {
 	case "curl", "wget", "nc", "ncat", "netcat", "socat", "ssh", "scp", "sftp", "rsync", "ftp", "tftp", "telnet", "dig", "nslookup", "host", "ping",
 		"http", "https", "xh", "aria2c", "lynx", "mail", "sendmail", "websocat", "rclone", "s3cmd", "gsutil":
 		return true
@@ -91,7 +90,7 @@ func (w *walker) suspectFlow(f flow) {
 		if len(c.Argv) == 0 {
 			continue
 		}
-		name := path.Base(c.Argv[0].Text)
+		name := baseName(c.Argv[0].Text)
 		switch {
 		case f.pipe && readsProgram(c) && !c.Substituted:
 			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers is run as a program by %s", escape(name))

@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -19,7 +20,7 @@ type derived struct {
 	mark          uint16 // the flag whose value target names; 0: an operand
 	rest          bool   // every operand from the one on
 	last          bool   // the last operand
-	how           string // "", "dir", "unpacked", a suffix that takes the place of another, / and one, + and one
+	how           string // "", "dir", "unpacked", "url", a suffix that takes the place of another, / and one, + and one
 	tail          string // what follows
 }
 
@@ -112,8 +113,8 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 		return ""
 	}
 	name, how, has := strings.Cut(inner, ":")
-	if has && how != "dir" && how != "unpacked" && !strings.HasPrefix(strings.TrimLeft(how, "/+"), ".") {
-		return "behind the colon stands dir, unpacked or a suffix, perhaps with / or + before it"
+	if has && how != "dir" && how != "unpacked" && how != "url" && !strings.HasPrefix(strings.TrimLeft(how, "/+"), ".") {
+		return "behind the colon stands dir, unpacked, url or a suffix, perhaps with / or + before it"
 	}
 	fe.how, fe.tail = how, tail
 	if strings.Count(tail, "*") > 1 || strings.ContainsAny(tail, "?[\\") {
@@ -175,7 +176,7 @@ func (w *walker) compute(fe *fixedEffect, operands []word, j *judged) {
 
 // made adds the effect on what is made of a word.
 func (w *walker) made(fe *fixedEffect, o word, j *judged) {
-	spec := valueSpec{vPath, fe.kind, fe.extent}
+	spec := valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}
 	if fe.how == "" && fe.tail == "" && (fe.kind != Delete || fe.extent != Within) {
 		if fe.mark == 0 || !o.Static || o.Text != "-" { // the program's input or output
 			w.usePath(spec, o, j)
@@ -198,7 +199,7 @@ func (w *walker) made(fe *fixedEffect, o word, j *judged) {
 	case e.Target == "":
 		e.Extent = Anywhere
 	case strings.Contains(fe.tail, "*"):
-		if e.Extent = Glob; strings.ContainsAny(strings.TrimSuffix(e.Target, fe.tail), "*?[\\") {
+		if e.Extent = Glob; strings.ContainsAny(strings.TrimSuffix(e.Target, fe.tail), "*?[\\{(") {
 			e.Target, e.Extent = "", Anywhere
 		}
 	}
@@ -213,6 +214,12 @@ func (d *derived) put(t string) string {
 	}
 	if strings.HasPrefix(d.tail, "/") && t != "" {
 		return strings.TrimRight(t, "/") + d.tail
+	}
+	if d.how == "url" {
+		if t = downloaded(t); t == "" {
+			return ""
+		}
+		return t + d.tail
 	}
 	if t == "" || len(t) > 4096 || d.how != "dir" && d.tail != "*" && (base == "." || base == ".." || strings.HasSuffix(t, "/")) {
 		return ""
@@ -240,6 +247,32 @@ func (d *derived) put(t string) string {
 	return t + d.tail
 }
 
+// downloaded is the name that wget gives to what it gets from a URL (wget(1),
+// "Directory Options"), or "" where that is none or several.
+func downloaded(u string) string {
+	if _, rest, ok := strings.Cut(u, "://"); ok {
+		u = rest
+	}
+	u, _, _ = strings.Cut(u, "#")
+	file, query, asks := strings.Cut(u, "?")
+	_, file, _ = strings.Cut(file, "/")
+	file = file[strings.LastIndexByte(file, '/')+1:]
+	name, err := url.PathUnescape(file)
+	if err != nil || strings.Contains(query, "%") || strings.ContainsAny(name, "/*[\x00") || name == "." || name == ".." {
+		return ""
+	}
+	if name == "" {
+		name = "index.html"
+	}
+	if asks {
+		name += "?" + query
+	}
+	if strings.ContainsAny(name, "/\\") { // escaped in one way or another
+		return ""
+	}
+	return name
+}
+
 // packedEnds are the endings of packed files, and what takes their place
 // (gzip(1), bzip2(1), xz(1), zstd(1)).
 var packedEnds = [][2]string{
@@ -263,13 +296,13 @@ func unpacked(name string) string {
 func (w *walker) packed(o word, j *judged) bool {
 	if !o.Static || o.Glob || o.Text == "" {
 		j.effects = append(j.effects, Effect{Kind: Write, Dir: w.st.dir, Span: o.Span})
-		return w.usePath(valueSpec{vPath, Read, Exact}, o, j)
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	}
 	made := o
 	if made.Text = unpacked(o.Text); made.Text == "" {
 		return false
 	}
-	return w.usePath(valueSpec{vPath, Read, Exact}, o, j) && w.usePath(valueSpec{vPath, Write, Exact}, made, j)
+	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j) && w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, made, j)
 }
 
 // remote uses an operand that may lie on another machine.
@@ -306,7 +339,7 @@ func (w *walker) source(o word, j *judged) bool {
 	}
 	switch path.Ext(o.Text) {
 	case ".c", ".C", ".cc", ".cp", ".cpp", ".cxx", ".c++", ".CPP", ".m", ".mm", ".i", ".ii", ".s", ".S", ".o", ".a", ".so", ".obj", ".lo":
-		return w.usePath(valueSpec{vPath, Read, Exact}, o, j)
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	}
 	return false
 }
@@ -318,7 +351,7 @@ func (w *walker) startAt(o word, j *judged) bool {
 		return false
 	}
 	j.start = &start{dir: enterDir(w.st.dir, o.Text)}
-	return w.usePath(valueSpec{vPath, List, Exact}, o, j)
+	return w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
 }
 
 // flagValue uses the value of a flag that stands behind so many operands.

@@ -97,7 +97,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		case at && file != "-":
 			file, _, _ = strings.Cut(file, ";")
-			return w.usePath(valueSpec{vPath, Read, Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+			return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
 		}
 		return true
 	case vSetOption:
@@ -176,6 +176,25 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return w.startAt(o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
+	case vOneOf:
+		return o.Static && !o.Glob && oneOf(v.words, o.Text)
+	case vEnding:
+		return o.plainName() && oneOf(v.words, path.Ext(o.Text)) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vWord:
+		return o.Static && !o.Glob && plainWord(o.Text)
+	case vUnpacked:
+		return w.unpacked(o, j)
+	case vPlainName:
+		return o.plainName() && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vMlrFile:
+		// then begins another verb; that no name is it must be spelled.
+		return o.Static && !o.Glob && o.Text != "then" && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vSQLSchema:
+		return o.Static && !o.Glob && sqlOnlyReads(o.Text, false)
+	case vSQLRead:
+		return o.Static && !o.Glob && sqlOnlyReads(o.Text, true)
+	case vPcapFilter:
+		return o.Static && !o.Glob && pcapFilter(o.Text)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""

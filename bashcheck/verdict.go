@@ -190,7 +190,7 @@ func (e *Effect) leadsToEnvironment(p string) bool {
 		}
 	}
 	switch first {
-	case "cpuinfo", "meminfo", "version", "loadavg", "uptime", "mounts", "filesystems", "partitions", "stat", "vmstat", "sys", "net", "swaps", "diskstats", "devices", "interrupts", "modules", "cgroups":
+	case "cpuinfo", "meminfo", "version", "loadavg", "uptime", "mounts", "filesystems", "partitions", "stat", "vmstat", "sys", "net", "swaps", "diskstats", "devices", "interrupts", "modules", "cgroups", "mdstat", "cmdline", "softirqs", "buddyinfo", "zoneinfo", "pressure", "crypto", "locks", "misc", "iomem", "ioports", "slabinfo":
 		return strings.ContainsAny(first, "*?[")
 	}
 	return true

@@ -40,7 +40,7 @@ func (fixed) Inspect(_ context.Context, call permission.Call, _ permission.Looko
 	var in struct{ Command string }
 	err := json.Unmarshal(call.Input, &in)
 	return permission.Inspection{Family: "Bash", Explanation: permission.TextOf("Makes a directory."), Risk: permission.RiskMedium, Actions: []permission.Action{
-		{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}, Prefix: "mkdir"}}}}, err
+		{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}, Prefix: "mkdir"}}}}, err
 }
 
 func ExampleApprover() {

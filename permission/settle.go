@@ -61,7 +61,7 @@ func (d *decider) byRule(at *Reason, r *Rule) {
 func (d *decider) planned() bool { return d.st.Mode == ModePlan }
 
 func (d *decider) run(i int, a *Action, at *Reason) {
-	c := &a.Command
+	c := a.command()
 	if d.ins.Family == "PowerShell" {
 		// Not analyzed: neither a rule nor a mode knows what it does.
 		at.Code, at.Text = CodeUnmatched, "PowerShell commands are not analyzed, so a person decides on each."
@@ -156,27 +156,27 @@ func shorten(s string, n int) string {
 // runRule returns an allow rule that speaks of the Run itself; exact wants one
 // that spells the whole command.
 func (d *decider) runRule(i int, exact bool) *Rule {
-	a := &d.ins.Actions[i]
-	if r := d.toolRule(); !exact && r != nil && r.family == d.ins.Family && !d.suspended(r, &a.Command) {
+	c := d.ins.Actions[i].command()
+	if r := d.toolRule(); !exact && r != nil && r.family == d.ins.Family && !d.suspended(r, c) {
 		return r
 	}
-	if a.Command.Opaque {
+	if c.Opaque {
 		return nil
 	}
 	var found *Rule
 	for _, t := range d.p.allow {
-		for _, text := range a.Command.Allow {
+		for _, text := range c.Allow {
 			t.eachCommand(text, true, func(n int32) {
 				r := &t.rules[n]
-				if found != nil || r.family != d.ins.Family || (exact || a.Command.ExactOnly) && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
-					r.bound != nil && !r.bound[a.Command.Digest] || !r.command.matches(text) {
+				if found != nil || r.family != d.ins.Family || (exact || c.ExactOnly) && !r.command.exact() && !r.command.spells(c.Allow) ||
+					r.bound != nil && !r.bound[c.Digest] || !r.command.matches(text) {
 					return
 				}
-				if r.command.climbs(text, a.Command.Deny) && !r.command.spells(a.Command.Allow) {
+				if r.command.climbs(text, c.Deny) && !r.command.spells(c.Allow) {
 					d.climbed = r
 					return
 				}
-				if !d.suspended(r, &a.Command) {
+				if !d.suspended(r, c) {
 					found = r
 				}
 			})
@@ -228,7 +228,7 @@ func (d *decider) wrappedBy(i int, exact bool) *Rule {
 		if parent < 0 || parent >= len(d.ins.Actions) || d.ins.Actions[parent].Kind != Run {
 			return nil
 		}
-		if r := d.runRule(parent, exact || !d.ins.Actions[child].Command.Opaque); r != nil {
+		if r := d.runRule(parent, exact || !d.ins.Actions[child].command().Opaque); r != nil {
 			return r
 		}
 		child = parent
@@ -241,10 +241,15 @@ func (d *decider) ruleOver(a *Action, exact bool) *Rule {
 	if d.planned() || a.Of <= 0 || a.Of > len(d.ins.Actions) || d.ins.Actions[a.Of-1].Kind != Run {
 		return nil
 	}
-	if r := d.runRule(a.Of-1, exact); r != nil {
-		return r
+	// Most commands have several actions.
+	if o := &d.over; o.of != a.Of || o.exact != exact {
+		r := d.runRule(a.Of-1, exact)
+		if r == nil {
+			r = d.wrappedBy(a.Of-1, exact)
+		}
+		o.of, o.exact, o.rule = a.Of, exact, r
 	}
-	return d.wrappedBy(a.Of-1, exact)
+	return d.over.rule
 }
 
 // pathRule returns an allow rule that names the path. An Edit rule grants
@@ -519,7 +524,8 @@ func (d *decider) edits(a *Action) bool {
 		return false
 	}
 	run := &d.ins.Actions[a.Of-1]
-	return run.Kind == Run && run.Command.Edits && run.Command.Closed
+	c := run.command()
+	return run.Kind == Run && c.Edits && c.Closed
 }
 
 func (d *decider) connect(a *Action, at *Reason) {

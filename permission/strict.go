@@ -70,11 +70,11 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 	}
 	switch a.Kind {
 	case Run:
-		if d.unknownText(&a.Command) || d.ins.Family == "PowerShell" {
+		if d.unknownText(a.command()) || d.ins.Family == "PowerShell" {
 			d.some(t, n, t.commands, i)
 			return
 		}
-		for _, text := range a.Command.Deny {
+		for _, text := range a.command().Deny {
 			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
 		}
 	case Read, List, Write, Delete:
@@ -238,7 +238,7 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 	switch {
 	case r.kind == ruleCommand:
 		if a.Kind == Run {
-			return d.matchCommand(r, &a.Command)
+			return d.matchCommand(r, a.command())
 		}
 	case r.hasPath():
 		switch a.Kind {

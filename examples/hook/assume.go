@@ -63,12 +63,18 @@ var verified = map[bashcheck.Assumption]func(*seen) bool{
 	"quiet-package-managers": func(s *seen) bool { return quietManagers(s.vars) },
 	"debuginfod-unset":       func(s *seen) bool { return unset(s.vars, "DEBUGINFOD_URLS") },
 	"pager-restricted": func(s *seen) bool {
-		return s.vars["LESSSECURE"] == "1" && plainPager(s.vars["PAGER"]) && plainPager(s.vars["SYSTEMD_PAGER"])
+		for _, name := range []string{"PAGER", "SYSTEMD_PAGER", "MANPAGER", "BAT_PAGER", "APT_PAGER"} {
+			if !plainPager(s.vars[name]) {
+				return false
+			}
+		}
+		return s.vars["LESSSECURE"] == "1" && unset(s.vars, "BAT_CONFIG_PATH") && unset(s.vars, "BAT_CONFIG_DIR") && unset(s.vars, "BAT_OPTS") && unset(s.vars, "MANOPT")
 	},
-	"checkpoint-disabled":   func(s *seen) bool { return s.vars["CHECKPOINT_DISABLE"] != "" },
-	"user-name-plain":       func(s *seen) bool { return plainName(s.vars["USER"]) && plainName(s.vars["LOGNAME"]) },
-	"docker-daemon-trusted": func(s *seen) bool { return dockerLocal(s) },
-	"kubeconfig-trusted":    func(s *seen) bool { return kubeconfigPlain(s) },
+	"checkpoint-disabled":     func(s *seen) bool { return s.vars["CHECKPOINT_DISABLE"] != "" },
+	"exiftool-config-trusted": func(s *seen) bool { return filepath.IsAbs(s.vars["HOME"]) && unset(s.vars, "EXIFTOOL_HOME") },
+	"user-name-plain":         func(s *seen) bool { return plainName(s.vars["USER"]) && plainName(s.vars["LOGNAME"]) },
+	"docker-daemon-trusted":   func(s *seen) bool { return dockerLocal(s) },
+	"kubeconfig-trusted":      func(s *seen) bool { return kubeconfigPlain(s) },
 }
 
 // assumptions are those that hold as far as can be seen, and those of -assume.

@@ -223,7 +223,7 @@ func decide(ctx context.Context, c config, ev event, env []string) (d permission
 	if err != nil {
 		return none, "", err
 	}
-	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: existing(rules.Directories()), Protect: append(rules.Files(), kept.files()...)})
+	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: rules.Directories(), Protect: append(rules.Files(), kept.files()...)})
 	if err != nil {
 		return none, "", err
 	}
@@ -320,16 +320,6 @@ func names(list string) []string {
 type trustAll struct{}
 
 func (trustAll) Trusted(context.Context, string, string) (bool, error) { return true, nil }
-
-func existing(dirs []string) []string {
-	var out []string
-	for _, d := range dirs {
-		if st, err := os.Stat(d); err == nil && st.IsDir() {
-			out = append(out, d)
-		}
-	}
-	return out
-}
 
 func environ(env []string) map[string]string {
 	out := make(map[string]string, len(env))

@@ -33,7 +33,7 @@ func (tool) Inspect(_ context.Context, call permission.Call, _ permission.Lookou
 		return permission.Inspection{}, errors.New("broken")
 	}
 	return permission.Inspection{Family: "Bash", Explanation: permission.TextOf("Runs " + text + "."), Actions: []permission.Action{
-		{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{Allow: []string{text}, Deny: []string{text, "\x00"}[:1], Prefix: text}},
+		{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{Allow: []string{text}, Deny: []string{text, "\x00"}[:1], Prefix: text}},
 	}}, nil
 }
 

@@ -48,6 +48,8 @@ type part struct {
 // account tells what a command text does, for those who ask.
 type account struct {
 	rep bashcheck.Report
+	// first is what the first command is to rules: most texts have one.
+	first permission.Command
 	// more are sentences about the machine, which the analyzer does not know.
 	more string
 }
@@ -59,6 +61,20 @@ func (a *account) add(sentence string) {
 	if !strings.Contains(a.more, sentence) {
 		a.more += " " + sentence
 	}
+}
+
+// setReport copies a report into an empty one, field by field: copying the whole
+// takes longer while memory is collected.
+func setReport(to, from *bashcheck.Report) {
+	to.Source, to.Analyzer, to.Parsed = from.Source, from.Analyzer, from.Parsed
+	to.Commands = from.Commands
+	if from.Loose != nil {
+		to.Loose = from.Loose
+	}
+	if from.Findings != nil {
+		to.Findings = from.Findings
+	}
+	to.Assumptions = from.Assumptions
 }
 
 // identity names the report of an account.
@@ -77,7 +93,10 @@ func (b *builder) bash() error {
 	}
 	b.params("command")
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
-	b.analyzed(&account{rep: b.t.o.Analyzer.Analyze(command)})
+	rep := b.t.o.Analyzer.Analyze(command)
+	told := new(account)
+	setReport(&told.rep, &rep)
+	b.analyzed(told)
 	return nil
 }
 
@@ -102,7 +121,7 @@ func (b *builder) analyzed(told *account) {
 	}
 	if !rep.Parsed {
 		// Any rule may mean a text that is not understood.
-		b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{
+		b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{
 			Deny: []string{permission.DynamicWord}, Opaque: true, Dynamic: true,
 		}})
 		b.add(permission.Action{Kind: permission.Write, Of: 1, Origin: permission.Operand, Maybe: true, Path: permission.Path{Extent: permission.Anywhere}})
@@ -136,12 +155,20 @@ func (b *builder) analyzed(told *account) {
 		b.ins.Actions = make([]permission.Action, 0, n+effects) // Grow would clear it twice
 	}
 	var texts []string
+	var others []permission.Command
+	if n > 1 {
+		others = make([]permission.Command, n-1)
+	}
 	for i := range rep.Commands {
 		c, at := &rep.Commands[i], &s.parts[i]
 		if c.Parent > 0 {
 			at.opaque = !c.Transparent || s.parts[c.Parent-1].opaque
 		}
-		run := b.addRun()
+		command := &told.first
+		if i > 0 {
+			command = &others[i-1]
+		}
+		run := b.addRun(command)
 		texts = b.run(rep, c, at, texts, run)
 		run.Command.Closed = run.Command.Closed && proven && closed(c, at.parent)
 		if c.Parent > 0 {
@@ -334,7 +361,7 @@ func (b *builder) command(s *shellCall, i int) {
 		b.gitHistory(c, of)
 		b.gitWorkTree(c, of)
 	}
-	copies := c.Described && (name == "cp" || name == "mv" || name == "rsync" && localOnly(c))
+	copies := c.Described && (name == "cp" || name == "mv" || name == "install" || name == "rsync" && localOnly(c))
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {

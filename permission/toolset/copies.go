@@ -2,9 +2,11 @@ package toolset
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -137,7 +139,7 @@ func (b *builder) isDir(e *bashcheck.Effect) bool {
 	return len(dirs) > 0
 }
 
-// into adds the writes of a cp, mv or rsync whose destination may be a directory: the
+// into adds the writes of a cp, mv, install or rsync whose destination may be a directory: the
 // names there come from what is copied.
 func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	c := &s.rep.Commands[i]
@@ -234,18 +236,25 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	}
 }
 
-// pieces are characters that programs put into the names of what they make:
-// those of split and csplit, and some that only a pattern with as many would
-// mean. A rule for the name of a piece that is none of them, and not there yet,
-// is not met.
-var pieces = sync.OnceValue(func() []string {
-	out := []string{"0", "a", "zaaa", "9000", "000", "aaa", "001"}
-	for _, digits := range []string{"abcdefghijklmnopqrstuvwxyz", "0123456789"} {
-		for _, x := range digits {
-			for _, y := range digits {
-				out = append(out, string(x)+string(y))
-			}
+// pieces are what programs put into the names of what they make, as far as it is
+// tried out: two letters or digits and three digits, as split and csplit do, and
+// numbers, as wget does. Behind them come some that only a pattern with as many
+// places would mean: split goes on with four characters after 650 pieces, and
+// javac takes names out of the source. A rule that spells one of those, of a file
+// that is not there yet, is not met.
+var pieces = sync.OnceValue(func() (out struct{ numbers, all []string }) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	for i := range 100 {
+		out.numbers = append(out.numbers, strconv.Itoa(i))
+	}
+	out.all = append(out.all, "zaaa", "9000", "a", "A")
+	for _, x := range letters {
+		for _, y := range letters {
+			out.all = append(out.all, string(x)+string(y))
 		}
+	}
+	for i := range 1000 {
+		out.all = append(out.all, fmt.Sprintf("%03d", i))
 	}
 	return out
 })
@@ -267,16 +276,31 @@ func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool 
 	}
 	one := before + "aa" + after
 	b.target(a, dir, one, t)
+	if b.rules == nil {
+		return true
+	}
 	p := b.look(dir, one, t.op).path
-	for _, piece := range pieces() {
-		n := before + piece + after
-		_, denied := b.deniesWriting(path.Clean(absolute(dir, n)))
-		if !denied && p.Real != p.Clean && p.Real != "" {
-			_, denied = b.deniesWriting(path.Join(path.Dir(p.Real), path.Base(n)))
+	places := []string{p.Clean}
+	if p.Real != p.Clean && p.Real != "" {
+		places = append(places, p.Real)
+	}
+	tried := pieces().all
+	if t.program == "wget" {
+		tried = pieces().numbers
+	}
+	for _, place := range places {
+		begin, ok := strings.CutSuffix(place, "aa"+after)
+		if !ok {
+			return false
 		}
-		if denied {
-			b.target(a, dir, n, t)
-			break
+		for i, piece := range tried {
+			if i%2 == 0 && b.count() != nil {
+				return false
+			}
+			if _, denied := b.deniesWriting(begin + piece + after); denied {
+				b.target(a, dir, before+piece+after, t)
+				return true
+			}
 		}
 	}
 	return true

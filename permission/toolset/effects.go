@@ -345,9 +345,12 @@ func (b *builder) targetTree(a *permission.Action, name string, t *target1) {
 	case t.program == "find" && a.Kind == permission.Delete:
 		b.findDelete(*a, *t)
 	default:
-		b.walkWrite(a, t.op, nil)
+		b.walkWrite(a, t.op, nil, a.Kind == permission.Write && unpackers[t.program])
 	}
 }
+
+// unpackers make files whose names stand in other files.
+var unpackers = map[string]bool{"unzip": true, "patch": true}
 
 // untrackedToo says whether a git command also reads files that are not in the
 // index.
@@ -413,7 +416,7 @@ func (b *builder) findDelete(a permission.Action, t target1) {
 		}
 		a.Path.Class = b.resolve("/", a.Path.Clean, scope.Write).Class
 	}
-	b.walkWrite(&a, scope.Delete, keep)
+	b.walkWrite(&a, scope.Delete, keep, false)
 }
 
 // belowVariable says whether a word of the command is a variable followed by a

@@ -63,10 +63,10 @@ var starters = map[string]bool{
 	"ssh-agent": true, "dbus-run-session": true, "entr": true, "at": true, "batch": true, "tsp": true, "rlwrap": true, "socat": true, "dumb-init": true, "tini": true,
 }
 
-// addRun adds an empty action for a Run, to be filled in.
-func (b *builder) addRun() *permission.Action {
+// addRun adds an action for a Run, with an empty command to be filled in.
+func (b *builder) addRun(c *permission.Command) *permission.Action {
 	a := b.slot()
-	a.Kind, a.Origin = permission.Run, permission.Tool
+	a.Kind, a.Origin, a.Command = permission.Run, permission.Tool, c
 	return a
 }
 
@@ -74,7 +74,7 @@ func (b *builder) addRun() *permission.Action {
 // room, an empty slice, and returns what is left of that.
 func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, room []string, run *permission.Action) []string {
 	run.Span = span(c.Span)
-	out := &run.Command
+	out := run.Command
 	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
 	out.Edits, out.Prefix, out.Runner = c.Edits, c.Prefix, c.Class == bashcheck.Runner
 	if digest, inputs := b.content(c); digest != "" {

@@ -32,8 +32,9 @@ func (b *builder) count() error {
 
 // walkWrite looks at everything below the target of a write or a removal and
 // adds an action for each entry that is not an ordinary file of the same zone.
-// keep, where not nil, says which entries are reached at all.
-func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name string) bool) {
+// keep, where not nil, says which entries are reached at all. brings says that
+// names may be made there that are not there yet, and that no text spells.
+func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name string) bool, brings bool) {
 	if a.Own {
 		// The program's own business, which a rule for it covers as a whole.
 		b.add(*a)
@@ -91,7 +92,7 @@ func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name st
 		a.Path.Class = permission.Unclassified
 		a.Path.ClassName = "not everything below it could be looked at"
 	} else {
-		a.Path.Walked = b.toldOfWriting()
+		a.Path.Walked = b.toldOfWriting() && !brings
 	}
 	b.add(*a)
 	b.ins.Actions = append(b.ins.Actions, found...)
@@ -284,7 +285,7 @@ func readerFilter(c *bashcheck.Command) filter {
 		f.follow = short("f") || long("--follow")
 	case "rsync":
 		f.follow = false
-		if !long("--include", "--filter") {
+		if !long("--include", "--filter", "--exclude-from") {
 			f.leaves(c, "--exclude", "")
 		}
 	case "tar", "gtar", "bsdtar":

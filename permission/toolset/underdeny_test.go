@@ -25,7 +25,7 @@ var underDeny = []string{
 	"tar -czf out.tgz src", "tar czf out.tgz src docs", "tar -cf - src | wc -c", "tar --create --gzip --file=out.tgz src", "tar -C src -cf lib.tar lib", "tar -cJf out.txz --exclude='*.o' src", "tar czvf dist/app.tar.gz -C build .", "tar tzf out.tgz",
 	"zip -r out.zip src", "zip out.zip a.txt notes.txt", "zip -qr dist/app.zip src docs", "zip -r9 out src -x '*.o'", "unzip -l out.zip", "gzip f", "gzip -k a.txt", "gzip -9 a.txt notes.txt", "gunzip f.gz", "xz -k a.txt", "bzip2 -k a.txt", "zstd a.txt",
 	"gcc -o a a.c", "gcc -c a.c", "gcc a.c", "gcc -Wall -O2 -g -Isrc -o build/a a.c src/main.c -lm", "cc -std=c11 -c src/main.c -o build/main.o", "g++ -MMD -c a.cc -o build/a.o", "clang -fsyntax-only a.c", "gcc -E a.c", "gcc -S a.c",
-	"rsync -a src/ dst/", "rsync -av --delete src/ build/", "rsync -av --exclude=node_modules src docs dist/", "rsync a.txt notes.txt docs/", "split -b 1m f part-", "split -l 100 f", "split -n 4 -d f build/part", "csplit f 10", "csplit -f part- f '/x/' '{*}'",
+	"rsync -a src/ dst/", "rsync -av --delete src/ build/", "rsync -av --exclude=node_modules src docs dist/", "rsync a.txt notes.txt docs/", "split -b 1m f part-", "split -l 100 f", "split -dl 100 f docs/p", "split -n 4 -d f build/part", "csplit f 10", "csplit -f part- f '/x/' '{*}'",
 	"dd if=f of=g bs=1M", "cpio -t < f", "patch --dry-run -p1 < a.patch", "ffmpeg -i a.mp4 b.mp3", "ffmpeg -y -i a.mp4 -c:v libx264 -crf 23 out.mp4", "pdftotext a.pdf a.txt", "convert a.png b.jpg", "convert a.png -resize 50% small.png", "pandoc a.md -o a.html",
 	"go build -o bin/x ./cmd/x", "go build ./...", "go build", "go test ./...", "go vet ./...", "javac -d build A.java", "javac A.java", "protoc --go_out=build x.proto", "esbuild in.ts --bundle --outfile=dist/out.js", "tsc --outDir dist", "tsc --noEmit",
 	"wget -q -O x.html https://example.com/", "curl -sSo x.html https://example.com/", "openssl rand -hex 16", "make build", "npm run build", "ar rcs lib.a a.o", "ld -r -o b.o a.o", "objcopy a.o b.o", "strip a.o",
@@ -41,20 +41,25 @@ var forbiddenOutputs = []struct{ command, victim, rule string }{
 	{"gcc -o .env a.c", ".env", ""}, {"gcc -o.env a.c", ".env", ""}, {"gcc -c a.c -o src/../.env", ".env", ""}, {"gcc -MMD -MF .env -c a.c", ".env", ""}, {"gcc -E a.c -o .env", ".env", ""}, {"gcc a.c", "a.out", "Edit(a.out)"}, {"gcc -c src/main.c", "main.o", "Edit(*.o)"}, {"gcc -S a.c", "a.s", "Edit(a.s)"}, {"gcc -MMD -c src/main.c -o build/m.o", "build/m.d", "Edit(*.d)"},
 	{"gcc -save-temps a.c", "a.i", "Edit(a.i)"}, {"gcc -wrapper sh,x.sh -c a.c", ".env", ""}, {"gcc a.c @args", ".env", ""}, {"gcc a.c -Wl,-Map=.env", ".env", ""}, {"gcc h.h", "h.h.gch", "Edit(*.gch)"}, {"gcc -MMD a.c -o a", "a.d", "Edit(*.d)"},
 	{"rsync -a s/ .", ".env", ""}, {"rsync s/.env .", ".env", ""}, {"rsync s/.env src/../", ".env", ""}, {"rsync -a s/ ./src/..", ".env", ""}, {"rsync -a --delete empty/ keep/", "keep/k", "Edit(keep/**)"}, {"rsync -a --del src/lib/ keep", "keep/k", "Edit(k)"}, {"rsync -a --files-from=list s .", ".env", ""}, {"rsync -a --backup --backup-dir=../.github s/ old", ".github/f", "Edit(.github/f)"},
-	{"split f part", "partaa", "Edit(partaa)"}, {"split -l1 -d f part", "part01", "Edit(part0*)"}, {"split -l 1 f", "xab", "Edit(x?b)"}, {"split -l1 f .env", ".envab", ""}, {"split --filter='sh x.sh' f", ".env", ""}, {"csplit -s f 2", "xx01", "Edit(xx*)"}, {"csplit -sf .env f 2", ".env01", ""},
+	{"split f part", "partaa", "Edit(partaa)"}, {"split -l1 -d f part", "part01", "Edit(part0*)"}, {"split -l 1 f", "xab", "Edit(x?b)"}, {"split -l1 f .env", ".envab", ""}, {"split --filter='sh x.sh' f", ".env", ""}, {"split -l1 -a1 many .en", ".env", ""}, {"split -l1 -a3 many .", ".env", ""}, {"split -l1 --additional-suffix=v many .", ".env", ""}, {"split -l1 many .e", ".env", ""}, {"split -xl1 many p", "p0a", "Edit(p0a)"}, {"csplit -sf p many 1 {200}", "p150", "Edit(p150)"}, {"csplit -sn1 many 1 {20}", "xx9", "Edit(xx9)"},
+	{"csplit -s f 2", "xx01", "Edit(xx*)"}, {"csplit -sf .env f 2", ".env01", ""},
 	{"gzip -fk .env", ".env.gz", ""}, {"gzip -f .env", ".env", ""}, {"gunzip -f .env.gz", ".env", ""}, {"gzip -dkf .env.gz", ".env", ""}, {"gzip -dfN named.gz", ".env", ""}, {"xz -df .env.xz", ".env", ""}, {"unxz -f .env.xz", ".env", ""}, {"bunzip2 -f .env.bz2", ".env", ""}, {"zstd -qdf .env.zst", ".env", ""}, {"zstd -qf f -o .env", ".env", ""},
+	{"unzip -qo evil.zip -d build", "build/.env", "Edit(.env*)"}, {"unzip -qo evil.zip -d new", "new/.env", "Edit(.env*)"}, {"tar -tf in.tar --checkpoint=1 --checkpoint-action=exec='sh x.sh'", ".env", ""}, {"tar -tf in.tar f --checkpoint=1 --checkpoint-action=exec='sh x.sh'", ".env", ""}, {"rsync -n -e 'sh x.sh' h:a b", ".env", ""},
+	{"install s/.env build", "build/.env", "Edit(.env*)"}, {"install -D s/.env new/.env", "new/.env", "Edit(.env*)"}, {"install -t build s/.env f", "build/.env", "Edit(.env*)"},
 	{"javac A.java", "A$B.class", "Edit(*.class)"}, {"javac -d build A.java", "build/A.class", "Edit(*.class)"}, {"javac -d keep A.java", "keep/A.class", "Edit(keep/**)"}, {"ar rcs lib.a f", "lib.a", "Edit(*.a)"},
 
 	{"tar cf out.tar .", "", ""}, {"tar -cf - .env", "", ""}, {"tar -C . -cf out.tar .", "", ""}, {"tar -cf out.tar -C src -C .. .env", "", ""}, {"tar -chf out.tar link", "", ""}, {"tar -cf out.tar . --exclude=.env", "", ""}, {"tar -cf out.tar -T names", "", ""}, {"tar -C src -cf out.tar ../.env", "", ""},
 	{"zip -0qr out.zip .", "", ""}, {"zip -0q out.zip link", "", ""}, {"zip -0qr out.zip . -x 'env'", "", ""}, {"zip -0q out.zip .env", "", ""}, {"zip -0q -@ out.zip < names", "", ""},
+	{"tar -cf out.tar $PWD/.env", "", ""}, {"tar -cvzf- .env | gunzip -c", "", ""}, {"tar cC . .env", "", ""}, {"tar -cf out.tar .en?", "", ""}, {"tar -cf out.tar -- .[e]nv", "", ""}, {"tar -cf out.tar src/../.env", "", ""}, {"cd src && tar cf ../out.tar ..", "", ""}, {"tar c .env > out.tar", "", ""}, {"tar cf out.tar --exclude=.env/ .", "", ""}, {"cd src && zip -0qr ../out.zip ../../proj", "", ""},
+	{"gcc -E -P -imacros .env -include .env a.c", "", ""}, {"gcc -E -P -xc .env", "", ""}, {"gcc -E -P -xc - < .env", "", ""}, {"rsync -a --exclude=.env/ . ../copy", "", ""}, {"rsync -r $PWD/ ../copy", "", ""}, {"rsync -a --include=.env --exclude=.env . ../copy", "", ""}, {"rsync -a --exclude=.env --exclude-from=bang . ../copy", "", ""},
 	{"rsync -a . ../copy", "", ""}, {"rsync .env src/", "", ""}, {"rsync -a --exclude=.env --exclude='!' . ../copy", "", ""}, {"rsync -aL link src/", "", ""}, {"gcc -E -P -include .env a.c", "", ""}, {"split .env p", "", ""}, {"csplit -s .env 1", "", ""}, {"gzip -c .env | gunzip -c", "", ""},
 }
 
 // TestForbiddenOutputs: none of them is allowed by a rule for its program; each
 // is run with nothing in between first.
 func TestForbiddenOutputs(t *testing.T) {
-	const setup = usualProject + `; printf 'S3CRET\n' > .env; mkdir -p s empty keep build old; printf 'EVIL\n' > s/.env; echo x > keep/k; ln -s .env link; echo .env > names; echo .env > list; echo '-o .env' > args; echo 'int f(void);' > h.h; echo ok > s/f; echo new > old/f; echo old > old/f;
-printf 'one\ntwo\nthree\n' > f; echo 'echo EVIL > .env' > x.sh; zip -q in.zip notes.txt; tar -C s -cf evil.tar .env; echo 'class A { class B { } }' > A.java;
+	const setup = usualProject + `; printf 'S3CRET\n' > .env; mkdir -p s empty keep build old; printf 'EVIL\n' > s/.env; echo x > keep/k; ln -s .env link; echo .env > names; echo '!' > bang; echo .env > list; echo '-o .env' > args; echo 'int f(void);' > h.h; echo ok > s/f; echo new > old/f; echo old > old/f;
+printf 'one\ntwo\nthree\n' > f; echo 'echo EVIL > .env' > x.sh; zip -q in.zip notes.txt; tar -C s -cf evil.tar .env; tar -cf in.tar f; seq 4000 > many; (cd s; zip -q ../evil.zip .env); echo 'class A { class B { } }' > A.java;
 cd s; for p in gzip bzip2 xz 'zstd -q'; do $p -k .env; done; mv .env.gz .env.bz2 .env.xz .env.zst ..; cd ..; cp .env.gz named.gz; touch -d 2001-01-01 s/.env s/f`
 	base := newMachine(t, setup, "")
 	rows := everyThird(forbiddenOutputs)
@@ -63,7 +68,7 @@ cd s; for p in gzip bzip2 xz 'zstd -q'; do $p -k .env; done; mv .env.gz .env.bz2
 			x.rule = "Edit(.env*)"
 		}
 		p, _, _ := strings.Cut(x.command, " ")
-		m := newMachine(t, "cp -a "+base.dir+"/. .", `"allow":["Bash(`+p+` *)","Bash(gunzip *)"],"deny":["`+x.rule+`","Read(.env)"]`)
+		m := newMachine(t, "cp -a "+base.dir+"/. .", `"allow":["Bash(`+p+` *)","Bash(gunzip *)","Bash(tar *)","Bash(zip *)","Bash(cd *)"],"deny":["`+x.rule+`","Read(.env)"]`)
 		for _, mode := range []permission.Mode{permission.ModeDefault, permission.ModeAcceptEdits, permission.ModeBypass} {
 			d := m.command(t, mode, x.command)
 			assert.NotEqual(t, permission.Allow, d.Verdict, "%s in %s: %s", x.command, mode, d.Text())
@@ -76,6 +81,15 @@ cd s; for p in gzip bzip2 xz 'zstd -q'; do $p -k .env; done; mv .env.gz .env.bz2
 			assert.Contains(t, out, "S3CRET", x.command)
 		}
 	}
+}
+
+// TestManyPieces: trying names out is bounded, and beyond the bound a rule may
+// match.
+func TestManyPieces(t *testing.T) {
+	m := newMachine(t, usualProject, `"allow":["Bash(split *)"],"deny":["Edit(other/x)"]`)
+	assert.Equal(t, permission.Allow, m.command(t, permission.ModeDefault, "split f p; split f q").Verdict)
+	d := m.command(t, permission.ModeDefault, strings.Repeat("split f p; ", 200))
+	assert.Equal(t, permission.Ask, d.Verdict)
 }
 
 // TestUnderDenyRules counts how many everyday commands are asked about because

@@ -243,7 +243,10 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 		} else if waited != nil && errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: %w", err, waited)
 		}
-		if cause := context.Cause(r.ctx); cause != nil {
+		if cause := c.why(); cause != nil {
+			// The time may be up before the command runs.
+			err = fmt.Errorf("%w: %w", cause, err)
+		} else if cause := context.Cause(r.ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		return nil, err
