@@ -37,9 +37,6 @@ func TestFilesThatAct(t *testing.T) {
 			require.NoError(t, os.WriteFile(dir+"/PreLoad.cmake", []byte("execute_process(COMMAND touch HIT)\n"), 0o600))
 			require.NoError(t, os.WriteFile(dir+"/CMakeCache.txt", []byte("CMAKE_HOME_DIRECTORY:INTERNAL="+dir+"\nCMAKE_CACHEFILE_DIR:INTERNAL="+dir+"\n"), 0o600))
 		}, "cmake -N -LA .", "cmake --help-command add_executable"},
-		"a build file that makes itself": {"ninja", func(t *testing.T, dir string) {
-			require.NoError(t, os.WriteFile(dir+"/build.ninja", []byte("rule r\n  command = touch HIT\nbuild a: r\nbuild build.ninja: r\n"), 0o600))
-		}, "ninja a", "ninja -t targets all; ninja -t commands a; ninja -t graph a; ninja -t compdb"},
 		"a .mlrc": {"mlr", func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(dir+"/.mlrc", []byte("prepipe touch HIT; cat <\nprepipex touch HIT; cat\n"), 0o600))
 			require.NoError(t, os.WriteFile(dir+"/f.csv", []byte("a\n1\n"), 0o600))

@@ -361,7 +361,7 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 	put(&w.input, nil)
 	put(&w.output, nil)
 	put(&w.st.dir, before)
-	w.piped = ""
+	put(&w.piped, "")
 	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 	return dirs{union(before, d.ok), union(before, d.fail)}
 }
