@@ -92,6 +92,7 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 		home := w.get("HOME")
 		target, known = home.text, home.known && strings.HasPrefix(home.text, "/")
 		c.Described = true
+	case (w.d == Zsh || w.d == Any) && strings.HasPrefix(args[0].Text, "+"): // to zsh an entry of the stack that pushd keeps
 	case args[0].Static && !args[0].Glob && args[0].Text != "-" && args[0].Text != "" && !strings.HasPrefix(args[0].Text, "-"):
 		target, known = args[0].Text, true
 		c.Described = true

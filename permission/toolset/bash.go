@@ -187,7 +187,7 @@ func (b *builder) analyzed(told *account) {
 		at.described, at.unknown = b.makesLinks(&rep.Commands[i], at.program)
 		s.steady = s.steady && !at.described && !at.unknown
 	}
-	s.unordered = unordered(rep.Source)
+	s.unordered = unordered(rep.Source) || s.repeats()
 	for i := range rep.Commands {
 		b.command(s, i)
 		b.ins.Brings |= brought(&rep.Commands[i], s.parts[i].program)

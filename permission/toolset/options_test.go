@@ -1,6 +1,7 @@
 package toolset_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,5 +50,28 @@ func TestGitOptionsBeforeTheSubCommand(t *testing.T) {
 		before := m.output(t, "cat a.txt; cat ignored.env")
 		m.output(t, c)
 		assert.NotEqual(t, before, m.output(t, "cat a.txt; cat ignored.env"), "%s: with nothing in between it changes a file", c)
+	}
+}
+
+// TestRepeatedCommands: what find and xargs start for each file runs again after
+// the others, so that a link made last is there for the next one.
+func TestRepeatedCommands(t *testing.T) {
+	needs(t, "find")
+	const setup = "mkdir locked d; echo ORIGINAL > locked/f; echo new > n; echo 1 > d/a; echo 2 > d/b; printf '1\\n2\\n' > list"
+	for _, c := range []string{
+		`find d -type f -exec cp n y \; -exec ln -sf locked/f y \;`, `find d -type f -exec sh -c 'cp n y; ln -sf locked/f y' \;`, "xargs -n1 sh -c 'cp n y; ln -sf locked/f y' < list",
+	} {
+		m := newMachine(t, setup, `"allow":["Bash"],"deny":["Edit(./locked/**)"]`)
+		m.output(t, c)
+		require.Equal(t, "new", strings.TrimSpace(read(t, m.dir+"/locked/f")), "%s: with nothing in between", c)
+		m = newMachine(t, setup, `"allow":["Bash"],"deny":["Edit(./locked/**)"]`)
+		for _, mode := range []permission.Mode{permission.ModeDefault, permission.ModeBypass} {
+			d := m.command(t, mode, c)
+			assert.NotEqual(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
+		}
+	}
+	m := newMachine(t, setup, `"allow":["Bash"],"deny":["Edit(./locked/**)"]`)
+	for _, c := range []string{`find d -type f -exec cp n y \; -exec touch y \;`, `find d -type f -exec grep -l 1 {} \; -exec wc -l {} \;`} {
+		assert.Equal(t, permission.Allow, m.command(t, permission.ModeBypass, c).Verdict, c)
 	}
 }

@@ -230,6 +230,21 @@ func withoutOptions(words, out []string) []string {
 	return out
 }
 
+// repeats says that a program may start several commands of the text again and
+// again (find -exec A -exec B, xargs sh -c 'A; B'), so that each runs before
+// and after the others.
+func (s *shellCall) repeats() bool {
+	for i := range s.rep.Commands {
+		switch s.parts[i].program {
+		case "find", "fd", "fdfind", "xargs", "gxargs", "parallel", "watch", "entr", "watchexec", "nodemon", "inotifywait":
+			if s.parts[i].parent && len(s.rep.Commands) > 2 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func redirected(c *bashcheck.Command) bool {
 	for i := range c.Effects {
 		if c.Effects[i].ByShell {
