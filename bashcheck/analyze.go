@@ -15,7 +15,7 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 		// A bug must not take the host down, and must not pass for a verdict.
 		if p := recover(); p != nil {
 			rep = Report{Source: src, Analyzer: a.identity(), Findings: []Finding{{
-				Code: CodeInternal, Severity: Suspicious, Blocks: true, Span: Span{0, len(src)},
+				Code: CodeInternal, Severity: Suspicious, Blocks: true, Span: spanAt(0, len(src)),
 				Text: "the analyzer failed on this text: " + escape(fmt.Sprint(p)),
 			}}}
 		}
@@ -38,13 +38,13 @@ func (a *Analyzer) Analyze(src string) (rep Report) {
 			w.assume(AssumeNoFunctions)
 		}
 	}
-	w.pack(&rep)
+	rep = w.rep
 	w.release() // not after a panic: the walker may then be in any state
 	return rep
 }
 
-// startPaths is where every text begins; it is never changed.
-var startPaths = []string{"."}
+// startDir is where every text begins; it is never changed.
+var startDir = newDir(".")
 
 func assumeShell(d Dialect) Assumption {
 	switch d {
@@ -69,11 +69,12 @@ type walker struct {
 	// words that braces made
 	expanded int
 	stdin    *word    // the literal text that the command reads, where it is spelled
+	typed    string   // what the command reads, as the source spells it
+	piped    string   // what comes out of the pipe before it, spelled so
 	input    *feed    // what the next command reads from a pipe
 	fed      *feed    // what the command that is judged reads from a pipe
 	output   *feed    // what the last command printed
 	secrets  []secret // expansions of credentials that no command has taken yet
-	shown    []Effect // those of the command that runs next
 	st       state
 	depth    int
 	nodes    int
@@ -122,14 +123,14 @@ func (w *walker) assume(a Assumption) {
 	}
 }
 
-// text analyzes a whole program text and says whether it was understood.
+// text analyzes a whole program text and says whether it was understood. What
+// was being read is the caller's to keep; w.reading is empty.
 func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
-	saved := w.reading
-	w.reading = reading{src: src, outer: outer, base: base, d: d}
-	defer func() { w.reading = saved }()
+	w.src, w.base, w.d = src, base, d
+	put(&w.outer, outer)
 	facts, bad := checkBytes(src, w.a.opts.Limits)
 	if bad != nil {
-		bad.Span = w.span(bad.Span.Start, bad.Span.End)
+		bad.Span = w.span(int(bad.Span.Start), int(bad.Span.End))
 		w.rep.Findings = append(w.rep.Findings, *bad)
 		return false
 	}
@@ -140,10 +141,7 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 	}
 	if d == POSIX || d == Any {
 		g, err := parse(src, true)
-		sc := scratches.Get().(*scratch)
-		same := err == nil && sc.sameShape(f, g)
-		scratches.Put(sc)
-		if !same {
+		if err != nil || !sameFile(f, g) {
 			w.block(CodeDialect, w.span(0, len(src)), "a POSIX shell may read the text otherwise than bash")
 			return false
 		}
@@ -152,9 +150,13 @@ func (w *walker) text(src string, d Dialect, outer *Span, base int) bool {
 		w.block(CodeEmpty, w.span(0, len(src)), "the text holds no command")
 	}
 	w.odd = facts.odd >= 0
-	w.stmts(f.Stmts)
 	// A plain text holds no byte that opens a substitution.
-	if dollar, ticks, procs := facts.tokens(src); dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
+	dollar, ticks, procs := facts.tokens(src)
+	if outer == nil {
+		w.furnish(f.Stmts, dollar+ticks/2+procs)
+	}
+	w.stmts(f.Stmts)
+	if dollar != w.seenDollar || ticks != 2*w.seenTicks || procs != w.seenProcs {
 		w.block(CodeHiddenByParser, w.span(0, len(src)), "the text seems to hold a substitution that the parser did not find")
 	}
 	if w.odd {
@@ -178,7 +180,7 @@ func (w *walker) oddRunes(src string) {
 				continue
 			}
 		}
-		quoted := slices.ContainsFunc(w.oddAllowed, func(s Span) bool { return s.Start <= i && i < s.End })
+		quoted := slices.ContainsFunc(w.oddAllowed, func(s Span) bool { return int(s.Start) <= i && i < int(s.End) })
 		w.find(CodeUnicodeControl, Suspicious, !quoted, w.span(i, i+utf8.RuneLen(r)), "the text holds the invisible or odd character %U", r)
 		if !quoted {
 			return
@@ -201,7 +203,7 @@ func (w *walker) roundTrip(f *syntax.File) {
 			return
 		}
 		g, err := parse(sc.text.String(), false)
-		ok = err == nil && sc.sameShape(f, g)
+		ok = err == nil && sameFile(f, g)
 	}()
 	if sc != nil && sc.text.Cap() < 1<<16 {
 		scratches.Put(sc)
@@ -213,10 +215,10 @@ func (w *walker) roundTrip(f *syntax.File) {
 
 func (w *walker) span(start, end int) Span {
 	if w.outer == nil {
-		return Span{start, end}
+		return spanAt(start, end)
 	}
 	if w.base >= 0 {
-		return Span{w.base + start, w.base + end}
+		return spanAt(w.base+start, w.base+end)
 	}
 	return *w.outer
 }

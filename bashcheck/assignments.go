@@ -222,11 +222,11 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 	for _, a := range x.Args {
 		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
 	}
-	c := Command{Span: w.nodeSpan(x), Text: text}
+	c := Command{Span: w.nodeSpan(x)}
 	if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
-	w.fill(&c, argv)
+	w.fill(&c, text, false, argv)
 	var loose []word // what the grammar takes for no assignment
 	for i, a := range x.Args {
 		if a.Name == nil {
@@ -243,7 +243,8 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 			c.Described = c.Described && a.Name != nil && a.Index == nil && a.Array == nil
 		}
 	}
-	w.add(&c)
+	*w.open() = c
+	w.add()
 }
 
 // declared looks at what the grammar does not take for assignments after

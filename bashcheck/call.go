@@ -33,11 +33,16 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	if argv[0].Static && argv[0].Text == "read" {
 		separators(assigns, x.Assigns)
 	}
-	c := &Command{Assignments: assigns, Span: w.nodeSpan(x)}
-	w.sources(c, x.Assigns, x.Args)
-	effects := w.redirects(redirs)
+	s := spelling{assigns: assigns}
+	if s.text, s.plain = w.plainText(argv); s.plain && len(assigns) == 0 && len(argv) == len(x.Args) {
+		s.at = spanOf(argv)
+	} else {
+		s.plain = false
+		s.at, s.text = w.nodeSpan(x), w.sources(assigns, x.Assigns, x.Args)
+	}
+	s.redirected = w.redirects(redirs)
 	own := len(w.rep.Commands)
-	w.stdin = nil
+	put(&w.stdin, nil)
 	for _, r := range redirs {
 		switch {
 		case r.Op == syntax.WordHdoc:
@@ -50,35 +55,55 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 			}
 		}
 	}
-	if !readsPipe(redirs) {
-		w.input = nil
+	if w.typed = w.typedText(redirs); !readsPipe(redirs) {
+		put(&w.input, nil)
 	}
 	if len(w.secrets) > expanded {
 		if !showsSecrets(argv) {
 			w.unshown(expanded)
 		}
-		w.shown = w.secretsSince(expanded)
+		s.shown = w.secretsSince(expanded)
 	}
-	out := w.run(c, argv, effects)
+	out := w.run(s, argv)
 	if own > first {
-		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false, c.Span})
+		w.flows = append(w.flows, flow{first, own, own, len(w.rep.Commands), false})
 	}
 	return out
 }
 
-// sources fills Text from the source.
-func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Word) {
+// plainText returns the text of words that stand there as they are, with one
+// blank after each.
+func (w *walker) plainText(argv []word) (text string, ok bool) {
+	from := 0 // of the text in the source
+	if w.outer != nil {
+		if from = w.base; from < 0 {
+			return "", false
+		}
+	}
+	start := int(argv[0].Span.Start) - from
+	at := start
+	for i := range argv {
+		end := at + len(argv[i].Text)
+		if s := argv[i].Span; int(s.Start)-from != at || int(s.End)-from != end || i > 0 && w.src[at-1] != ' ' || w.src[at:end] != argv[i].Text {
+			return "", false
+		}
+		at = end + 1
+	}
+	return w.src[start : at-1], true
+}
+
+// sources returns the text of a command as the source has it.
+func (w *walker) sources(known []Assignment, assigns []*syntax.Assign, args []*syntax.Word) string {
 	first, last := int(args[0].Pos().Offset()), int(args[len(args)-1].End().Offset())
 	var b strings.Builder
 	for i, a := range assigns {
-		if i < len(c.Assignments) && !c.Assignments[i].Inert {
+		if i < len(known) && !known[i].Inert {
 			b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 			b.WriteByte(' ')
 		}
 	}
 	if b.Len() == 0 && tight(args) {
-		c.Text = w.src[first:last]
-		return
+		return w.src[first:last]
 	}
 	for i, a := range args {
 		if i > 0 {
@@ -86,7 +111,7 @@ func (w *walker) sources(c *Command, assigns []*syntax.Assign, args []*syntax.Wo
 		}
 		b.WriteString(w.src[a.Pos().Offset():a.End().Offset()])
 	}
-	c.Text = b.String()
+	return b.String()
 }
 
 // tight says that one blank separates the words.
@@ -100,29 +125,33 @@ func tight(args []*syntax.Word) bool {
 }
 
 // fill sets what follows from the words alone.
-func (w *walker) fill(c *Command, argv []word) {
-	c.Argv = take(&w.room.words, len(argv))[:len(argv)]
+func (w *walker) fill(c *Command, text string, spelled bool, argv []word) {
+	args := take(&w.room.words, len(argv))[:len(argv)]
+	c.Argv = args
 	n, at := len(argv), 0
 	for i := range argv {
-		c.Argv[i] = argv[i].Word
+		args[i] = argv[i].Word
+		if !argv[i].Static || argv[i].Glob {
+			c.Dynamic = true
+		}
+		if spelled {
+			continue
+		}
 		n += len(argv[i].Text)
-		// at follows c.Text as long as it spells the words as they are.
-		if t := argv[i].Text; at >= 0 && i > 0 && at < len(c.Text) && c.Text[at] == ' ' && strings.HasPrefix(c.Text[at+1:], t) {
+		// at follows the text as long as it spells the words as they are.
+		if t := argv[i].Text; at >= 0 && i > 0 && at < len(text) && text[at] == ' ' && strings.HasPrefix(text[at+1:], t) {
 			at += 1 + len(t)
-		} else if i == 0 && strings.HasPrefix(c.Text, t) {
+		} else if i == 0 && strings.HasPrefix(text, t) {
 			at = len(t)
 		} else {
 			at = -1
-		}
-		if !argv[i].Static || argv[i].Glob {
-			c.Dynamic = true
 		}
 	}
 	c.Dir = w.st.dir
 	c.Parent, c.Transparent = w.parent, w.parent > 0 && w.transp
 	c.Substituted = w.subst > 0
-	plain := c.Text
-	if at != len(c.Text) || at == 0 {
+	plain := text
+	if !spelled && (at != len(text) || at == 0) {
 		var b strings.Builder
 		b.Grow(n)
 		for i := range argv {
@@ -133,48 +162,61 @@ func (w *walker) fill(c *Command, argv []word) {
 		}
 		plain = b.String()
 	}
-	if c.Text == "" {
-		c.Text = plain
+	if text == "" {
+		text = plain
 	}
-	if base := path.Base(argv[0].Text); argv[0].Static && base != argv[0].Text {
-		c.Plain = append(take(&w.room.plain, 2), plain, base+plain[len(argv[0].Text):])
+	c.Text = text
+	if name := argv[0].Text; argv[0].Static && baseName(name) != name {
+		c.Plain = append(take(&w.room.plain, 2), plain, baseName(name)+plain[len(name):])
 	} else {
 		c.Plain = append(take(&w.room.plain, 1), plain)
 	}
 }
 
-func (w *walker) add(c *Command) int {
-	lim := w.a.opts.Limits.Commands
-	if len(w.rep.Commands) >= lim {
-		if len(w.rep.Commands) == lim {
-			for _, f := range w.rep.Findings {
-				if f.Code == CodeLimit {
-					return len(w.rep.Commands)
-				}
-			}
-			w.block(CodeLimit, c.Span, "there are more than %d commands", lim)
-		}
-		return len(w.rep.Commands)
+// add puts the command that open returned into the report and returns its index
+// from 1.
+func (w *walker) add() int {
+	n := len(w.rep.Commands)
+	if n < w.a.opts.Limits.Commands {
+		w.rep.Commands = w.rep.Commands[:n+1]
+		return n + 1
 	}
-	w.rep.Commands = append(w.rep.Commands, *c)
-	return len(w.rep.Commands)
+	c := w.open()
+	if !slices.ContainsFunc(w.rep.Findings, func(f Finding) bool { return f.Code == CodeLimit }) {
+		w.block(CodeLimit, c.Span, "there are more than %d commands", n)
+	}
+	*c = Command{}
+	return n
+}
+
+// spelling is what the source says of a command besides its words.
+type spelling struct {
+	at         Span
+	text       string // empty where the command stands inside another
+	plain      bool   // text is the words with one blank after each
+	assigns    []Assignment
+	redirected []Effect
+	shown      []Effect // credentials that it expands
 }
 
 // run describes, records and follows one command.
-func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
+func (w *walker) run(s spelling, argv []word) dirs {
 	here := dirs{w.st.dir, w.st.dir}
-	w.fed, w.input, w.output = w.input, nil, nil
-	shown := w.shown
-	w.shown = nil
+	put(&w.fed, w.input)
+	put(&w.input, nil)
+	put(&w.output, nil)
 	if len(argv) == 0 {
 		return here
 	}
-	w.fill(c, argv)
+	c := w.open()
+	c.Span = s.at
+	w.fill(c, s.text, s.plain, argv)
 	name := &argv[0]
 	if !name.Static || name.Glob {
 		w.find(CodeDynamicCommand, Dangerous, true, name.Span, "which program runs is known only then: %s", escape(name.Text))
-		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, redirected...)
-		w.add(c)
+		c.Effects = append([]Effect{{Kind: Unknown, Dir: c.Dir, Span: c.Span}}, s.redirected...)
+		c.Assignments = s.assigns
+		w.add()
 		return dirs{}
 	}
 	for i := range argv {
@@ -208,14 +250,16 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		}
 	}
 	if name.Text == "cd" || (name.Text == "pushd" || name.Text == "popd") && (w.d == Bash || w.d == Zsh) {
-		return w.cd(c, argv, append(shown, redirected...))
+		c.Assignments = s.assigns
+		return w.cd(c, argv, append(s.shown, s.redirected...))
 	}
 	var j judged
+	var effects []Effect
 	if p != nil {
 		args, start := argv, w.st.dir
 		switch p.names[0] {
 		case "git":
-			args = w.gitDir(c, argv)
+			args, effects = w.gitDir(c, argv)
 		case "yq":
 			// The sub-command of Go's yq that is meant where none stands. To
 			// Python's it is a filter that is not there.
@@ -224,7 +268,7 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			}
 		}
 		w.judge(p, args, &j)
-		w.st.dir = start
+		put(&w.st.dir, start)
 		w.special(p, argv, &j)
 		c.Class, c.ExactOnly, c.Edits = j.class, j.exact, j.edits && j.ok
 		c.Described = j.ok && trusted
@@ -232,30 +276,30 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			w.output = feedOf(p, &j, len(w.rep.Commands)+1)
 		}
 		c.Summary, c.Told = j.say, j.told
-		if c.Effects == nil {
-			c.Effects = j.effects
+		if effects == nil {
+			effects = j.effects
 		} else {
-			c.Effects = append(c.Effects, j.effects...)
+			effects = append(effects, j.effects...)
 		}
-		c.Prefix = prefixOf(c.Plain[0], argv, j.prefix)
-		if len(p.subs) > 0 && strings.Count(c.Prefix, " ") != j.prefix-1 {
-			c.Prefix = "" // the name of the program alone is too much
+		prefix, n := prefixOf(c.Plain[0], argv, j.prefix)
+		if len(p.subs) == 0 || n == j.prefix { // the name of the program alone is too much
+			c.Prefix = prefix
 		}
 		if j.ok && trusted && plainGet(argv) {
 			w.assume(AssumeNoProxy)
 			n := 0
-			for i := range c.Effects {
-				if e := &c.Effects[i]; e.Kind == Connect {
+			for i := range effects {
+				if e := &effects[i]; e.Kind == Connect {
 					e.PlainGet, e.URL = true, w.literalURL(argv, n)
 					n++
 				}
 			}
 		}
 		if j.ok && trusted {
-			for _, list := range j.assume {
-				for _, as := range list {
+			for i := range j.assume {
+				for _, as := range j.assume[i] {
 					w.assume(as)
-					if as == AssumeGitConfig && !(c.Dir.Known && slices.Equal(c.Dir.Paths, startPaths)) {
+					if as == AssumeGitConfig && !sameDir(c.Dir, startDir) {
 						w.find(CodeForeignRepository, Suspicious, true, c.Span, "git runs in another directory, whose configuration may run programs")
 					}
 				}
@@ -264,16 +308,20 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 		w.rebinding(name, argv)
 	}
 	if !c.Described {
-		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
+		effects = append(effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
 	}
-	for _, a := range c.Assignments {
+	for _, a := range s.assigns {
 		if !a.Inert {
-			c.Effects = append(c.Effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
+			effects = append(effects, Effect{Kind: Environment, Target: a.Name, Extent: Exact, Dir: c.Dir, Span: a.Value.Span})
 		}
 	}
-	c.addSecrets(shown)
-	c.Effects = append(c.Effects, redirected...)
-	c.Assignments = append(c.Assignments, j.assigns...)
+	if usesSecrets(effects) {
+		s.shown = nil
+	}
+	effects = append(append(effects, s.shown...), s.redirected...)
+	if assigns := append(s.assigns, j.assigns...); assigns != nil {
+		c.Assignments = assigns
+	}
 	switch name.Text {
 	case "read", "mapfile", "readarray", "getopts", "printf", "unset", "wait", "eval", ".", "source", "let", "local", "shift", "zparseopts", "vared":
 		// printf only with -v, which is never described.
@@ -281,10 +329,10 @@ func (w *walker) run(c *Command, argv []word, redirected []Effect) dirs {
 			w.st.forget, w.st.vars = true, nil
 		}
 	}
-	c.Effects = w.room.closeEffects(c.Effects)
-	index := w.add(c)
+	c.Effects = w.room.closeEffects(effects)
+	index := w.add()
 	for _, text := range j.lost {
-		w.findAt(CodeDestructive, Notice, c.Span, index, "%s", text)
+		w.findAt(CodeDestructive, Notice, s.at, index, "%s", text)
 	}
 	inside := w.follow(index, &j)
 	switch name.Text {
@@ -360,10 +408,10 @@ func (w *walker) literalURL(argv []word, n int) string {
 }
 
 // prefixOf is the beginning of plain that holds the first n words, as far as
-// they are literal and no flags.
-func prefixOf(plain string, argv []word, n int) string {
-	end := 0
-	for i := 0; i < n && i < len(argv); i++ {
+// they are literal and no flags, and how many these are.
+func prefixOf(plain string, argv []word, n int) (prefix string, words int) {
+	end, i := 0, 0
+	for ; i < n && i < len(argv); i++ {
 		t := argv[i].Text
 		if !argv[i].Static || argv[i].Glob || strings.HasPrefix(t, "-") || !prefixBytes.all(t) {
 			break
@@ -373,7 +421,7 @@ func prefixOf(plain string, argv []word, n int) string {
 		}
 		end += len(t)
 	}
-	return plain[:end]
+	return plain[:end], i
 }
 
 // prefixBytes are what the words of a saved rule's prefix may hold.

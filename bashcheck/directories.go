@@ -10,14 +10,14 @@ import (
 type dirs struct{ ok, fail Dir }
 
 func union(a, b Dir) Dir {
-	if !a.Known || !b.Known {
+	if !a.Known() || !b.Known() {
 		return Dir{}
 	}
-	if len(a.Paths) == len(b.Paths) && (len(a.Paths) == 0 || &a.Paths[0] == &b.Paths[0]) || slices.Equal(a.Paths, b.Paths) {
+	if sameDir(a, b) {
 		return a
 	}
-	out := slices.Clone(a.Paths)
-	for _, p := range b.Paths {
+	out := slices.Clone(a.Paths())
+	for _, p := range b.Paths() {
 		if !slices.Contains(out, p) {
 			out = append(out, p)
 		}
@@ -25,40 +25,42 @@ func union(a, b Dir) Dir {
 	if len(out) > 16 {
 		return Dir{}
 	}
-	return Dir{Known: true, Paths: out}
+	return Dir{&out}
 }
 
 func (d dirs) any() Dir { return union(d.ok, d.fail) }
 
-func sameDir(a, b Dir) bool { return a.Known == b.Known && slices.Equal(a.Paths, b.Paths) }
+func sameDir(a, b Dir) bool {
+	return a.paths == b.paths || a.Known() && b.Known() && slices.Equal(a.Paths(), b.Paths())
+}
 
 // gitDir follows `git -C dir`, which is cd for this one command.
-func (w *walker) gitDir(c *Command, argv []word) []word {
+func (w *walker) gitDir(c *Command, argv []word) ([]word, []Effect) {
 	if len(argv) < 4 || argv[1].Text != "-C" || !argv[1].Static || !argv[2].Static || argv[2].Glob || argv[2].Text == "" || argv[2].Text[0] == '-' {
-		return argv
+		return argv, nil
 	}
 	from := w.st.dir
 	d := enterDir(from, argv[2].Text)
 	w.st.dir, c.Dir = d, d
-	c.Effects = append(c.Effects, Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: from, Span: argv[2].Span})
-	return append([]word{argv[0]}, argv[3:]...)
+	list := Effect{Kind: List, Target: argv[2].Text, Extent: Exact, Dir: from, Span: argv[2].Span}
+	return append([]word{argv[0]}, argv[3:]...), []Effect{list}
 }
 
 // enterDir is where a change to the directory leads.
 func enterDir(from Dir, to string) Dir {
 	if strings.HasPrefix(to, "/") {
-		return Dir{Known: true, Paths: []string{path.Clean(to)}}
+		return newDir(path.Clean(to))
 	}
-	if !from.Known {
+	if !from.Known() {
 		return Dir{}
 	}
-	out := Dir{Known: true}
-	for _, p := range from.Paths {
-		if q := path.Join(p, to); !slices.Contains(out.Paths, q) {
-			out.Paths = append(out.Paths, q)
+	var out []string
+	for _, p := range from.Paths() {
+		if q := path.Join(p, to); !slices.Contains(out, q) {
+			out = append(out, q)
 		}
 	}
-	return out
+	return Dir{&out}
 }
 
 // cd follows a change of directory.
@@ -115,6 +117,6 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 			after = Dir{}
 		}
 	}
-	w.add(c)
+	w.add()
 	return dirs{after, w.st.dir}
 }

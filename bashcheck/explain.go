@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -279,7 +280,7 @@ func (t *teller) report(r *Report) {
 		told, last, inner = told+1, start, ran
 	}
 	if len(made) > 0 {
-		define(Span{len(r.Source) + 1, len(r.Source) + 1})
+		define(spanAt(len(r.Source)+1, len(r.Source)+1))
 	}
 	if told == 0 && len(r.Commands) > 0 {
 		t.text(&r.Commands[0], "runs ", "")
@@ -332,7 +333,7 @@ type madeName struct {
 func (r *Report) made() (out []madeName) {
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Code != CodeRebindsName || !f.Blocks || f.Span.Start < 0 || f.Span.End > len(r.Source) || f.Span.Start >= f.Span.End {
+		if f.Code != CodeRebindsName || !f.Blocks || f.Span.Start < 0 || int(f.Span.End) > len(r.Source) || f.Span.Start >= f.Span.End {
 			continue
 		}
 		if name := functionName(r.Source[f.Span.Start:f.Span.End]); name != "" {
@@ -351,7 +352,7 @@ func (r *Report) made() (out []madeName) {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b madeName) int { return a.span.Start - b.span.Start })
+	slices.SortStableFunc(out, func(a, b madeName) int { return cmp.Compare(a.span.Start, b.span.Start) })
 	return out
 }
 
@@ -477,7 +478,7 @@ func (t *teller) output(e *Effect) touch {
 
 // at is what the text holds there.
 func (t *teller) at(s Span) string {
-	if s.Start < 0 || s.Start >= s.End || s.End > len(t.src) {
+	if s.Start < 0 || s.Start >= s.End || int(s.End) > len(t.src) {
 		return ""
 	}
 	return t.src[s.Start:s.End]
@@ -1098,7 +1099,7 @@ func (t *teller) shell(effects []Effect) bool {
 func (t *teller) bare(effects []Effect) bool {
 	for i := range effects {
 		if e := &effects[i]; e.ByShell && e.Kind == Write {
-			before := strings.TrimRight(t.src[:max(0, min(e.Span.Start, len(t.src)))], " \t")
+			before := strings.TrimRight(t.src[:max(0, min(int(e.Span.Start), len(t.src)))], " \t")
 			return before == "" || strings.IndexByte(";&|(\n{", before[len(before)-1]) >= 0
 		}
 	}

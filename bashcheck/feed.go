@@ -27,7 +27,7 @@ func feedOf(p *program, j *judged, command int) *feed {
 		if e.Own {
 			continue
 		}
-		if e.Extent == Anywhere || e.Target == "" || !e.Dir.Known {
+		if e.Extent == Anywhere || e.Target == "" || !e.Dir.Known() {
 			return nil
 		}
 		if p.names[0] == "git" && strings.ContainsAny(e.Target, "*?[\\:") {

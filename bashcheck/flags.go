@@ -32,18 +32,58 @@ func (p *program) cluster(t string) bool {
 	return true
 }
 
+// gathered are operands. As long as they stand side by side among the arguments
+// they are a part of these and not copied.
+type gathered struct {
+	list   []word
+	args   []word
+	from   int // where list begins in args, until it is a copy
+	copied bool
+	room   *[]word // for the copy
+}
+
+func (g *gathered) add(i int) {
+	switch {
+	case !g.copied && len(g.list) == 0:
+		g.from, g.list = i, g.args[i:i+1:i+1]
+	case !g.copied && g.from+len(g.list) == i:
+		g.list = g.args[g.from : i+1 : i+1]
+	default:
+		g.addOwn(g.args[i])
+	}
+}
+
+// addRest adds all arguments from i on.
+func (g *gathered) addRest(i int) []word {
+	if !g.copied && (len(g.list) == 0 || g.from+len(g.list) == i) {
+		if len(g.list) == 0 {
+			g.from = i
+		}
+		return g.args[g.from:len(g.args):len(g.args)]
+	}
+	return append(g.list, g.args[i:]...)
+}
+
+// addOwn adds a word that differs from the argument.
+func (g *gathered) addOwn(o word) {
+	if !g.copied {
+		g.list, g.copied = append(take(g.room, len(g.args)), g.list...), true
+	}
+	g.list = append(g.list, o)
+}
+
 // flags separates flags from operands. subs: stop at the first operand, which
 // names a sub-command.
 func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands []word, mode string, command []word, ok bool) {
 	ok = true
-	operands = take(&w.room.argv, len(args))
+	found := gathered{args: args, room: &w.room.argv}
 	f := &p.form
 	if f.words {
 		n := 0
 		for n < len(args) && args[n].Static && p.cluster(args[n].Text) {
 			n++
 		}
-		return append(operands, args[n:]...), "", nil, true
+		return found.addRest(n), "", nil, true
 	}
 	at := -1 // the operand at which a command begins
 	for i, o := range f.operands {
@@ -52,11 +92,12 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	setMode := func(s *flagSpec) {
-		if s.first && len(operands) > 0 {
+		if s.first && len(found.list) > 0 {
 			ok = false // an operand to the program, which does what it does without the flag
 		}
 		j.names, j.nul, j.other = j.names || s.names, j.nul || s.nul, j.other || s.other
 		j.mixed = j.mixed || s.mode == ""
+		j.marks |= s.mark
 		if s.mode != "" {
 			switch {
 			case mode == "" || mode == s.mode:
@@ -72,15 +113,16 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		}
 	}
 	for i := 0; i < len(args); i++ {
-		a := args[i]
-		if at >= 0 && len(operands) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
+		a := &args[i]
+		if at >= 0 && len(found.list) == at && !(a.Static && strings.HasPrefix(a.Text, "-") && a.Text != "-") {
 			// NAME=VALUE operands before the command are matched by count.
-			return operands, mode, args[i:], ok
+			return found.list, mode, args[i:], ok
 		}
 		if !a.Static || a.Glob {
+			a := *a
 			if s, v := longFlag(p, a); s != nil && (!a.fields || a.Glob && a.Static || f.globOK) {
 				setMode(s)
-				ok = w.useValue(s.value, v, j) && ok
+				ok = w.flagValue(s, v, len(operands), j) && ok
 				continue
 			}
 			if !f.globOK {
@@ -93,9 +135,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 			case a.lead == '-' || a.mayBeFlag() && !f.globOK && !a.proc:
 				ok = false
 			}
-			operands = append(operands, a)
+			found.addOwn(a)
 			if subs || f.posix {
-				return append(operands, args[i+1:]...), mode, nil, ok
+				return found.addRest(i + 1), mode, nil, ok
 			}
 			continue
 		}
@@ -103,22 +145,22 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 		if t == "--" {
 			if at >= 0 {
 				rest := args[i+1:]
-				n := min(at-len(operands), len(rest))
-				if len(operands) > 0 {
+				n := min(at-len(found.list), len(rest))
+				if len(found.list) > 0 {
 					ok = false // GNU's and busybox's look for a program called --, others pass over it
 				}
 				if n < 0 {
 					// More operands than stand before a command.
-					return append(operands, rest...), mode, nil, false
+					return append(found.list, rest...), mode, nil, false
 				}
-				return append(operands, rest[:n]...), mode, rest[n:], ok
+				return append(found.list, rest[:n]...), mode, rest[n:], ok
 			}
-			return append(operands, args[i+1:]...), mode, nil, ok
+			return found.addRest(i + 1), mode, nil, ok
 		}
 		if len(t) < 2 || t[0] != '-' && !(t[0] == '+' && p.flags[t] != nil) {
-			operands = append(operands, a)
+			found.add(i)
 			if subs || f.posix {
-				return append(operands, args[i+1:]...), mode, nil, ok
+				return found.addRest(i + 1), mode, nil, ok
 			}
 			continue
 		}
@@ -147,9 +189,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 					ok = false
 				}
 			case has:
-				v := a
+				v := *a
 				v.Text = val
-				ok = w.useValue(s.value, v, j) && ok
+				ok = w.flagValue(s, v, len(operands), j) && ok
 			case s.optional:
 			case i+1 < len(args):
 				i++
@@ -159,7 +201,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				if args[i].fields && !f.globOK && !severalPIDs(s, args[i]) || flagLike(s, args[i]) {
 					ok = false
 				}
-				ok = w.useValue(s.value, args[i], j) && ok
+				ok = w.flagValue(s, args[i], len(operands), j) && ok
 			default:
 				ok = false
 			}
@@ -191,13 +233,13 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				continue
 			}
 			if k+1 < len(t) {
-				v := a
+				v := *a
 				v.Text = t[k+1:]
 				ok = ok && (!s.apart || strings.Trim(v.Text, "0123456789,") == "")
 				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral {
 					ok = false // -o=f is f to some programs and =f to others
 				}
-				ok = w.useValue(s.value, v, j) && ok
+				ok = w.flagValue(s, v, len(operands), j) && ok
 			} else if !s.optional {
 				if i+1 >= len(args) {
 					ok = false
@@ -210,12 +252,12 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				if args[i].fields && !f.globOK && !severalPIDs(s, args[i]) || flagLike(s, args[i]) {
 					ok = false
 				}
-				ok = w.useValue(s.value, args[i], j) && ok
+				ok = w.flagValue(s, args[i], len(operands), j) && ok
 			}
 			break
 		}
 	}
-	return operands, mode, nil, ok
+	return found.list, mode, nil, ok
 }
 
 // longFlag finds the flag of a word --name=VALUE in which only the value is not

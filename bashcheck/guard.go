@@ -2,7 +2,6 @@ package bashcheck
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -32,7 +31,7 @@ var plainByte = func() (t [256]bool) {
 func checkBytes(src string, lim Limits) (textFacts, *Finding) {
 	facts := textFacts{plain: true, odd: -1}
 	block := func(code string, at int, format string, args ...any) (textFacts, *Finding) {
-		return facts, &Finding{Code: code, Severity: Suspicious, Blocks: true, Text: fmt.Sprintf(format, args...), Span: Span{at, min(at+1, len(src))}}
+		return facts, &Finding{Code: code, Severity: Suspicious, Blocks: true, Text: fmt.Sprintf(format, args...), Span: spanAt(at, min(at+1, len(src)))}
 	}
 	if len(src) > lim.Bytes {
 		return block(CodeLimit, 0, "the text has %d bytes; at most %d are judged", len(src), lim.Bytes)
@@ -306,133 +305,10 @@ func countTokens(src string) (dollar, ticks, procs int) {
 	return dollar, ticks, procs
 }
 
-// scratch is what comparing two readings of a text needs; it is pooled.
+// scratch is what printing a tree needs; it is pooled.
 type scratch struct {
 	printer *syntax.Printer
 	text    bytes.Buffer
-	a, b    []byte
-	shape   shape
-	visit   func(syntax.Node) bool // shape.visit, bound once
 }
 
-var scratches = sync.Pool{New: func() any {
-	s := &scratch{printer: syntax.NewPrinter()}
-	s.visit = s.shape.visit
-	return s
-}}
-
-// sameShape says that two trees are the same without positions, comments and
-// layout: the texts mean the same.
-func (s *scratch) sameShape(f, g *syntax.File) bool {
-	s.a, s.b = s.shapeOf(f, s.a[:0]), s.shapeOf(g, s.b[:0])
-	return bytes.Equal(s.a, s.b)
-}
-
-func (s *scratch) shapeOf(f *syntax.File, into []byte) []byte {
-	s.shape.out = into
-	syntax.Walk(f, s.visit)
-	return s.shape.out
-}
-
-// shape writes a tree in a form that only equal trees share.
-type shape struct{ out []byte }
-
-func (s *shape) open(tag byte) { s.out = append(s.out, '(', tag) }
-
-func (s *shape) text(tag byte, text string) {
-	s.op(tag, uint32(len(text)))
-	s.out = append(s.out, text...)
-}
-
-func (s *shape) op(tag byte, n uint32) {
-	s.open(tag)
-	s.number(n)
-}
-
-func (s *shape) number(n uint32) { s.out = binary.AppendUvarint(s.out, uint64(n)) }
-
-func (s *shape) flags(vs ...bool) {
-	x := byte('0')
-	for _, v := range vs {
-		x <<= 1
-		if v {
-			x |= 1
-		}
-	}
-	s.out = append(s.out, x)
-}
-
-func (s *shape) visit(n syntax.Node) bool {
-	switch x := n.(type) {
-	case nil:
-		s.out = append(s.out, ')')
-	case *syntax.Comment:
-		return false
-	case *syntax.Lit:
-		s.text('L', x.Value)
-	case *syntax.SglQuoted:
-		s.text('S', x.Value)
-		s.flags(x.Dollar)
-	case *syntax.DblQuoted:
-		s.open('D')
-		s.flags(x.Dollar)
-	case *syntax.Stmt:
-		s.open('s')
-		s.flags(x.Negated, x.Background, x.Coprocess, x.Disown)
-	case *syntax.BinaryCmd:
-		s.op('B', uint32(x.Op))
-	case *syntax.Redirect:
-		s.op('R', uint32(x.Op))
-	case *syntax.BinaryTest:
-		s.op('T', uint32(x.Op))
-	case *syntax.UnaryTest:
-		s.op('U', uint32(x.Op))
-	case *syntax.BinaryArithm:
-		s.op('A', uint32(x.Op))
-	case *syntax.UnaryArithm:
-		s.op('a', uint32(x.Op))
-		s.flags(x.Post)
-	case *syntax.ParamExp:
-		s.open('P')
-		s.flags(x.Excl, x.Length, x.Width)
-		s.number(uint32(x.Names))
-		if x.Exp != nil {
-			s.op('E', uint32(x.Exp.Op))
-		}
-	case *syntax.Assign:
-		s.open('=')
-		s.flags(x.Append, x.Naked)
-	case *syntax.CaseItem:
-		s.op('i', uint32(x.Op))
-	case *syntax.ForClause:
-		s.open('f')
-		s.flags(x.Select)
-	case *syntax.WhileClause:
-		s.open('w')
-		s.flags(x.Until)
-	case *syntax.TimeClause:
-		s.open('t')
-		s.flags(x.PosixFormat)
-	case *syntax.ProcSubst:
-		s.op('p', uint32(x.Op))
-	case *syntax.File:
-		s.open('F')
-	case *syntax.Word:
-		s.open('W')
-	case *syntax.CallExpr:
-		s.op('C', uint32(len(x.Assigns)))
-	case *syntax.CmdSubst:
-		s.open('$')
-	case *syntax.Subshell:
-		s.open('(')
-	case *syntax.Block:
-		s.open('{')
-	case *syntax.IfClause:
-		s.open('I')
-		s.number(uint32(len(x.Cond)))
-		s.number(uint32(len(x.Then)))
-	default:
-		s.out = fmt.Appendf(s.out, "(%T", n)
-	}
-	return true
-}
+var scratches = sync.Pool{New: func() any { return &scratch{printer: syntax.NewPrinter()} }}

@@ -163,8 +163,8 @@ func TestDirs(t *testing.T) {
 		r := New(Options{Home: "/home/u"}).Analyze(c.src)
 		require.NotEmpty(t, r.Commands, c.src)
 		d := r.Commands[len(r.Commands)-1].Dir
-		assert.Equal(t, c.want != nil, d.Known, c.src)
-		assert.Equal(t, c.want, d.Paths, c.src)
+		assert.Equal(t, c.want != nil, d.Known(), c.src)
+		assert.Equal(t, c.want, d.Paths(), c.src)
 	}
 }
 
@@ -330,7 +330,7 @@ func FuzzAnalyze(f *testing.F) {
 				t.Fatal("low risk but not read-only: ", why)
 			}
 			for _, c := range r.Commands {
-				if c.Span.Start < 0 || c.Span.End > len(src) || c.Span.Start > c.Span.End {
+				if c.Span.Start < 0 || int(c.Span.End) > len(src) || c.Span.Start > c.Span.End {
 					t.Fatalf("span %v outside the text", c.Span)
 				}
 			}

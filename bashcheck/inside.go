@@ -13,7 +13,7 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 		return
 	}
 	parent, transp := w.parent, w.transp
-	w.stdin = nil
+	put(&w.stdin, nil)
 	defer func() { w.parent, w.transp = parent, transp }()
 	w.depth++
 	defer func() { w.depth-- }()
@@ -23,7 +23,7 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 	}
 	w.parent, w.transp = index, j.transp
 	if len(j.inner) > 0 {
-		w.isolated(func() { inside = w.run(&Command{Span: spanOf(j.inner)}, j.inner, nil) })
+		w.isolated(func() { inside = w.run(spelling{at: spanOf(j.inner)}, j.inner) })
 	}
 	w.transp = false
 	for _, e := range j.execs {
@@ -32,7 +32,7 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 				if j.away {
 					w.st.dir = Dir{}
 				}
-				w.run(&Command{Span: spanOf(e)}, e, nil)
+				w.run(spelling{at: spanOf(e)}, e)
 			})
 		}
 	}
@@ -57,13 +57,17 @@ func (w *walker) follow(index int, j *judged) (inside dirs) {
 			if w.outer == nil || w.base >= 0 {
 				// Quoted once and without escapes, the text stands in the source as it is.
 				for quote := 0; quote <= 1; quote++ {
-					if a, z := s.Start+quote, s.End-quote; a <= z && w.rep.Source[a:z] == t.Text {
+					if a, z := int(s.Start)+quote, int(s.End)-quote; a <= z && w.rep.Source[a:z] == t.Text {
 						base = a
 						break
 					}
 				}
 			}
-			if !w.text(t.Text, d, &s, base) {
+			saved := w.reading
+			w.reading = reading{}
+			ok := w.text(t.Text, d, &s, base)
+			w.reading = saved
+			if !ok {
 				w.block(CodeIndirectExecution, s, "the text of a shell program inside the command was not understood")
 			}
 		})

@@ -30,6 +30,10 @@ type judged struct {
 	other     bool // it prints something else
 	lost      []string
 	told      bool
+	input     []word   // what its input says, where that is a program like its arguments
+	marks     uint16   // of the flags that were given
+	marked    []marked // their values
+	start     *start   // where operands begin, beside the directory of the command
 }
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
@@ -53,7 +57,18 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		j.class, j.say, j.prefix = Plain, "explains itself", 1
 		return
 	}
+	if p.oldLetters {
+		if args = p.spellLetters(args); len(args) > 0 && args[0].Span == argv[1].Span && args[0].Text != argv[1].Text {
+			words = 2
+		}
+	}
 	operands, mode, command, ok := w.flags(p, args, j, len(p.subs) > 0)
+	if len(p.subs) > 0 && mode != "" && len(operands) > 0 {
+		// A flag chose a form, so that no sub-command stops the search for flags:
+		// tar -tf a.tar x --checkpoint-action=exec=./x.
+		j.effects, j.assigns, j.shells, j.inner, j.marked, j.start = j.effects[:0], nil, nil, nil, nil, nil
+		operands, mode, command, ok = w.flags(p, args, j, false)
+	}
 	j.ok = ok && !(p.argFiles && slices.ContainsFunc(args, word.mayNameArguments))
 	base := p
 	if len(p.subs) > 0 && mode == "" && len(operands) > 0 {
@@ -61,7 +76,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		var sub *program
 		if name.Static && !name.Glob {
 			if len(operands) > 1 && operands[1].Static {
-				if sub = p.subs[name.Text+" "+operands[1].Text]; sub != nil {
+				if sub = p.sub(name.Text, operands[1].Text); sub != nil {
 					words, operands = 3, operands[2:]
 				}
 			}
@@ -72,7 +87,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if sub != nil && sub.group {
 					rest, m, _, fine := w.flags(sub, operands, j, true)
 					if len(rest) > 0 && rest[0].Static {
-						if inner := p.subs[name.Text+" "+rest[0].Text]; inner != nil {
+						if inner := p.sub(name.Text, rest[0].Text); inner != nil {
 							sub, words, operands, j.ok = inner, 3, rest[1:], j.ok && fine && m == ""
 						}
 					}
@@ -86,6 +101,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if p.prefix >= 0 {
 					j.prefix = p.prefix
 				}
+				p.loseLater(j)
 				return
 			}
 		} else {
@@ -105,7 +121,11 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 		j.ok = false
 	}
 	f := &p.form
-	if chosen := p.forms[mode]; mode != "" && chosen != nil {
+	var chosen *form
+	if mode != "" {
+		chosen = p.forms[mode]
+	}
+	if chosen != nil {
 		f = chosen
 	} else if len(operands) > 0 && p.withOperands != nil {
 		f = p.withOperands
@@ -120,7 +140,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	j.exact, j.edits = f.exact || p.exact, f.edits
 	j.names = j.names || f.prints || p.prints
-	j.assume[1] = p.assume
+	if p.assume != nil {
+		j.assume[1] = p.assume
+	}
 	if f != &p.form {
 		j.assume[2] = f.assume
 	}
@@ -138,6 +160,9 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	if f.say != "" {
 		j.say = f.say
+	}
+	if p.script {
+		j.input = typedWords(w.typed)
 	}
 	p.tell(f, operands, j)
 	w.operands(p, f, operands, command, j)
@@ -229,7 +254,7 @@ func (w *walker) operands(p *program, f *form, ops, command []word, j *judged) {
 		if o.fields && repeat >= 0 && !s.repeat {
 			j.ok = false // it may be several operands, and they shift
 		}
-		j.ok = w.useValue(s.valueSpec, o, j) && j.ok
+		j.ok = w.operand(s.valueSpec, o, i, j) && j.ok
 	}
 }
 
@@ -246,7 +271,9 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	for i := range f.effects {
 		fe := &f.effects[i]
 		switch {
-		case fe.instead && named || len(operands) < fe.least:
+		case fe.instead && named || len(operands) < fe.least || !fe.holds(len(operands), j):
+		case fe.computed():
+			w.compute(fe, operands, j)
 		case fe.operand == 0:
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:

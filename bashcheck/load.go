@@ -14,6 +14,7 @@ type DescriptionError struct {
 	Reason       string
 }
 
+// Error names file, line, column and the reason.
 func (e *DescriptionError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Reason)
 }
@@ -72,6 +73,14 @@ const (
 	vKubeOutput  // an output format of kubectl that no file holds
 	vComposeFile // a compose file on this machine
 	vOutput      // a file that is written, or - for the output
+	vKept        // a file that is read and not sent
+	vMoved       // a path that is deleted, whose content lives on at another
+	vLocal       // a path of effect and extent that is taken for nothing else
+	vRemote      // the same, or one on another machine
+	vLocalName   // the name of one, which is not used yet
+	vSource      // a file that a C compiler compiles or links, by its name
+	vPacked      // a packed file, which is replaced by what it holds
+	vStart       // a folder that the operands behind it are relative to
 	vOneOf       // one of the words of valueSpec.words
 	vEnding      // a plain name that ends with one of valueSpec.words
 	vWord        // a plain word, not a path
@@ -85,7 +94,7 @@ const (
 
 type valueSpec struct {
 	kind   valueKind
-	effect Kind // for vPath
+	effect Kind // for vPath and vLocal
 	extent Extent
 	words  string // for vOneOf and vEnding, separated by commas
 }
@@ -98,6 +107,7 @@ type flagSpec struct {
 	other    bool // the output is something else than names
 	first    bool // means what it says only before the operands
 	apart    bool // its value stands in a word of its own
+	mark     uint16
 	value    valueSpec
 	mode     string
 }
@@ -117,6 +127,7 @@ type fixedEffect struct {
 	instead bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
 	least   int // how many operands there must be
+	derived
 }
 
 const allOperands = -1
@@ -160,15 +171,19 @@ type program struct {
 	subs         map[string]*program
 	parent       *program
 	help         bool       // --help alone explains the program or the sub-command before it
+	pairs        bool       // a sub-command has two words
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
 	short        []*flagSpec
 	manyLetters  bool // a flag begins with one dash and has more than one letter
 	number       bool // -NUM is a flag
 	why          bool
-	argFiles     bool  // a word @FILE names a file of further arguments
-	whole        bool  // flags of one letter do not stand together
-	bare         *form // without operands
+	argFiles     bool     // a word @FILE names a file of further arguments
+	marks        []string // names for flags, in the order of the bits of flagSpec.mark
+	script       bool     // its input is a text like the one in its arguments
+	oldLetters   bool     // the first word may be letters of flags without a dash
+	whole        bool     // flags of one letter do not stand together
+	bare         *form    // without operands
 	withOperands *form
 	examples     []example
 	file         string
@@ -192,7 +207,8 @@ var valueWords = map[string]valueKind{
 	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
 	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile,
+	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
+	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
 	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
 }
 
@@ -223,11 +239,17 @@ func parseValueWord(w string) (valueSpec, bool) {
 			return valueSpec{kind: k, words: words}, !strings.Contains(","+words+",", ",,")
 		}
 	}
+	kind := vPath
+	if rest, ok := strings.CutPrefix(w, "local:"); ok {
+		kind, w = vLocal, rest
+	} else if rest, ok := strings.CutPrefix(w, "remote:"); ok {
+		kind, w = vRemote, rest
+	}
 	k, e, ok := parseEffectWord(w)
 	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
 		return valueSpec{}, false
 	}
-	return valueSpec{kind: vPath, effect: k, extent: e}, true
+	return valueSpec{kind: kind, effect: k, extent: e}, true
 }
 
 type loader struct {
@@ -436,7 +458,13 @@ func (l *loader) line(raw string, line int) error {
 			o.valueSpec = v
 			l.form.operands = append(l.form.operands, o)
 		}
-	case "effect", "default":
+	case "effect", "default", "otherwise":
+		var on derived
+		args, problem := on.conditions(l.top, args)
+		if problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
+		on.unclear = key == "otherwise"
 		least := 0
 		if n := len(args); n > 3 && args[n-2] == "from" {
 			var err error
@@ -452,18 +480,9 @@ func (l *loader) line(raw string, line int) error {
 		if !ok {
 			return fail(col(0), "unknown effect %q", args[0])
 		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least}
-		switch {
-		case fe.target == "?":
-			fe.target, fe.extent = "", Anywhere
-		case fe.target == "{*}":
-			fe.operand = allOperands
-		case strings.HasPrefix(fe.target, "{"):
-			n, err := strconv.Atoi(strings.Trim(fe.target, "{}"))
-			if err != nil || n < 1 {
-				return fail(col(1), "an operand is {1}, {2}, … or {*}")
-			}
-			fe.operand = n
+		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least, derived: on}
+		if problem := fe.aim(l.top); problem != "" {
+			return fail(col(1), "%s", problem)
 		}
 		l.form.effects = append(l.form.effects, fe)
 	case "own":
@@ -499,6 +518,14 @@ func (l *loader) line(raw string, line int) error {
 			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
 			spec.apart = spec.apart || key == "apart"
 		}
+	case "mark":
+		if problem := l.mark(args); problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
+	case "letters":
+		l.top.oldLetters = true
+	case "script":
+		l.top.script = true
 	case "argfiles":
 		l.top.argFiles = true
 	case "whole":
@@ -726,7 +753,18 @@ func (p *program) index(specs map[flagSpec]*flagSpec) {
 			p.manyLetters = true
 		}
 	}
+	for name := range p.subs {
+		p.pairs = p.pairs || strings.IndexByte(name, ' ') >= 0
+	}
 	p.bare, p.withOperands = p.forms["bare"], p.forms["operands"]
+}
+
+// sub returns the sub-command of two words, or nil.
+func (p *program) sub(first, second string) *program {
+	if !p.pairs {
+		return nil
+	}
+	return p.subs[first+" "+second]
 }
 
 // letter returns the flag -c, or nil.

@@ -43,7 +43,7 @@ type Source struct{ Name, Text string }
 // Limits bound one analysis. A zero field means the default. A text over a
 // limit is not provable; it is never judged in part.
 type Limits struct {
-	Bytes    int // length of the text; default 10,000
+	Bytes    int // length of the text; default 10,000, never more than 1 GiB
 	Depth    int // nesting; default 20
 	Nodes    int // syntax nodes; default 20,000
 	Commands int // simple commands; default 200
@@ -56,6 +56,7 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	set(&l.Bytes, 10_000)
+	l.Bytes = min(l.Bytes, 1<<30) // a Span has no more
 	set(&l.Depth, 20)
 	set(&l.Nodes, 20_000)
 	set(&l.Commands, 200)

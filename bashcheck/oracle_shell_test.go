@@ -100,10 +100,10 @@ func wordsMatch(words []Word, argv []string) bool {
 }
 
 func dirMatches(d Dir, dir string) bool {
-	if !d.Known {
+	if !d.Known() {
 		return true
 	}
-	return slices.ContainsFunc(d.Paths, func(p string) bool { return resolve(p) == dir })
+	return slices.ContainsFunc(d.Paths(), func(p string) bool { return resolve(p) == dir })
 }
 
 func resolve(p string) string {
@@ -142,8 +142,8 @@ func (e Effect) covers(p string) bool {
 	switch {
 	case path.IsAbs(e.Target):
 		targets = []string{path.Clean(e.Target)}
-	case e.Dir.Known:
-		for _, d := range e.Dir.Paths {
+	case e.Dir.Known():
+		for _, d := range e.Dir.Paths() {
 			targets = append(targets, path.Join(resolve(d), e.Target))
 		}
 	default: // relative to a place that is not known

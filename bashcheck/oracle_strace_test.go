@@ -526,8 +526,8 @@ func exampleFiles(r Report) []oracle.File {
 		p := e.Target
 		if !path.IsAbs(p) {
 			dir := "."
-			if e.Dir.Known && len(e.Dir.Paths) > 0 {
-				dir = e.Dir.Paths[0]
+			if e.Dir.Known() {
+				dir = e.Dir.Paths()[0]
 				folder[resolve(dir)] = true
 			}
 			p = path.Join(resolve(dir), p)

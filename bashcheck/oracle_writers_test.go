@@ -102,7 +102,7 @@ func (e Effect) leadsThrough(p string) bool {
 	if path.IsAbs(e.Target) {
 		return strings.HasPrefix(path.Clean(e.Target), p+"/")
 	}
-	return slices.ContainsFunc(e.Dir.Paths, func(d string) bool { return strings.HasPrefix(path.Join(resolve(d), e.Target), p+"/") })
+	return slices.ContainsFunc(e.Dir.Paths(), func(d string) bool { return strings.HasPrefix(path.Join(resolve(d), e.Target), p+"/") })
 }
 
 // writesNotReported is what a run changed that no effect announces, and how

@@ -63,7 +63,7 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 			return false
 		}
 		if w.odd && c == cWord && !x.Dollar {
-			w.oddAllowed = append(w.oddAllowed, Span{int(x.Pos().Offset()), int(x.End().Offset())})
+			w.oddAllowed = append(w.oddAllowed, spanAt(int(x.Pos().Offset()), int(x.End().Offset())))
 		}
 		return true
 	case *syntax.DblQuoted:
@@ -230,9 +230,12 @@ func (w *walker) paramExp(x *syntax.ParamExp, c ctx) bool {
 		switch x.Exp.Op {
 		case syntax.AlternateUnset, syntax.AlternateUnsetOrNull, syntax.DefaultUnset, syntax.DefaultUnsetOrNull,
 			syntax.RemSmallPrefix, syntax.RemLargePrefix, syntax.RemSmallSuffix, syntax.RemLargeSuffix,
-			syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll,
-			syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
+			syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll:
 			ok = w.wordParts(x.Exp.Word, inner) && ok
+		case syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
+			mark := len(w.secrets)
+			ok = w.wordParts(x.Exp.Word, inner) && ok
+			w.shownAnyhow(mark)
 		case syntax.OtherParamOps:
 			if x.Exp.Word == nil || x.Exp.Word.Lit() != "Q" {
 				return bad(CodeExpansion, "this expansion evaluates its value")

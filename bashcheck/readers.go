@@ -168,8 +168,11 @@ func (w *walker) findArgs(args []word, j *judged) {
 			var inner []word
 			for i++; i < len(args); i++ {
 				b := args[i]
-				if b.Static && b.Text == ";" || b.Static && b.Text == "+" && len(inner) > 0 && inner[len(inner)-1].Text == "{}" {
+				if b.Static && b.Text == ";" {
 					break
+				}
+				if b.Static && b.Text == "+" && strings.HasPrefix(a.Text, "-exec") && len(inner) > 0 && inner[len(inner)-1].Text == "{}" {
+					break // to -ok a word like others
 				}
 				if b.Static && strings.Contains(b.Text, "{}") {
 					b.Static = false
@@ -240,30 +243,9 @@ func sedOnlyPrints(s string) bool {
 			case '\n':
 				return false
 			case '[':
-				// Within a bracket expression the delimiter may be plain
-				// text: only brackets without it are understood.
-				k := i + 1
-				if k < len(s) && s[k] == '^' {
-					k++
-				}
-				if k < len(s) && s[k] == ']' {
-					k++
-				}
-				for k < len(s) && s[k] != ']' && s[k] != '\n' {
-					if s[k] == d || s[k] == '[' {
-						return false
-					}
-					if s[k] == '\\' { // a backslash before a letter is read alike by all
-						if k++; k >= len(s) || !(s[k] >= 'a' && s[k] <= 'z' || s[k] >= 'A' && s[k] <= 'Z') || s[k] == d {
-							return false
-						}
-					}
-					k++
-				}
-				if k >= len(s) || s[k] != ']' {
+				if i = bracketEnd(s, i, d, true); i < 0 {
 					return false
 				}
-				i = k
 			}
 			i++
 		}
@@ -301,6 +283,9 @@ func sedOnlyPrints(s string) bool {
 		}
 		if s[i] == '#' {
 			for i < len(s) && s[i] != '\n' {
+				if s[i] == '\r' { // busybox ends the line there
+					return false
+				}
 				i++
 			}
 			continue
@@ -349,7 +334,7 @@ func sedOnlyPrints(s string) bool {
 			skip(" \t")
 			label := i
 			skip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-			if c == ':' && (found || i == label) {
+			if c == ':' && (found || i == label) || i < len(s) && s[i] == '#' { // to busybox # is part of the label
 				return false
 			}
 		case 'a', 'i', 'c':
@@ -504,12 +489,15 @@ func awkOnlyPrints(s string) bool {
 	)
 	printing := false // inside a print statement, as far as lines tell
 	slash := slashRegexp
-	var parens []bool // open parentheses; true: the head of if, while or for
-	head := false     // the last word was if, while or for
+	var open []byte // what is open: ( [ or h, the ( of the head of if, while or for
+	head := false   // the last word was if, while or for
 	for i := 0; i < len(s); {
 		c := s[i]
 		wasHead := head
 		if c != ' ' && c != '\t' {
+			if head && c != '(' { // busybox passes over a newline there
+				return false
+			}
 			head = false
 		}
 		switch {
@@ -517,7 +505,7 @@ func awkOnlyPrints(s string) bool {
 			i++
 		case c == '\n':
 			// It may or may not end a statement; a print goes on after a comma.
-			if len(parens) > 0 {
+			if len(open) > 0 {
 				return false
 			}
 			if slash == slashDivide {
@@ -525,16 +513,16 @@ func awkOnlyPrints(s string) bool {
 			}
 			i++
 		case c == ';':
-			if len(parens) > 0 && !parens[len(parens)-1] {
+			if len(open) > 0 && open[len(open)-1] != 'h' {
 				return false
 			}
-			if len(parens) == 0 {
+			if len(open) == 0 {
 				printing = false
 			}
 			slash = slashRegexp
 			i++
 		case c == '{' || c == '}':
-			if len(parens) > 0 {
+			if len(open) > 0 {
 				return false
 			}
 			printing, slash = false, slashRegexp
@@ -583,11 +571,9 @@ func awkOnlyPrints(s string) bool {
 					return false
 				}
 				if s[i] == '[' { // a slash in a bracket is read differently by different awks
-					end := strings.IndexByte(s[i:], ']')
-					if end < 0 || strings.IndexByte(s[i:i+end], '/') >= 0 || strings.IndexByte(s[i:i+end], '\\') >= 0 {
+					if i = bracketEnd(s, i, '/', false); i < 0 {
 						return false
 					}
-					i += end
 				}
 				if s[i] == '\\' {
 					i++
@@ -598,10 +584,10 @@ func awkOnlyPrints(s string) bool {
 				return false
 			}
 			i++
-			slash = slashDivide
+			slash = slashEither // some awks join two regular expressions
 		case c >= '0' && c <= '9' || c == '.':
-			for i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == '.') {
-				i++
+			if i = numberEnd(s, i); i < 0 {
+				return false
 			}
 			slash = slashDivide
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_':
@@ -616,6 +602,9 @@ func awkOnlyPrints(s string) bool {
 			slash = slashDivide
 			switch awkKind(word) {
 			case awkPrint:
+				if len(open) > 0 { // for (print > "f";;): gawk takes a print in the head of a loop
+					return false
+				}
 				printing, slash = true, slashRegexp
 			case awkKey:
 				slash = slashRegexp
@@ -628,25 +617,25 @@ func awkOnlyPrints(s string) bool {
 					return false // a function that is not on the list
 				}
 			}
-		case c == '(':
-			parens = append(parens, wasHead)
+		case c == '(' || c == '[':
+			if wasHead {
+				c = 'h'
+			}
+			open = append(open, c)
 			slash = slashRegexp
 			i++
-		case c == ')':
-			if len(parens) == 0 {
+		case c == ')' || c == ']':
+			if len(open) == 0 || (open[len(open)-1] == '[') != (c == ']') {
 				return false
 			}
 			slash = slashDivide
-			if parens[len(parens)-1] {
+			if open[len(open)-1] == 'h' {
 				slash = slashRegexp
 			}
-			parens = parens[:len(parens)-1]
-			i++
-		case c == ']':
-			slash = slashDivide
+			open = open[:len(open)-1]
 			i++
 		case c == '>':
-			if printing && len(parens) == 0 {
+			if printing && (len(open) == 0 || open[len(open)-1] == '[') {
 				return false
 			}
 			slash = slashRegexp
@@ -664,14 +653,73 @@ func awkOnlyPrints(s string) bool {
 				slash = slashEither
 			}
 			i++
-		case strings.IndexByte("$,*%^!=<~?:[", c) >= 0:
+		case strings.IndexByte("$,*%^!=<~?:", c) >= 0:
 			slash = slashRegexp
 			i++
 		default:
 			return false
 		}
 	}
-	return len(parens) == 0
+	return len(open) == 0
+}
+
+// numberEnd returns where the decimal number at i ends, or -1 where a letter,
+// a digit or a dot follows: programs begin the next word at another place
+// (1e5getline, 0xfgetline).
+func numberEnd(s string, i int) int {
+	digits := func() {
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+	}
+	begin := i
+	digits()
+	if i < len(s) && s[i] == '.' {
+		i++
+		digits()
+	}
+	if s[begin:i] == "." {
+		return -1
+	}
+	if i+1 < len(s) && s[i]|' ' == 'e' && (s[i+1] >= '0' && s[i+1] <= '9' || i+2 < len(s) && (s[i+1] == '+' || s[i+1] == '-') && s[i+2] >= '0' && s[i+2] <= '9') {
+		i += 2
+		digits()
+	}
+	if i < len(s) && (s[i] == '.' || s[i] == '_' || s[i] >= '0' && s[i] <= '9' || s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z') {
+		return -1
+	}
+	return i
+}
+
+// bracketEnd returns where the bracket expression at i of a regular expression
+// ends, at its ], or -1 where programs may disagree about that. To gawk and mawk
+// the delimiter d is a character there, and so is a ] at the beginning ([]/],
+// [^]/]); others, and GNU sed, end the expression at the delimiter. escapes: a
+// backslash before a letter is read alike by all.
+func bracketEnd(s string, i int, d byte, escapes bool) int {
+	if i++; i < len(s) && s[i] == '^' {
+		i++
+	}
+	if i < len(s) && s[i] == ']' {
+		i++
+	}
+	for ; i < len(s) && s[i] != d && s[i] != '\n'; i++ {
+		switch s[i] {
+		case ']':
+			return i
+		case '\\':
+			if i++; !escapes || i >= len(s) || !(s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z') || s[i] == d {
+				return -1
+			}
+		case '[':
+			n := strings.IndexByte(s[i:], ']')
+			if n < 4 || d == ':' || s[i+1] != ':' || s[i+n-1] != ':' || strings.Trim(s[i+2:i+n-1], "abcdefghijklmnopqrstuvwxyz") != "" {
+				return -1
+			}
+			i += n
+		}
+	}
+	return -1
 }
 
 // jqName lists the builtins of jq 1.6 to 1.8 that compute from their input alone.
@@ -734,7 +782,7 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 			continue
 		case c == '#':
 			for i < len(s) && s[i] != '\n' {
-				if s[i] == '\\' { // newer versions continue a comment
+				if s[i] == '\\' || s[i] == '\r' { // newer versions continue a comment, or end it there
 					return i, false
 				}
 				i++
@@ -747,8 +795,8 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 			prev = "\""
 			continue
 		case c >= '0' && c <= '9':
-			for i < len(s) && (ident(s[i]) || s[i] == '.') {
-				i++
+			if i = numberEnd(s, i); i < 0 {
+				return len(s), false
 			}
 			prev = "0"
 			continue
@@ -767,6 +815,7 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 					return i, false
 				}
 			case prev == ".":
+				word = "." + word // .def is no def
 			case prev == "def":
 				if jqRefused(word) {
 					return i, false
@@ -813,9 +862,8 @@ func jqScan(s string, i int, inString bool, own map[string]bool) (end int, ok bo
 
 // jqParameter says that what follows is a parameter of a def.
 func jqParameter(before string) bool {
-	i := strings.LastIndexByte(before, '(')
-	return i > 0 && strings.HasPrefix(strings.TrimSpace(before[strings.LastIndex(before, "def ")+1:]), "ef ") && strings.LastIndex(before, "def ") >= 0 &&
-		!strings.ContainsAny(before[strings.LastIndex(before, "def "):i], ":|[{")
+	i, def := strings.LastIndexByte(before, '('), strings.LastIndex(before, "def ")
+	return def >= 0 && def < i && !strings.ContainsAny(before[def:i], ":|[{")
 }
 
 func jqString(s string, i int, own map[string]bool) (end int, ok bool) {

@@ -1,5 +1,7 @@
 package bashcheck
 
+import "encoding/json"
+
 // Report is what a command line would do. It is plain data: it survives JSON,
 // is never changed after [Analyzer.Analyze] returned it and is safe for
 // concurrent use as long as no one writes to its slices. The zero Report is
@@ -125,7 +127,7 @@ type Effect struct {
 	// Target (find -exec, a pipe to xargs); 0: none. Plain says that xargs splits
 	// the names at blanks and quotes too: then Target holds only as long as no
 	// name at it has one.
-	Listed int
+	Listed int32
 	Plain  bool
 	// Own says that the description marks the effect as the program's own
 	// business (git's .git, npm's node_modules), which a rule for the command
@@ -134,13 +136,16 @@ type Effect struct {
 	// ByShell says that the shell does it (a redirection), not the program.
 	ByShell bool
 	// Port is set for Connect where the text names one; 0 otherwise.
-	Port int
+	Port uint16
 	// PlainGet says that a Connect is one plain GET to a literal URL.
 	PlainGet bool
 	// URL is the literal URL of a PlainGet.
 	URL string
 	// Span is where the words that cause it stand in Report.Source.
 	Span Span
+	// kept says that what is read stays with the program (a key, its settings),
+	// and that what is deleted lives on elsewhere (mv).
+	kept bool
 }
 
 // Kind is what an effect does to its target.
@@ -177,13 +182,46 @@ const (
 	Within
 )
 
-// Dir is a directory as far as the text tells. The zero Dir is unknown.
-type Dir struct {
-	// Known says that Paths are all candidates.
+// Dir is a directory as far as the text tells. The zero Dir is unknown. In JSON
+// it is an object with the members Known and Paths.
+type Dir struct{ paths *[]string } // never changed; nil: not known
+
+func newDir(paths ...string) Dir { return Dir{&paths} }
+
+// Known says that Paths are all candidates.
+func (d Dir) Known() bool { return d.paths != nil }
+
+// Paths are the candidates: absolute, or relative to where the shell started
+// ("." is that directory). After `cd D;` both outcomes stand here. The slice is
+// shared and must not be changed.
+func (d Dir) Paths() []string {
+	if d.paths == nil {
+		return nil
+	}
+	return *d.paths
+}
+
+// dirJSON is the JSON form of a Dir.
+type dirJSON struct {
 	Known bool
-	// Paths are the candidates: absolute, or relative to where the shell
-	// started ("." is that directory). After `cd D;` both outcomes stand here.
 	Paths []string
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (d Dir) MarshalJSON() ([]byte, error) { return json.Marshal(dirJSON{d.Known(), d.Paths()}) }
+
+// UnmarshalJSON implements [json.Unmarshaler]. A Dir without Paths is not known,
+// and one that is not known has none.
+func (d *Dir) UnmarshalJSON(data []byte) error {
+	var in dirJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*d = Dir{}
+	if in.Known && len(in.Paths) > 0 {
+		d.paths = &in.Paths
+	}
+	return nil
 }
 
 // Class is what kind of program a command is.
@@ -240,4 +278,7 @@ const (
 type Assumption string
 
 // Span is a half-open range of bytes in [Report.Source].
-type Span struct{ Start, End int }
+type Span struct{ Start, End int32 }
+
+// spanAt is the span between two offsets, which Limits keeps small.
+func spanAt(start, end int) Span { return Span{int32(start), int32(end)} }

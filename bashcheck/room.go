@@ -1,36 +1,27 @@
 package bashcheck
 
-import "sync"
+import (
+	"slices"
+	"sync"
 
-// room is the memory of a walk. It is pooled: while a text is walked, all that
-// is found stands here, and pack copies it into a Report of exactly its size.
-// What a walk hands out stays valid until release, even where a part of the
-// room was full and another took its place.
-type room struct {
-	commands    []Command
-	effects     []Effect
-	words       []Word // of commands
-	plain       []string
-	argv        []word // of commands, while they are judged
-	flows       []flow
-	assumptions []Assumption
-}
-
-// The parts of a room as it is made. A part that grew beyond mostRoom times
-// that is not kept.
-const (
-	roomCommands = 8
-	roomEffects  = 24
-	roomWords    = 48
-	mostRoom     = 32
+	"mvdan.cc/sh/v3/syntax"
 )
 
+// room is the memory of a walk. What belongs to a report is made for it alone,
+// in about the size that the syntax tree calls for, and the walk writes it where
+// it stays. Where a part is full, another takes its place.
+type room struct {
+	effects []Effect
+	words   []Word // of commands
+	plain   []string
+	argv    []word // of commands, while they are judged; kept for the next walk
+}
+
+// mostKept is how many words the room of a walker has that is kept.
+const mostKept = 2048
+
 var walkers = sync.Pool{New: func() any {
-	return &walker{room: room{
-		commands: make([]Command, 0, roomCommands), effects: make([]Effect, 0, roomEffects),
-		words: make([]Word, 0, roomWords), plain: make([]string, 0, 2*roomCommands), argv: make([]word, 0, roomWords),
-		flows: make([]flow, 0, roomCommands), assumptions: make([]Assumption, 0, 8),
-	}}
+	return &walker{room: room{argv: make([]word, 0, 64)}, flows: make([]flow, 0, 8)}
 }}
 
 // newWalker returns a walker with an empty report of src.
@@ -38,100 +29,108 @@ func newWalker(a *Analyzer, src string) *walker {
 	w := walkers.Get().(*walker)
 	w.a, w.table = a, a.table()
 	w.rep.Source, w.rep.Analyzer = src, a.identity()
-	w.rep.Commands, w.rep.Assumptions, w.flows = w.room.commands, w.room.assumptions, w.room.flows
-	w.st.dir = Dir{Known: true, Paths: startPaths}
+	w.rep.Commands, w.rep.Assumptions = []Command{}, []Assumption{}
+	w.st.dir = startDir
 	return w
-}
-
-// lists are the memory of a report.
-type lists struct {
-	commands    []Command
-	effects     []Effect
-	words       []Word
-	plain       []string
-	assumptions []Assumption
-}
-
-// Most reports are short. What stands in one is then allocated at once, as one
-// of these: a call of one program, and a line of a few.
-type (
-	oneCall struct {
-		commands    [1]Command
-		effects     [2]Effect
-		words       [4]Word
-		plain       [2]string
-		assumptions [5]Assumption
-	}
-	fewCalls struct {
-		commands    [3]Command
-		effects     [4]Effect
-		words       [8]Word
-		plain       [4]string
-		assumptions [6]Assumption
-	}
-)
-
-// newLists returns empty lists that have room for so many items.
-func newLists(commands, effects, words, plain, assumptions int) lists {
-	if m := (*oneCall)(nil); commands <= len(m.commands) && effects <= len(m.effects) && words <= len(m.words) && plain <= len(m.plain) && assumptions <= len(m.assumptions) {
-		m = new(oneCall)
-		return lists{m.commands[:0], m.effects[:0], m.words[:0], m.plain[:0], m.assumptions[:0]}
-	}
-	if m := (*fewCalls)(nil); commands <= len(m.commands) && effects <= len(m.effects) && words <= len(m.words) && plain <= len(m.plain) && assumptions <= len(m.assumptions) {
-		m = new(fewCalls)
-		return lists{m.commands[:0], m.effects[:0], m.words[:0], m.plain[:0], m.assumptions[:0]}
-	}
-	return lists{make([]Command, 0, commands), make([]Effect, 0, effects), make([]Word, 0, words), make([]string, 0, plain), make([]Assumption, 0, assumptions)}
-}
-
-// pack fills r with the report in memory of its own.
-func (w *walker) pack(r *Report) {
-	*r = w.rep
-	effects, words, plain := 0, 0, 0
-	for i := range r.Commands {
-		c := &r.Commands[i]
-		effects, words, plain = effects+len(c.Effects), words+len(c.Argv), plain+len(c.Plain)
-	}
-	all := newLists(len(r.Commands), effects, words, plain, len(r.Assumptions))
-	r.Commands, _ = moved(r.Commands, all.commands)
-	for i := range r.Commands {
-		c := &r.Commands[i]
-		c.Effects, all.effects = moved(c.Effects, all.effects)
-		c.Argv, all.words = moved(c.Argv, all.words)
-		c.Plain, all.plain = moved(c.Plain, all.plain)
-	}
-	r.Assumptions, _ = moved(r.Assumptions, all.assumptions)
-}
-
-// moved appends list to all and returns it as it stands there.
-func moved[T any](list, all []T) ([]T, []T) {
-	if list == nil {
-		return nil, all
-	}
-	at := len(all)
-	all = append(all, list...)
-	return all[at:len(all):len(all)], all
 }
 
 // release clears the walker and gives it back. Nothing of it may be used after.
 func (w *walker) release() {
-	w.room.commands, w.room.assumptions, w.room.flows = w.rep.Commands, w.rep.Assumptions, w.flows
-	m := &w.room
-	if cap(m.commands) > mostRoom*roomCommands || cap(m.effects) > mostRoom*roomEffects || cap(m.words) > mostRoom*roomWords ||
-		cap(m.argv) > mostRoom*roomWords || cap(m.flows) > mostRoom*roomCommands || cap(m.plain) > mostRoom*roomCommands {
+	if cap(w.room.argv) > mostKept || cap(w.flows) > mostKept {
 		return
 	}
-	*w = walker{room: room{
-		commands: emptied(m.commands), effects: emptied(m.effects), words: emptied(m.words), plain: emptied(m.plain),
-		argv: emptied(m.argv), flows: emptied(m.flows), assumptions: emptied(m.assumptions),
-	}}
+	clear(w.room.argv) // a pool must not keep texts alive
+	*w = walker{room: room{argv: w.room.argv[:0]}, flows: w.flows[:0]}
 	walkers.Put(w)
 }
 
-// emptied is the list without its items: a pool must not keep texts alive.
-func emptied[T any](list []T) []T {
-	clear(list)
-	return list[:0]
+// census is how many simple commands a text holds, and how many words they have.
+type census struct{ commands, words int }
+
+func (n *census) stmts(list []*syntax.Stmt) {
+	for _, s := range list {
+		n.stmt(s)
+	}
+}
+
+// stmt counts what stands in s. It is an estimate: words may become several, and
+// what stands inside of words is not counted.
+func (n *census) stmt(s *syntax.Stmt) {
+	switch x := s.Cmd.(type) {
+	case *syntax.CallExpr:
+		n.commands++
+		n.words += len(x.Args)
+	case *syntax.BinaryCmd:
+		n.stmt(x.X)
+		n.stmt(x.Y)
+	case *syntax.Subshell:
+		n.stmts(x.Stmts)
+	case *syntax.Block:
+		n.stmts(x.Stmts)
+	case *syntax.IfClause:
+		for ; x != nil; x = x.Else {
+			n.stmts(x.Cond)
+			n.stmts(x.Then)
+		}
+	case *syntax.WhileClause:
+		n.stmts(x.Cond)
+		n.stmts(x.Do)
+	case *syntax.ForClause:
+		n.stmts(x.Do)
+	}
+}
+
+// Most reports are short. What stands in one is then allocated at once, as one
+// of these: a call of one program, and a line of a few. Their sizes are those
+// that the runtime allocates (on 64 bits 512 and, with its header, 1152 bytes).
+// Words that are more have memory of their own.
+type (
+	oneCall struct {
+		commands    [1]Command
+		effects     [2]Effect
+		words       [3]Word
+		plain       [1]string
+		assumptions [4]Assumption
+	}
+	fewCalls struct {
+		commands    [3]Command
+		effects     [4]Effect
+		words       [6]Word
+		plain       [3]string
+		assumptions [4]Assumption
+	}
+)
+
+// furnish makes the room of the report of a text.
+func (w *walker) furnish(list []*syntax.Stmt, substitutions int) {
+	n := census{substitutions, 3 * substitutions}
+	n.stmts(list)
+	n.commands = min(n.commands, w.a.opts.Limits.Commands)
+	m := &w.room
+	switch {
+	case n.commands <= len(oneCall{}.commands):
+		r := new(oneCall)
+		w.rep.Commands, w.rep.Assumptions = r.commands[:0], r.assumptions[:0]
+		m.effects, m.words, m.plain = r.effects[:0], r.words[:0], r.plain[:0]
+	case n.commands <= len(fewCalls{}.commands):
+		r := new(fewCalls)
+		w.rep.Commands, w.rep.Assumptions = r.commands[:0], r.assumptions[:0]
+		m.effects, m.words, m.plain = r.effects[:0], r.words[:0], r.plain[:0]
+	default:
+		w.rep.Commands, w.rep.Assumptions = make([]Command, 0, n.commands), make([]Assumption, 0, 6)
+		m.effects, m.plain = make([]Effect, 0, n.commands+2), make([]string, 0, n.commands)
+	}
+	if n.words > cap(m.words) {
+		m.words = make([]Word, 0, n.words)
+	}
+}
+
+// put writes what differs: while the collector runs, to write a pointer costs more
+// than to compare it.
+func put[T comparable](at *T, v T) {
+	if *at != v {
+		*at = v
+	}
 }
 
 // take returns an empty slice with room for n items.
@@ -146,14 +145,20 @@ func take[T any](from *[]T, n int) []T {
 	return (*from)[at : at : at+n]
 }
 
+// open returns the empty command that add puts into the report. Nothing else may
+// be opened before.
+func (w *walker) open() *Command {
+	list := w.rep.Commands
+	if len(list) == cap(list) {
+		list = slices.Grow(list, 1)
+		w.rep.Commands = list
+	}
+	return &list[:len(list)+1][len(list)]
+}
+
 // openEffects returns an empty slice of effects that grows in the room as long
 // as nothing else is put there.
-func (m *room) openEffects() []Effect {
-	if cap(m.effects)-len(m.effects) < 8 {
-		m.effects = make([]Effect, 0, 2*cap(m.effects))
-	}
-	return m.effects[len(m.effects):]
-}
+func (m *room) openEffects() []Effect { return m.effects[len(m.effects):] }
 
 // closeEffects keeps what openEffects returned and was appended to.
 func (m *room) closeEffects(list []Effect) []Effect {

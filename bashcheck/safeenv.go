@@ -131,6 +131,9 @@ func trustedDir(d string, roots []string) bool {
 // keepable refuses names of variables that start programs, load code, redirect
 // what is read, or hold credentials, by the words in the name.
 func keepable(name string) bool {
+	if secretName(name) {
+		return false
+	}
 	upper := strings.ToUpper(name)
 	for _, p := range []string{"LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL5", "RUBY", "NODE_", "SSH_", "AWS_", "DOCKER_", "GO", "CARGO_", "RUST", "XDG_", "LESS", "RIPGREP", "MAN", "BAT_", "FZF_", "MAKE", "GREP", "JAVA", "KUBE", "CURL", "WGET", "EXIFTOOL", "NPM_", "YARN_", "PIP_", "DEBUGINFOD", "ZSH", "ZDOTDIR", "TAR_", "AWK"} {
 		if strings.HasPrefix(upper, p) {

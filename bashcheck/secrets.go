@@ -10,7 +10,7 @@ import (
 // credentials; secretEnds the ones that a name ends with.
 var (
 	secretWords = [...]string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "APIKEY", "API_KEY", "ACCESS_KEY", "PRIVATE", "CREDENTIAL"}
-	secretEnds  = [...]string{"_KEY", "_PASS", "_PWD", "_DSN", "DATABASE_URL"}
+	secretEnds  = [...]string{"_KEY", "_PASS", "SSHPASS", "_PWD", "_DSN", "DATABASE_URL", "_PAT", "_AUTH", "_COOKIE", "_JWT", "CONNECTION_STRING", "AUTH_CONFIG"}
 )
 
 // secretName says that a variable is one that holds credentials, by its words.
@@ -65,6 +65,14 @@ func (w *walker) unshown(mark int) {
 	w.secrets = kept
 }
 
+// shownAnyhow keeps unshown from forgetting the secrets since mark: the shell
+// itself prints the word of ${x:?word} where x has no value.
+func (w *walker) shownAnyhow(mark int) {
+	for i := range w.secrets[mark:] {
+		w.secrets[mark+i].subst++
+	}
+}
+
 // secretsSince takes the secrets since mark.
 func (w *walker) secretsSince(mark int) (out []Effect) {
 	for _, s := range w.secrets[mark:] {
@@ -100,20 +108,18 @@ func showsSecrets(argv []word) bool {
 	return true
 }
 
-// addSecrets adds what the words and redirections of a command expand. A
-// program that connects or runs others is given a credential in order to use
-// it, and what it does stands in its other effects.
-func (c *Command) addSecrets(shown []Effect) {
-	if len(shown) == 0 {
-		return
-	}
-	for i := range c.Effects {
-		switch c.Effects[i].Kind {
+// usesSecrets says that a command with these effects does not show the
+// credentials that its words and redirections expand. A program that connects or
+// runs others is given one in order to use it, and what it does stands in its
+// other effects.
+func usesSecrets(effects []Effect) bool {
+	for i := range effects {
+		switch effects[i].Kind {
 		case Connect, Execute, Unknown:
-			return
+			return true
 		}
 	}
-	c.Effects = append(c.Effects, shown...)
+	return false
 }
 
 // surely says that an assignment gives its variable a value whatever else

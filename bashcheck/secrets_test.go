@@ -14,7 +14,7 @@ import (
 func TestSecretsAreShown(t *testing.T) {
 	bash := need(t, "bash")
 	dir := t.TempDir()
-	env := append(SafeEnv(EnvOptions{}), "API_TOKEN=q7sesame", "DB_PASSWORD=q7sesame", "openai_key=q7sesame")
+	env := append(SafeEnv(EnvOptions{}), "API_TOKEN=q7sesame", "DB_PASSWORD=q7sesame", "openai_key=q7sesame", "GH_PAT=q7sesame", "NPM_AUTH=q7sesame")
 	for _, src := range []string{
 		"echo $API_TOKEN", `printf %s "$DB_PASSWORD"`, "echo ${API_TOKEN:0:4}", "echo ${API_TOKEN%?}", "echo $openai_key", "cat <<< $API_TOKEN", "cat <<E\n$API_TOKEN\nE",
 		"x=$API_TOKEN; echo $x", "for x in $API_TOKEN; do echo $x; done", "for c in a q z; do [[ $API_TOKEN == $c* ]] && echo ${c}7s; done",
@@ -23,6 +23,7 @@ func TestSecretsAreShown(t *testing.T) {
 		"API_TOKEN=$((1/0))\necho $API_TOKEN", "for API_TOKEN in $none; do :; done; echo $API_TOKEN", "read API_TOKEN < none; echo $API_TOKEN",
 		"read -t 0 API_TOKEN; echo $API_TOKEN", "read -u 77 API_TOKEN; echo $API_TOKEN", "while ! read -u 77 API_TOKEN; do echo $API_TOKEN; break; done",
 		"timeout 5 echo $API_TOKEN", `[ -n "$(for x in $API_TOKEN; do echo $x >&2; done)" ]`, "exit $API_TOKEN", "case $API_TOKEN in q7*) echo q7s;; esac", "echo ${none:-$API_TOKEN}",
+		`: "${none:?$API_TOKEN}"`, "true ${none?$API_TOKEN}", `[ -n "${none:?$API_TOKEN}" ]`, "[[ -n ${none:?$API_TOKEN} ]]", "echo $GH_PAT", "echo $NPM_AUTH",
 	} {
 		assert.False(t, Analyze(src).ReadOnly(), src)
 		assert.Contains(t, in(dir, env, bash, "-c", src), "q7s", src)
@@ -33,6 +34,26 @@ func TestSecretsAreShown(t *testing.T) {
 	// What is given a credential to use it is told by its other effects.
 	for _, e := range Analyze(`curl -H "Authorization: Bearer $API_TOKEN" https://h.example/`).Effects() {
 		assert.NotEqual(t, Environment, e.Kind)
+	}
+}
+
+// TestEnvironmentBehindOpenFiles: a link of /dev leads to whatever folder the
+// shell has open, so that a path behind it may be one of /proc.
+func TestEnvironmentBehindOpenFiles(t *testing.T) {
+	bash := need(t, "bash")
+	env := append(SafeEnv(EnvOptions{}), "X_TOKEN=q7sesame")
+	for _, src := range []string{
+		"cat /dev/stdin/self/environ < /proc", "cat /dev//stdin/./self/environ < /proc", "cat /dev/fd/3/self/environ 3< /proc", "cat /dev//fd/../environ", "cat /dev/fd/./../environ",
+		"cd /dev/stdin < /proc || exit; cat self/e*on", "cd /dev && cat stdin/self/environ < /proc", "cat ../../../../../../../../dev/fd/../e*on", "{ cat /dev/stdin/self/e*on; } < /proc",
+	} {
+		r := Analyze(src)
+		assert.False(t, r.ReadOnly(), src)
+		if !strings.HasPrefix(src, "cd /dev/stdin") { // there the shell has closed it again
+			assert.Contains(t, in(t.TempDir(), env, bash, "-c", src), "q7s", src)
+		}
+	}
+	for _, src := range []string{"cat /dev/stdin < f", "cat /dev/fd/3 3< g", "cat dev/fd", "ls /dev/fd/", "cat src/dev/stdin"} {
+		assert.True(t, Analyze(src).ReadOnly(), src)
 	}
 }
 

@@ -74,7 +74,16 @@ func (w *walker) get(name string) value {
 func (w *walker) isolated(f func()) {
 	saved := w.st
 	f()
-	w.st = saved
+	w.restore(saved)
+}
+
+// restore makes the state what it was before.
+func (w *walker) restore(saved state) {
+	put(&w.st.dir, saved.dir)
+	if saved.vars != nil || w.st.vars != nil {
+		w.st.vars = saved.vars
+	}
+	w.st.forget = saved.forget
 }
 
 // maybe walks something that may not run: variables it sets are unknown after.
@@ -82,6 +91,9 @@ func (w *walker) maybe(f func() dirs) dirs {
 	before := w.st.vars
 	d := f()
 	after := w.st.vars
+	if before == nil && after == nil {
+		return d
+	}
 	if w.st.forget {
 		w.st.vars = nil
 		return d

@@ -10,7 +10,7 @@ func (w *walker) stmts(list []*syntax.Stmt) dirs {
 	out := dirs{w.st.dir, w.st.dir}
 	for _, s := range list {
 		out = w.stmt(s)
-		w.st.dir = out.any()
+		put(&w.st.dir, out.any())
 	}
 	return out
 }
@@ -126,7 +126,7 @@ func (w *walker) stmt(s *syntax.Stmt) (out dirs) {
 	if s.Background {
 		before := w.st
 		w.command(s)
-		w.st = before
+		w.restore(before)
 		out = dirs{before.dir, before.dir}
 	} else {
 		out = w.command(s)
@@ -171,7 +171,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		loose()
 		return w.loop(x, func() dirs {
 			c := w.stmts(x.Cond)
-			w.st.dir = c.any()
+			put(&w.st.dir, c.any())
 			if !x.Until {
 				w.readInto(x.Cond)
 			}
@@ -229,7 +229,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 			for _, p := range item.Patterns {
 				w.word(p)
 			}
-			w.st.dir = out.any()
+			put(&w.st.dir, out.any())
 			d := w.maybe(func() dirs { return w.stmts(item.Stmts) })
 			out = dirs{union(out.ok, d.ok), union(out.fail, d.fail)}
 		}
@@ -312,11 +312,11 @@ func (w *walker) list(x *syntax.BinaryCmd) dirs {
 		}
 		switch b.Op {
 		case syntax.AndStmt:
-			w.st.dir = l.ok
+			put(&w.st.dir, l.ok)
 			r := w.maybe(func() dirs { return w.stmt(b.Y) })
 			out = dirs{r.ok, union(l.fail, r.fail)}
 		case syntax.OrStmt:
-			w.st.dir = l.fail
+			put(&w.st.dir, l.fail)
 			r := w.maybe(func() dirs { return w.stmt(b.Y) })
 			out = dirs{union(l.ok, r.ok), r.fail}
 		default:
@@ -344,22 +344,25 @@ func (w *walker) pipe(x *syntax.BinaryCmd) dirs {
 			return dirs{}
 		}
 		start := len(w.rep.Commands)
-		w.output = nil
+		put(&w.output, nil)
 		w.isolated(func() { w.stmt(p) })
-		w.input = nil
+		put(&w.input, nil)
+		w.piped = w.printed(start)
 		if feeds(p) && len(w.rep.Commands) == start+1 && !pipesErrors(x) {
 			w.input = w.output
 		}
 		if start > first {
-			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+			w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 		}
 	}
 	start := len(w.rep.Commands)
 	before := w.st.dir
 	d := w.maybe(func() dirs { return w.stmt(parts[last]) })
-	w.input, w.output = nil, nil
-	w.st.dir = before
-	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true, w.nodeSpan(x)})
+	put(&w.input, nil)
+	put(&w.output, nil)
+	put(&w.st.dir, before)
+	w.piped = ""
+	w.flows = append(w.flows, flow{first, start, start, len(w.rep.Commands), true})
 	return dirs{union(before, d.ok), union(before, d.fail)}
 }
 
@@ -409,9 +412,9 @@ func (w *walker) ifClause(x *syntax.IfClause) dirs {
 		return w.maybe(func() dirs { return w.stmts(x.Then) })
 	}
 	c := w.stmts(x.Cond)
-	w.st.dir = c.ok
+	put(&w.st.dir, c.ok)
 	t := w.maybe(func() dirs { return w.stmts(x.Then) })
-	w.st.dir = c.fail
+	put(&w.st.dir, c.fail)
 	e := dirs{c.fail, c.fail}
 	if x.Else != nil {
 		e = w.maybe(func() dirs { return w.ifClause(x.Else) })

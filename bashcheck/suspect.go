@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,6 @@ import (
 type flow struct {
 	from, to, into, end int
 	pipe                bool
-	span                Span
 }
 
 // suspect adds the findings that are about several commands together or about
@@ -25,13 +25,16 @@ func (w *walker) suspect() {
 		for k := range c.Effects {
 			switch e := &c.Effects[k]; e.Kind {
 			case Read:
-				if (e.ByShell || !e.Own && e.Extent != Anywhere) && network(c) {
+				if !e.kept && (e.ByShell || !e.Own && e.Extent != Anywhere) && network(c) {
 					w.exfiltration(*e, c, c.Span, false)
 				}
 			case List:
 			default:
 				w.suspectEffect(*e)
 			}
+		}
+		if network(c) && c.vague() && path.Base(short(c)) != "ssh" { // whose words are of the other machine
+			w.namedSecrets(c, c)
 		}
 	}
 	for _, e := range r.Loose {
@@ -40,7 +43,7 @@ func (w *walker) suspect() {
 	// The innermost command around a finding is the one it is about.
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if f.Command != 0 || f.Span == (Span{0, len(r.Source)}) && len(r.Commands) != 1 || f.Span == (Span{}) {
+		if f.Command != 0 || f.Span == spanAt(0, len(r.Source)) && len(r.Commands) != 1 || f.Span == (Span{}) {
 			continue
 		}
 		best := -1
@@ -64,7 +67,7 @@ func network(c *Command) bool {
 	if len(c.Argv) == 0 || !c.Argv[0].Static {
 		return false
 	}
-	switch path.Base(c.Argv[0].Text) {
+	switch baseName(c.Argv[0].Text) {
 	case "curl", "wget", "nc", "ncat", "netcat", "socat", "ssh", "scp", "sftp", "rsync", "ftp", "tftp", "telnet", "dig", "nslookup", "host", "ping",
 		"http", "https", "xh", "aria2c", "lynx", "mail", "sendmail", "websocat", "rclone", "s3cmd", "gsutil":
 		return true
@@ -87,7 +90,7 @@ func (w *walker) suspectFlow(f flow) {
 		if len(c.Argv) == 0 {
 			continue
 		}
-		name := path.Base(c.Argv[0].Text)
+		name := baseName(c.Argv[0].Text)
 		switch {
 		case f.pipe && readsProgram(c) && !c.Substituted:
 			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers is run as a program by %s", escape(name))
@@ -100,6 +103,9 @@ func (w *walker) suspectFlow(f flow) {
 			for k := f.from; k < f.to; k++ {
 				for _, e := range r.Commands[k].Effects {
 					w.exfiltration(e, c, c.Span, !f.pipe)
+				}
+				if r.Commands[k].vague() {
+					w.namedSecrets(&r.Commands[k], c)
 				}
 			}
 		}
@@ -145,6 +151,8 @@ func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
 	switch {
 	case e.Kind == Environment && (e.Target == "" || secretName(e.Target)) && !e.ByShell:
 		what, sev = "the environment", Dangerous
+	case e.Kind == Read && secretPath(w.spelled(e)):
+		what, sev = "the secret file "+escape(w.spelled(e)), Dangerous
 	case e.Kind == Read && e.Extent == Anywhere:
 		what = "a file that the text does not name"
 	case e.Kind == Read && e.readsEnvironment():
@@ -167,6 +175,57 @@ func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
 		}
 	}
 	w.findAt(CodeExfiltration, sev, s, 0, "%s is sent over the network by %s%s", what, escape(short(c)), to)
+}
+
+// vague says that a command may read files that its effects do not name.
+func (c *Command) vague() bool {
+	return !c.Described || slices.ContainsFunc(c.Effects, func(e Effect) bool {
+		return e.Extent == Anywhere && !e.ByShell && (e.Kind == Unknown || e.Kind == Read || e.Kind == Write || e.Kind == Execute)
+	})
+}
+
+// namedSecrets reports the secret files among the words of from, a vague
+// command, which to may send. A key that a flag names is used, not sent, and -e
+// names a program.
+func (w *walker) namedSecrets(from, to *Command) {
+	for i, a := range from.Argv[min(1, len(from.Argv)):] {
+		flag, text := from.Argv[i].Text, a.Text
+		if at := strings.LastIndexAny(text, "@="); at >= 0 { // --post-file=.env, -F file=@.env
+			if strings.HasPrefix(text, "-") {
+				flag, _, _ = strings.Cut(text, "=")
+			}
+			text = text[at+1:]
+		}
+		switch flag {
+		case "-e", "--rsh", "-i", "-E", "-F", "-CAfile", "-cert", "-key", "--key", "--cert", "--cacert", "--tlscacert", "--tlscert", "--tlskey", "--identity", "--identity-file",
+			"--certificate", "--private-key", "--ca-certificate", "--kubeconfig", "--key-file", "--env-file", "--vault-password-file":
+			if !strings.Contains(a.Text, "@") {
+				continue
+			}
+		}
+		if before, _, remote := strings.Cut(text, ":"); remote && !strings.Contains(before, "/") || strings.HasPrefix(text, "-") || !secretPath(text) {
+			continue // HOST:PATH is a file there
+		}
+		if slices.ContainsFunc(from.Effects, func(e Effect) bool { return e.kept && a.Span.Start <= e.Span.Start && e.Span.End <= a.Span.End }) {
+			continue
+		}
+		w.findAt(CodeExfiltration, Dangerous, to.Span, 0, "the secret file %s may be sent over the network by %s", escape(text), escape(short(to)))
+	}
+}
+
+// spelled is the path of an effect as the text spells it where the home
+// directory that it begins with is not known; empty otherwise.
+func (w *walker) spelled(e Effect) string {
+	if e.Target != "" || e.Span.Start < 0 || int(e.Span.End) > len(w.rep.Source) || e.Span.Start >= e.Span.End {
+		return ""
+	}
+	text := strings.Trim(w.rep.Source[e.Span.Start:e.Span.End], `"`)
+	for _, home := range []string{"~", "$HOME/", "${HOME}/"} {
+		if strings.HasPrefix(text, home) {
+			return text
+		}
+	}
+	return ""
 }
 
 // secretPath says that a file is one that holds credentials, by its name.

@@ -232,7 +232,7 @@ func TestFindings(t *testing.T) {
 		r := a.Analyze(src)
 		assert.Contains(t, codes(r, Suspicious), want, src)
 		for _, f := range r.Findings {
-			assert.True(t, f.Span.Start >= 0 && f.Span.Start <= f.Span.End && f.Span.End <= len(src), src)
+			assert.True(t, f.Span.Start >= 0 && f.Span.Start <= f.Span.End && int(f.Span.End) <= len(src), src)
 			assert.LessOrEqual(t, f.Command, len(r.Commands), src)
 		}
 	}

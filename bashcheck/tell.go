@@ -2,9 +2,12 @@ package bashcheck
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // What a description tells besides effects: what is lost for good, and which
@@ -124,7 +127,7 @@ func (p *program) shownUndescribed() string {
 // tell adds what the description tells of an argument list. A form that says
 // nothing of its own says what its program says.
 func (p *program) tell(f *form, operands []word, j *judged) {
-	args := j.argv[1:]
+	args := append(j.argv[1:len(j.argv):len(j.argv)], j.input...)
 	from := f
 	if f != &p.form && f.say == "" {
 		from = &p.form
@@ -138,7 +141,7 @@ func (p *program) tell(f *form, operands []word, j *judged) {
 	var b strings.Builder
 	for i := range from.shows {
 		s := &from.shows[i]
-		words := s.words(p, args, operands)
+		words := s.words(p, j.argv[1:], operands)
 		if len(words) == 0 {
 			continue
 		}
@@ -156,6 +159,90 @@ func (p *program) tell(f *form, operands []word, j *judged) {
 	if b.Len() > 0 {
 		j.say = b.String()
 	}
+}
+
+// loseLater adds what the first sub-command among the arguments loses, where a
+// flag before it is not understood: kubectl --context prod delete ns x.
+func (p *program) loseLater(j *judged) {
+	args := j.argv[1:]
+	for i, a := range args {
+		sub := p.subs[a.Text]
+		if i+1 < len(args) {
+			if two := p.subs[a.Text+" "+args[i+1].Text]; two != nil {
+				sub = two
+			}
+		}
+		if sub == nil {
+			continue
+		}
+		j.lose(&sub.form.telling, args[i:])
+		for name, f := range sub.forms {
+			for flag, spec := range sub.flags {
+				if slices.Contains(strings.Split(name, "+"), spec.mode) && slices.ContainsFunc(args[i:], func(a word) bool { return alike(flag, a.Text) }) {
+					j.lose(&f.telling, args[i:])
+				}
+			}
+		}
+		slices.Sort(j.lost)
+		return
+	}
+}
+
+// mostTyped bounds the input that is looked through for words, in bytes.
+const mostTyped = 64 << 10
+
+// typedWords are the words of an input, and the whole of it.
+func typedWords(text string) []word {
+	if text == "" {
+		return nil
+	}
+	if len(text) > mostTyped {
+		text = text[:mostTyped]
+	}
+	out := []word{{Word: Word{Text: text, Static: true}}}
+	for w := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\n;\"'\\", r) }) {
+		out = append(out, word{Word: Word{Text: w, Static: true}})
+	}
+	return out
+}
+
+// typedText is what the source spells for the input of a command: a
+// here-document, a here-string, or what echo, printf and cat put into the pipe
+// before it. Quotes and expansions stand in it as they are written.
+func (w *walker) typedText(redirs []*syntax.Redirect) string {
+	text := w.piped
+	w.piped = ""
+	for _, r := range redirs {
+		switch {
+		case r.Hdoc != nil:
+			text = w.src[r.Hdoc.Pos().Offset():r.Hdoc.End().Offset()]
+		case r.Op == syntax.WordHdoc:
+			text = w.src[r.Word.Pos().Offset():r.Word.End().Offset()]
+		case r.Op == syntax.RdrIn:
+			text = ""
+		}
+	}
+	return text
+}
+
+// printed is what the one command from the given one on prints of its source.
+func (w *walker) printed(start int) string {
+	if len(w.rep.Commands) != start+1 {
+		return ""
+	}
+	c := &w.rep.Commands[start]
+	switch program := path.Base(c.Argv[0].Text); {
+	case program == "echo" || program == "printf":
+		var b strings.Builder
+		for _, a := range c.Argv[1:] {
+			b.WriteString(a.Text)
+			b.WriteByte(' ')
+		}
+		return b.String()
+	case program == "cat" && len(c.Argv) == 1:
+		return w.typed
+	}
+	return ""
 }
 
 func (j *judged) lose(t *telling, args []word) {

@@ -176,4 +176,10 @@ func escape(s string) string {
 	return b.String()
 }
 
-func baseName(s string) string { return path.Base(s) }
+// baseName is the last part of a path (path.Base).
+func baseName(s string) string {
+	if s != "" && strings.IndexByte(s, '/') < 0 {
+		return s // as most names are written
+	}
+	return path.Base(s)
+}

@@ -65,7 +65,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
 		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
-			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+			w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vKept:
+		return w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vMoved:
+		return w.kept(valueSpec{kind: vPath, effect: Delete, extent: Tree}, o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -157,6 +161,19 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vCharset:
 		// iconv of glibc takes a name with a slash for a file (charmap(5)).
 		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	case vLocal:
+		return o.isLocalFile() && !(o.Static && !o.Glob && strings.ContainsAny(o.Text, "*?[")) &&
+			w.usePath(valueSpec{kind: vPath, effect: v.effect, extent: v.extent}, o, j)
+	case vRemote:
+		return w.remote(v, o, j)
+	case vLocalName:
+		return o.isLocalFile()
+	case vSource:
+		return w.source(o, j)
+	case vPacked:
+		return w.packed(o, j)
+	case vStart:
+		return w.startAt(o, j)
 	case vOutput:
 		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
 	case vOneOf:
@@ -329,7 +346,7 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 			if e.Listed = 0; o.guess.feed != nil {
 				e.Plain = !o.guess.feed.nul
 				if v.extent == Exact { // one that goes on below a folder reads what was not named
-					e.Listed = o.guess.feed.command
+					e.Listed = int32(o.guess.feed.command)
 				}
 			}
 			j.effects = append(j.effects, e)
@@ -350,6 +367,16 @@ func (w *walker) usePath(v valueSpec, o word, j *judged) bool {
 	return true
 }
 
+// kept adds the effect on a path whose content is not sent or not lost.
+func (w *walker) kept(v valueSpec, o word, j *judged) bool {
+	at := len(j.effects)
+	ok := w.usePath(v, o, j)
+	for i := at; i < len(j.effects); i++ {
+		j.effects[i].kept = true
+	}
+	return ok
+}
+
 // globBase is the folder in which the names that a pattern matches lie.
 func globBase(pattern string) string {
 	if i := strings.IndexAny(pattern, "*?[\\"); i >= 0 {
@@ -364,7 +391,7 @@ func globBase(pattern string) string {
 	return "."
 }
 
-func hostOf(u string) (host string, port int) {
+func hostOf(u string) (host string, port uint16) {
 	rest := u
 	if i := strings.Index(rest, "://"); i >= 0 {
 		rest = rest[i+3:]
@@ -383,7 +410,7 @@ func hostOf(u string) (host string, port int) {
 		if err != nil || n < 1 || n > 65535 {
 			return "", 0
 		}
-		return strings.ToLower(h), n
+		return strings.ToLower(h), uint16(n)
 	}
 	return strings.ToLower(rest), 0
 }

@@ -133,19 +133,42 @@ func (e *Effect) readsEnvironment() bool {
 	if strings.HasPrefix(e.Target, "/") {
 		return e.leadsToEnvironment(e.Target)
 	}
-	for _, d := range e.Dir.Paths {
+	for _, d := range e.Dir.Paths() {
 		// No path that begins below the start is one of /proc.
 		if (d == "" || d[0] == '/') && e.leadsToEnvironment(d+"/"+e.Target) {
 			return true
 		}
 	}
 	// Out of an unknown place, or up out of the start, anything can be named.
-	return e.Extent != Anywhere && strings.Contains(e.Target, "environ") ||
+	return throughOpenFile(e.Target) || e.Extent != Anywhere && strings.Contains(e.Target, "environ") ||
 		strings.Contains(e.Target, "proc") && strings.Contains(path.Clean(e.Target), "../proc/")
+}
+
+// throughOpenFile says that a path goes on behind a file that a process has open,
+// which may be any folder: cat /dev/stdin/self/environ < /proc.
+func throughOpenFile(p string) bool {
+	if !strings.Contains(p, "dev") {
+		return false
+	}
+	parts := strings.FieldsFunc(strings.ReplaceAll(p, "/./", "/"), func(c rune) bool { return c == '/' })
+	for i, name := range parts {
+		if rest := parts[i+1:]; name == "dev" && len(rest) > 1 {
+			switch rest[0] {
+			case "stdin", "stdout", "stderr":
+				return true
+			case "fd":
+				return rest[1] == ".." || len(rest) > 2
+			}
+		}
+	}
+	return false
 }
 
 // leadsToEnvironment is readsEnvironment for the target as an absolute path.
 func (e *Effect) leadsToEnvironment(p string) bool {
+	if throughOpenFile(p) {
+		return true
+	}
 	if rest, ok := strings.CutPrefix(p, "/dev/fd"); ok {
 		p = "/proc/self/fd" + rest // a link: .. leads up from where it leads
 	}
@@ -253,7 +276,7 @@ func worst(list []Effect) *Effect {
 		case Privilege:
 			return e
 		case Write, Delete, Change:
-			if !e.Own && (e.Extent == Anywhere || e.Kind == Delete && e.Extent != Exact || outward(e)) {
+			if !e.Own && (e.Extent == Anywhere || e.Kind == Delete && e.Extent != Exact && !e.kept || outward(e)) {
 				return e
 			}
 		}
@@ -267,10 +290,10 @@ func outward(e *Effect) bool {
 	if strings.HasPrefix(t, "/") {
 		return !strings.HasPrefix(t, "/tmp/")
 	}
-	if t == ".." || strings.HasPrefix(t, "../") || !e.Dir.Known {
+	if t == ".." || strings.HasPrefix(t, "../") || !e.Dir.Known() {
 		return true
 	}
-	for _, d := range e.Dir.Paths {
+	for _, d := range e.Dir.Paths() {
 		if d == "." {
 			continue // t is clean and leads not up
 		}

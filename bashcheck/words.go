@@ -150,11 +150,16 @@ func (w *walker) oneOf(n *syntax.Word, split bool) []Word {
 
 // eval evaluates a word into out, which is empty.
 func (w *walker) eval(n *syntax.Word, split bool, out *word) {
-	out.Span = w.nodeSpan(n)
+	l := onlyLit(n)
+	if l != nil {
+		out.Span = w.span(int(l.ValuePos.Offset()), int(l.ValueEnd.Offset()))
+	} else {
+		out.Span = w.nodeSpan(n)
+	}
 	if !w.enter(n) {
 		return
 	}
-	if l := onlyLit(n); l != nil && plainLit(l.Value) {
+	if l != nil && plainLit(l.Value) {
 		w.nodes++
 		out.Text, out.Static = l.Value, true
 		w.zshLit(l)

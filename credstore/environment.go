@@ -24,7 +24,7 @@ func (e *environmentSource) Unlock(context.Context, SlotInfo) ([]byte, error) {
 	if e.key == nil {
 		text, set := os.LookupEnv(e.name)
 		if !set {
-			return nil, ErrSourceAbsent
+			return nil, fmt.Errorf("it is not set: %w", ErrSourceAbsent)
 		}
 		if text == "" {
 			return nil, fmt.Errorf("credstore: environment variable %s is set but empty: %w: unset it or give it a key", e.name, ErrBadKey)

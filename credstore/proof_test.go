@@ -959,14 +959,8 @@ func harden(t *testing.T, soft bool) (said string, seen bool) {
 	}
 	cmd := asNobody(t, work)
 	cmd.Env = append(cmd.Env, "TEST_CANARY=environment-canary")
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	defer func() { in.Close(); _ = cmd.Wait() }()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
+	line, end := firstLine(t, cmd)
+	defer end()
 	sibling := exec.Command("cat", fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
 	sibling.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	text, _ := sibling.CombinedOutput()
@@ -1039,6 +1033,23 @@ func memoryWorker(dir string) error {
 	return err
 }
 
+// firstLine starts a command that waits for the end of its input, and returns the
+// first line that it prints.
+func firstLine(t *testing.T, cmd *exec.Cmd) (line string, end func()) {
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	end = func() { in.Close(); _ = cmd.Wait() }
+	line, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		end()
+	}
+	require.NoError(t, err)
+	return line, end
+}
+
 func writeKey(t *testing.T, path string, key []byte) {
 	require.NoError(t, os.WriteFile(path, key, 0o600))
 }
@@ -1046,14 +1057,8 @@ func writeKey(t *testing.T, path string, key []byte) {
 // copies counts how often text stands in the writable memory of a process.
 func copies(t *testing.T, dir, how, text string) int {
 	cmd := spawn(t, "memory|"+dir+"|"+how)
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	defer func() { in.Close(); _ = cmd.Wait() }()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
+	line, end := firstLine(t, cmd)
+	defer end()
 	require.Equal(t, fmt.Sprintf("ready %d\n", len(text)), line)
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", cmd.Process.Pid))
 	require.NoError(t, err)

@@ -380,3 +380,19 @@ func slotVectors() map[string]func(*testing.T) {
 		},
 	}
 }
+
+// An error of Open says which source had nothing, and how to go on.
+func TestOpenSaysTheFix(t *testing.T) {
+	o := options(t)
+	o.Keys = []credstore.KeySource{credstore.Environment("CREDSTORE_TEST_UNSET"), credstore.SystemdCredential("k", credstore.NoProtection)}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	_, err := credstore.Open(t.Context(), t.TempDir(), o)
+	require.ErrorIs(t, err, credstore.ErrNoKey)
+	require.ErrorContains(t, err, "environment variable CREDSTORE_TEST_UNSET: it is not set")
+	require.ErrorContains(t, err, "$CREDENTIALS_DIRECTORY is not set")
+	o = options(t)
+	o.ReadOnly = true
+	_, err = credstore.Open(t.Context(), t.TempDir(), o)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "open it without Options.ReadOnly")
+}

@@ -148,8 +148,12 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, err := s.load(ctx)
-	if errors.Is(err, fs.ErrNotExist) && !options.ReadOnly {
-		err = s.create(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		if options.ReadOnly {
+			err = fmt.Errorf("credstore: there is no store in %s: open it without Options.ReadOnly to make one: %w", dir, err)
+		} else {
+			err = s.create(ctx)
+		}
 	}
 	if err != nil && options.Recover && !options.ReadOnly {
 		err = s.recover(ctx, err)
@@ -225,6 +229,7 @@ func (s *Store) enroll(ctx context.Context, h *format.Header, dek []byte) (forge
 	for _, source := range s.options.Keys {
 		slot, key, err := s.newSlot(ctx, hex.EncodeToString(h.ID), source)
 		if errors.Is(err, ErrSourceAbsent) {
+			err = fmt.Errorf("%s: %w", source.Info(SlotInfo{StateDir: s.stateDir}).Name, err)
 			absent = append(absent, err)
 			s.warn("a key source was absent when the store was made: " + err.Error())
 			continue

@@ -74,7 +74,7 @@ func (r *runner) authorize(t *testing.T, command string) (*permission.Grant, err
 // options are what a grant gives to the run.
 func (r *runner) options(grant *permission.Grant, out *bytes.Buffer) checkedrun.Options {
 	return checkedrun.Options{
-		Analyzer: r.analyzer, Digest: grant.Report(), Dir: r.dir, Env: bashcheck.SafeEnv(bashcheck.EnvOptions{}), Stdout: out, Stderr: out,
+		Analyzer: r.analyzer, Digest: grant.ReportDigest(), Dir: r.dir, Env: bashcheck.SafeEnv(bashcheck.EnvOptions{}), Stdout: out, Stderr: out,
 		Unconfined: !grant.Confined(), Recheck: toolset.Recheck(r.guard, grant),
 	}
 }

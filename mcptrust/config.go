@@ -35,7 +35,7 @@ const maxServerName = 128
 type Format uint8
 
 const (
-	// FormatMCP is .mcp.json, .cursor/mcp.json and managed-mcp.json: strict
+	// FormatMCP is .mcp.json and managed-mcp.json: strict
 	// JSON with the key mcpServers.
 	FormatMCP Format = iota
 	// FormatVSCode is .vscode/mcp.json: JSON with comments and the key servers.

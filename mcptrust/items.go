@@ -439,124 +439,37 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 	others := neighbours(&st, s.Name)
 	taken := collisions(s.Name, others)
 	var shadow *shadows
-	var alike map[string][]string // names by their letters
+	var alike map[string][]string
 	out := make([]ItemCheck, len(items))
 	for i := range items {
-		it := &items[i]
-		c := &out[i]
+		it, c := &items[i], &out[i]
 		c.Kind, c.Name = it.kind, it.name
+		block := func(code Code, text string) { c.Status, c.Reasons = Blocked, []Reason{{code, text}} }
 		switch {
 		case it.invalid != "":
-			c.Status = Blocked
-			c.Reasons = []Reason{{CodeItemInvalid, it.invalid}}
+			block(CodeItemInvalid, it.invalid)
 			continue
 		case count[keys[i]] > 1:
-			c.Status = Blocked
-			c.Reasons = []Reason{{CodeDuplicateItem, "the server lists this name twice: which one a call means is not clear"}}
+			block(CodeDuplicateItem, "the server lists this name twice: which one a call means is not clear")
 			continue
 		case len(taken) > 0 && it.kind == KindTool && taken[ExposedName(s.Name, it.name)] != "":
-			c.Status = Blocked
-			c.Reasons = []Reason{{CodeNameCollision, "a tool of server " + quote(taken[ExposedName(s.Name, it.name)]) + " has the same full name " + quote(ExposedName(s.Name, it.name)) + ": rename one server"}}
-			continue
-		case server.Status == Trusted && st.locked != nil:
-			c.Reasons = []Reason{{CodeItemNew, "not in the given lock file"}}
-			if l := st.locked.items[itemKey(it.kind, it.name)]; l.text == it.text && l.raw == it.raw {
-				c.Status = Trusted
-				c.Reasons = []Reason{{CodeLock, "listed in the given lock file"}}
-				if found, _ := st.revoked(s.Name, keys[i]); found {
-					c.Status = Revoked
-					c.Reasons = []Reason{{CodeItemRevoked, "trust was withdrawn"}}
-				}
-			} else if l.text != "" {
-				c.Status = Changed
-				c.Reasons = []Reason{{CodeLockMismatch, "this is not what the given lock file lists"}}
-				if c.Diff, err = differences(json.RawMessage(l.text), json.RawMessage(it.text), false); err != nil {
-					return nil, err
-				}
-			}
-			if c.Status != Trusted && c.Status != Revoked && r.headless {
-				c.Status = Blocked
-			}
-			continue
-		case server.Status != Trusted || st.rec == nil:
-			c.Status = Unknown
-			if server.Status == Blocked || server.Status == Revoked {
-				c.Status = server.Status
-			}
-			c.Reasons = []Reason{{CodeServerNotTrusted, "the server is " + server.Status.String()}}
+			full := ExposedName(s.Name, it.name)
+			block(CodeNameCollision, "a tool of server "+quote(taken[full])+" has the same full name "+quote(full)+": rename one server")
 			continue
 		}
-		if _, elsewhere := st.revoked(s.Name, keys[i]); elsewhere {
-			// A yes would be written to the place where the server is approved, and
-			// this no would stay.
-			c.Status = Revoked
-			c.Reasons = []Reason{{CodeItemRevoked, "revoked for this project or for every project: forget that decision about the server first"}}
-			continue
+		ask, err := r.judgeItem(c, it, &server, &st, keys[i])
+		if err != nil {
+			return nil, err
 		}
-		rec := st.rec.Items[keys[i]]
-		// The store made sure that text and digest belong together.
-		if rec != nil && rec.Status == wordTrusted && rec.Text == it.text && rec.Raw == it.raw {
-			c.Status = Trusted
-			continue
-		}
-		digest := itemDigest(it.kind.String(), s.Name, it.text)
-		switch {
-		case rec == nil || rec.Status == wordForgotten:
-			c.Reasons = []Reason{{CodeItemNew, "this was never approved"}}
-		case rec.Status == wordRevoked:
-			c.Status = Revoked
-			c.Reasons = []Reason{{CodeItemRevoked, "trust was withdrawn"}}
-		case rec.Raw != it.raw:
-			c.Status = Changed
-			c.Reasons = []Reason{{CodeItemView, "approved as another program saw it (SDK value or server bytes), so the two cannot be compared"}}
-		default:
-			if c.Diff, err = differences(json.RawMessage(rec.Text), json.RawMessage(it.text), false); err != nil {
-				return nil, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(it.name), err)
-			}
-			benign := len(c.Diff) > 0
-			for j := range c.Diff {
-				c.Diff[j].Benign = stricter(c.Diff[j])
-				benign = benign && c.Diff[j].Benign
-			}
-			if benign {
-				c.Status = Trusted
-				c.Reasons = []Reason{{CodeItemBenign, "only gives up hints that made it look safer"}}
-				continue
-			}
-			c.Status = Changed
-			c.Reasons = []Reason{{CodeItemChanged, "this is not what was approved"}}
-		}
-		if r.headless {
-			if c.Status != Revoked {
-				c.Status = Blocked
-			}
-			c.Reasons = append(c.Reasons, Reason{CodeHeadless, "nobody can be asked here"})
+		if !ask {
 			continue
 		}
 		if shadow == nil {
-			shadow = newShadows(&s, others, items)
+			shadow, alike = newShadows(&s, others, items), alikeTools(items)
 		}
 		c.Findings = append(itemFindings(it, r.tools), shadow.findings(it)...)
 		if it.kind == KindTool {
-			if alike == nil {
-				alike = map[string][]string{}
-				for j := range items {
-					if items[j].kind == KindTool && items[j].invalid == "" {
-						key := strings.ToLower(squash(exposed(items[j].name)))
-						alike[key] = append(alike[key], items[j].name)
-					}
-				}
-			}
-			for _, other := range alike[strings.ToLower(squash(exposed(it.name)))] {
-				if other != it.name {
-					text := "differs from " + quote(other) + " only in case or separators"
-					if full := ExposedName(s.Name, it.name); full == ExposedName(s.Name, other) {
-						text = "has the same full name as " + quote(other) + ": a permission rule for " + quote(full) + " is for both"
-					}
-					c.Findings = append(c.Findings, Finding{CodeNearName, "name", text, true})
-					break
-				}
-			}
+			c.Findings = append(c.Findings, alikeFindings(s.Name, it.name, alike)...)
 		}
 		c.Findings = atMost(c.Findings)
 		if needsTyping(c.Findings) {
@@ -567,11 +480,120 @@ func (r *Registry) checkItems(ctx context.Context, project string, s Server, ite
 		}
 		c.Prompt = itemPrompt(c, s.Name, it)
 		c.Token = r.seal(ticket{
-			Kind: ticketItem, File: st.file, Path: st.path, Server: s.Name, Item: itemKey(it.kind, it.name), Digest: digest,
-			Text: it.text, Raw: it.raw, Before: itemState(rec), Parent: recordState(st.rec), Confirm: c.Confirm, Shown: shownDigest(c.Prompt),
+			Kind: ticketItem, File: st.file, Path: st.path, Server: s.Name, Item: keys[i], Digest: itemDigest(it.kind.String(), s.Name, it.text),
+			Text: it.text, Raw: it.raw, Before: itemState(st.rec.Items[keys[i]]), Parent: recordState(st.rec), Confirm: c.Confirm, Shown: shownDigest(c.Prompt),
 		})
 	}
 	return out, nil
+}
+
+// judgeItem compares one definition with what was decided and sets status,
+// reasons and diff. ask says that a person may be asked about it.
+func (r *Registry) judgeItem(c *ItemCheck, it *item, server *ServerCheck, st *standing, key string) (ask bool, err error) {
+	name := server.Server.Name
+	is := func(status Status, code Code, text string) { c.Status, c.Reasons = status, []Reason{{code, text}} }
+	if server.Status == Trusted && st.locked != nil {
+		return false, r.judgeLocked(c, it, st, name, key)
+	}
+	if server.Status != Trusted || st.rec == nil {
+		is(Unknown, CodeServerNotTrusted, "the server is "+server.Status.String())
+		if server.Status == Blocked || server.Status == Revoked {
+			c.Status = server.Status
+		}
+		return false, nil
+	}
+	if _, elsewhere := st.revoked(name, key); elsewhere {
+		// A yes would be written to the place where the server is approved, and
+		// this no would stay.
+		is(Revoked, CodeItemRevoked, "revoked for this project or for every project: forget that decision about the server first")
+		return false, nil
+	}
+	rec := st.rec.Items[key]
+	switch {
+	case rec == nil || rec.Status == wordForgotten:
+		is(Unknown, CodeItemNew, "this was never approved")
+	case rec.Status == wordRevoked:
+		is(Revoked, CodeItemRevoked, "trust was withdrawn")
+	case rec.Raw != it.raw:
+		is(Changed, CodeItemView, "approved as another program saw it (SDK value or server bytes), so the two cannot be compared")
+	case rec.Text == it.text:
+		// The store made sure that text and digest belong together.
+		c.Status = Trusted
+		return false, nil
+	default:
+		if c.Diff, err = differences(json.RawMessage(rec.Text), json.RawMessage(it.text), false); err != nil {
+			return false, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(it.name), err)
+		}
+		benign := len(c.Diff) > 0
+		for j := range c.Diff {
+			c.Diff[j].Benign = stricter(c.Diff[j])
+			benign = benign && c.Diff[j].Benign
+		}
+		if benign {
+			is(Trusted, CodeItemBenign, "only gives up hints that made it look safer")
+			return false, nil
+		}
+		is(Changed, CodeItemChanged, "this is not what was approved")
+	}
+	if r.headless {
+		if c.Status != Revoked {
+			c.Status = Blocked
+		}
+		c.Reasons = append(c.Reasons, Reason{CodeHeadless, "nobody can be asked here"})
+		return false, nil
+	}
+	return true, nil
+}
+
+// judgeLocked is judgeItem for a server that is trusted by the given lock file.
+func (r *Registry) judgeLocked(c *ItemCheck, it *item, st *standing, name, key string) (err error) {
+	is := func(status Status, code Code, text string) { c.Status, c.Reasons = status, []Reason{{code, text}} }
+	is(Unknown, CodeItemNew, "not in the given lock file")
+	if l := st.locked.items[key]; l.text == it.text && l.raw == it.raw {
+		is(Trusted, CodeLock, "listed in the given lock file")
+		if found, _ := st.revoked(name, key); found {
+			is(Revoked, CodeItemRevoked, "trust was withdrawn")
+		}
+	} else if l.text != "" {
+		is(Changed, CodeLockMismatch, "this is not what the given lock file lists")
+		if c.Diff, err = differences(json.RawMessage(l.text), json.RawMessage(it.text), false); err != nil {
+			return err
+		}
+	}
+	if c.Status != Trusted && c.Status != Revoked && r.headless {
+		c.Status = Blocked
+	}
+	return nil
+}
+
+// alikeKey is a tool's name by its letters.
+func alikeKey(name string) string { return strings.ToLower(squash(exposed(name))) }
+
+// alikeTools are the names of the tools by their letters.
+func alikeTools(items []item) map[string][]string {
+	out := map[string][]string{}
+	for i := range items {
+		if items[i].kind == KindTool && items[i].invalid == "" {
+			key := alikeKey(items[i].name)
+			out[key] = append(out[key], items[i].name)
+		}
+	}
+	return out
+}
+
+// alikeFindings tells of the first tool that differs only in case or separators.
+func alikeFindings(server, name string, alike map[string][]string) []Finding {
+	for _, other := range alike[alikeKey(name)] {
+		if other == name {
+			continue
+		}
+		text := "differs from " + quote(other) + " only in case or separators"
+		if full := ExposedName(server, name); full == ExposedName(server, other) {
+			text = "has the same full name as " + quote(other) + ": a permission rule for " + quote(full) + " is for both"
+		}
+		return []Finding{{CodeNearName, "name", text, true}}
+	}
+	return nil
 }
 
 func shownDigest(prompt string) string { return digest("prompt/v1", prompt) }
@@ -581,14 +603,7 @@ func hasHidden(s string) bool { return Escape(s) != s }
 
 func itemPrompt(c *ItemCheck, server string, it *item) string {
 	var b strings.Builder
-	word := "New"
-	switch c.Status {
-	case Changed:
-		word = "CHANGED"
-	case Revoked:
-		word = "REVOKED"
-	}
-	fmt.Fprintf(&b, "%s %s %s of MCP server %s\nThe model would read:\n", word, c.Kind, quote(c.Name), quote(server))
+	fmt.Fprintf(&b, "%s %s %s of MCP server %s\nThe model would read:\n", promptWord(c.Status), c.Kind, quote(c.Name), quote(server))
 	for _, m := range it.node.sorted() {
 		if m.val.kind == kindString {
 			fmt.Fprintf(&b, "  %s: %s\n", Escape(m.key), quote(m.val.text))

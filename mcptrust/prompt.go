@@ -6,20 +6,24 @@ import (
 	"strings"
 )
 
+// promptWord is the first word of a prompt.
+func promptWord(s Status) string {
+	switch s {
+	case Changed:
+		return "CHANGED"
+	case Revoked:
+		return "REVOKED"
+	}
+	return "New"
+}
+
 // serverPrompt is the text that a person approves: nothing is cut and nothing
 // is unescaped. Of env and headers, values that come from variables or look like
 // secrets stay out, and the prompt says so.
 func serverPrompt(c *ServerCheck, p place) string {
 	s := &c.Server
 	var b strings.Builder
-	word := "New"
-	switch c.Status {
-	case Changed:
-		word = "CHANGED"
-	case Revoked:
-		word = "REVOKED"
-	}
-	fmt.Fprintf(&b, "%s MCP server %s\n", word, quote(s.Name))
+	fmt.Fprintf(&b, "%s MCP server %s\n", promptWord(c.Status), quote(s.Name))
 	if p.path == "" {
 		b.WriteString("  for: every project\n")
 	} else {

@@ -276,6 +276,25 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 			return out, st, nil
 		}
 	}
+	if ask, err := r.judgeServer(&out, &st, f, revoked); err != nil || !ask {
+		return out, st, err
+	}
+	out.Findings = atMost(append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...))
+	if needsTyping(out.Findings) {
+		out.Confirm = s.Name
+	}
+	out.Prompt = serverPrompt(&out, pl)
+	out.Token = r.seal(ticket{
+		Kind: ticketServer, File: pl.file, Path: pl.path, Server: s.Name, Digest: st.digest, Pin: pin,
+		Before: recordState(rec), Confirm: out.Confirm, Shown: digest("prompt/v1", out.Prompt),
+	})
+	return out, st, nil
+}
+
+// judgeServer compares a server with its record in f and sets status, reasons and
+// diff. ask says that a person may be asked about it.
+func (r *Registry) judgeServer(out *ServerCheck, st *standing, f *fileState, revoked bool) (ask bool, err error) {
+	s, rec := &out.Server, f.Servers[out.Server.Name]
 	switch {
 	case revoked:
 		out.Status = Revoked
@@ -284,7 +303,7 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		out.Status = Unknown
 		out.Reasons = append(out.Reasons, Reason{CodeServerNew, "this server was never approved here"})
 		if r.lock == nil && s.Source.Scope == ScopeProject {
-			if _, err := os.Lstat(filepath.Join(pl.ws.root, LockName)); err == nil {
+			if _, err := os.Lstat(filepath.Join(st.ws.root, LockName)); err == nil {
 				out.Reasons = append(out.Reasons, Reason{CodeLockSuggested, "the project brings a " + LockName + ", which counts only when you give it to the program yourself"})
 			}
 		}
@@ -295,10 +314,10 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		}
 	case rec.Digest == st.digest:
 		out.Status = Trusted
-		return out, st, nil
+		return false, nil
 	default:
-		if out.Diff, err = differences(rec.Pin, pin, true); err != nil {
-			return out, standing{}, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(s.Name), err)
+		if out.Diff, err = differences(rec.Pin, st.pin, true); err != nil {
+			return false, fmt.Errorf("mcptrust: stored definition of %s: %w", quote(s.Name), err)
 		}
 		benign := len(out.Diff) > 0
 		for i := range out.Diff {
@@ -313,21 +332,12 @@ func (r *Registry) compare(ctx context.Context, project string, s Server) (Serve
 		if benign {
 			out.Status = Trusted
 			out.Reasons = append(out.Reasons, Reason{CodeServerBenign, "differs from what was approved only in ways that give it nothing new"})
-			return out, st, nil
+			return false, nil
 		}
 		out.Status = Changed
 		out.Reasons = append(out.Reasons, Reason{CodeServerChanged, "this is not what was approved"})
 	}
-	out.Findings = atMost(append(out.Findings, nearServers(s.Name, neighbours(&st, s.Name))...))
-	if needsTyping(out.Findings) {
-		out.Confirm = s.Name
-	}
-	out.Prompt = serverPrompt(&out, pl)
-	out.Token = r.seal(ticket{
-		Kind: ticketServer, File: pl.file, Path: pl.path, Server: s.Name, Digest: st.digest, Pin: pin,
-		Before: recordState(rec), Confirm: out.Confirm, Shown: digest("prompt/v1", out.Prompt),
-	})
-	return out, st, nil
+	return true, nil
 }
 
 // atMost keeps [MaxFindings] and says that there are others.
@@ -366,10 +376,11 @@ type ticket struct {
 	Text    string          `json:"t,omitempty"`
 	Raw     bool            `json:"r,omitempty"`
 	Before  state           `json:"b"`
-	Parent  state           `json:"q"` // the server's state, for an item
+	Parent  state           `json:"q"` // the server's state for an item, the root's for a folder
 	Confirm string          `json:"c,omitempty"`
 	Shown   string          `json:"h"`
 	Entries []string        `json:"e,omitempty"` // of a workspace
+	Folder  string          `json:"w,omitempty"` // of a workspace, below its root
 }
 
 const (
@@ -470,7 +481,7 @@ func (r *Registry) Approve(ctx context.Context, tokens ...Token) error {
 				if changed {
 					kind, item, _ := strings.Cut(k.Item, ":")
 					if k.Kind != ticketItem {
-						kind = k.Kind
+						kind, item = k.Kind, k.Folder
 					}
 					events = append(events, Event{Op: OpApprove, Kind: kind, Server: k.Server, Name: item, Digest: k.Digest, Before: k.Before.Digest})
 				}
@@ -521,18 +532,19 @@ func (f *fileState) apply(k ticket) (bool, error) {
 		rec.Rev++
 		return true, nil
 	case ticketWorkspace:
-		now := workspaceState(f.Workspace)
+		old := f.folder(k.Folder)
+		now := workspaceState(old)
 		if now == (state{wordTrusted, k.Before.Rev + 1, k.Digest}) {
 			return false, nil
 		}
-		if now != k.Before {
+		if root := workspaceState(f.Workspace); now != k.Before || root.Status == wordRevoked && root != k.Parent {
 			return false, ErrStale
 		}
 		w := &workspaceRecord{Status: wordTrusted, Digest: k.Digest, Rev: k.Before.Rev + 1, Entries: k.Entries}
-		if f.Workspace != nil {
-			w.extra = f.Workspace.extra
+		if old != nil {
+			w.extra = old.extra
 		}
-		f.Workspace = w
+		f.setFolder(k.Folder, w)
 		return true, nil
 	case ticketItem:
 		if rec == nil || rec.Status != wordTrusted || recordState(rec) != k.Parent {
@@ -676,6 +688,11 @@ func (r *Registry) List(ctx context.Context) ([]Record, error) {
 		}
 		if w := f.Workspace; w != nil && w.Status != wordForgotten {
 			out = append(out, Record{Project: f.Path, Kind: "workspace", Status: status(w.Status), Digest: w.Digest})
+		}
+		for rel, w := range f.Folders {
+			if w.Status != wordForgotten {
+				out = append(out, Record{Project: f.Path, Kind: "workspace", Name: rel, Status: status(w.Status), Digest: w.Digest})
+			}
 		}
 		for name, s := range f.Servers {
 			if s.Status != wordForgotten {

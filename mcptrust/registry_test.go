@@ -143,6 +143,77 @@ func TestWorkspaceDigest(t *testing.T) {
 	assert.False(t, ok)
 }
 
+// Folders of one checkout have settings of their own: approving one takes
+// nothing from the other, and revoking takes everything.
+func TestWorkspaceFolders(t *testing.T) {
+	ctx, root := t.Context(), t.TempDir()
+	a, b, c := filepath.Join(root, "a"), filepath.Join(root, "b"), filepath.Join(root, "c", "d")
+	for _, d := range []string{filepath.Join(root, ".git"), a, b, c} {
+		require.NoError(t, os.MkdirAll(d, 0o755))
+	}
+	r := registry(t, Options{})
+	check := func(dir, digest string, want bool) {
+		t.Helper()
+		for _, r := range []*Registry{r, registry(t, Options{Dir: r.store.dir})} {
+			ok, err := r.Trusted(ctx, dir, digest)
+			require.NoError(t, err)
+			assert.Equal(t, want, ok)
+		}
+	}
+	ask := func(dir, digest string) WorkspaceCheck {
+		t.Helper()
+		w, err := r.CheckWorkspace(ctx, dir, digest, []string{"allow " + digest})
+		require.NoError(t, err)
+		return w
+	}
+	require.NoError(t, r.Approve(ctx, ask(a, "da").Token))
+	w := ask(b, "db")
+	assert.Equal(t, Unknown, w.Status, "another folder is new and not a change of the first")
+	assert.NotContains(t, w.Prompt, "allow da")
+	require.NoError(t, r.Approve(ctx, w.Token))
+	require.NoError(t, r.ApproveWorkspace(ctx, root, "dr"))
+	check(a, "da", true)
+	check(b, "db", true)
+	check(root, "dr", true)
+	check(c, "dr", true) // the same text anywhere in the checkout
+	check(root, "da", true)
+	check(c, "dc", false)
+
+	// A later digest of a folder replaces the earlier one, there alone.
+	w = ask(a, "da2")
+	assert.Equal(t, Changed, w.Status)
+	require.NoError(t, r.Approve(ctx, w.Token))
+	check(a, "da2", true)
+	for _, dir := range []string{a, b, c, root} {
+		check(dir, "da", false)
+	}
+	check(b, "db", true)
+
+	records, err := r.List(ctx)
+	require.NoError(t, err)
+	var names []string
+	for _, rec := range records {
+		names = append(names, rec.Kind+":"+rec.Name)
+	}
+	assert.Equal(t, []string{"workspace:", "workspace:a", "workspace:b"}, names)
+
+	// Revoking is for the whole checkout, and no earlier question outlives it.
+	new, known := ask(c, "dc").Token, ask(b, "db2").Token
+	require.NoError(t, r.RevokeWorkspace(ctx, b))
+	for dir, digest := range map[string]string{a: "da2", b: "db", root: "dr", c: "dr"} {
+		check(dir, digest, false)
+		assert.Equal(t, Revoked, ask(dir, digest).Status)
+	}
+	require.ErrorIs(t, r.Approve(ctx, new), ErrStale)
+	require.ErrorIs(t, r.Approve(ctx, known), ErrStale)
+	require.NoError(t, r.Approve(ctx, ask(c, "dc").Token))
+	check(c, "dc", true)
+	check(b, "db", false)
+	check(b, "dc", false) // withdrawn there
+	_, err = r.History(ctx)
+	require.NoError(t, err)
+}
+
 // A new tool of a server that a worktree shares with its main checkout can be
 // approved there.
 func TestWorktreeToolApproval(t *testing.T) {

@@ -14,7 +14,6 @@ const (
 	CodeNotListed   Code = "NOT_LISTED"
 	CodeListChanged Code = "LIST_CHANGED"
 	CodeWithheld    Code = "WITHHELD"
-	CodeTooMany     Code = "TOO_MANY"
 )
 
 // Session is the gate of one live connection to one server. It knows what the

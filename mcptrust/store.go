@@ -66,12 +66,15 @@ type cached struct {
 
 // fileState is one store file. Values in the cache are shared and not changed.
 type fileState struct {
-	Schema     int                      `json:"schema"`
-	Generation uint64                   `json:"generation"`
-	Path       string                   `json:"path"`
-	Workspace  *workspaceRecord         `json:"workspace,omitempty"`
-	Servers    map[string]*serverRecord `json:"servers,omitempty"`
-	extra      map[string]json.RawMessage
+	Schema     int    `json:"schema"`
+	Generation uint64 `json:"generation"`
+	Path       string `json:"path"`
+	// Workspace is the record of the root, Folders those of folders below it by
+	// their path with slashes: each has settings of its own.
+	Workspace *workspaceRecord            `json:"workspace,omitempty"`
+	Folders   map[string]*workspaceRecord `json:"folders,omitempty"`
+	Servers   map[string]*serverRecord    `json:"servers,omitempty"`
+	extra     map[string]json.RawMessage
 }
 
 type workspaceRecord struct {
@@ -201,6 +204,14 @@ func (f *fileState) check() error {
 	}
 	if f.Workspace != nil {
 		if err := word(f.Workspace.Status); err != nil {
+			return err
+		}
+	}
+	for rel, w := range f.Folders {
+		if w == nil {
+			return fmt.Errorf("folder %q is null", Escape(rel))
+		}
+		if err := word(w.Status); err != nil {
 			return err
 		}
 	}

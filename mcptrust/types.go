@@ -289,7 +289,7 @@ type Record struct {
 	Project string // real path; empty for the user's own file
 	Kind    string // "workspace", "server", "tool", "prompt", "resource" or "instructions"
 	Server  string
-	Name    string // of the tool or prompt
+	Name    string // of the tool or prompt; of a workspace the folder below the root, empty for the root
 	Status  Status // Trusted or Revoked
 	Digest  string
 }

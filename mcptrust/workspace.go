@@ -3,6 +3,7 @@ package mcptrust
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,56 @@ type workspace struct {
 	dir  string // real path of the folder
 	root string // real path of the git top level, else dir
 	main string // real path of the main checkout when root is a verified worktree
+}
+
+// folder is the path of dir below root with slashes; empty for the root.
+func (w workspace) folder() string {
+	rel, err := filepath.Rel(w.root, w.dir)
+	if err != nil || rel == "." {
+		return ""
+	}
+	return filepath.ToSlash(rel)
+}
+
+// folder returns the record of a folder itself, nil where there is none.
+func (f *fileState) folder(rel string) *workspaceRecord {
+	if rel == "" {
+		return f.Workspace
+	}
+	return f.Folders[rel]
+}
+
+func (f *fileState) setFolder(rel string, w *workspaceRecord) {
+	if rel == "" {
+		f.Workspace = w
+		return
+	}
+	if f.Folders == nil {
+		f.Folders = map[string]*workspaceRecord{}
+	}
+	f.Folders[rel] = w
+}
+
+// trusts says whether a digest is trusted in a folder: approved there or in any
+// other folder of the checkout, and not withdrawn since. known is false where
+// there is no decision about the checkout at all.
+func (f *fileState) trusts(rel, digest string) (ok, known bool) {
+	rec := f.folder(rel)
+	if rec == nil {
+		rec = f.Workspace
+	}
+	if rec != nil && rec.Status == wordRevoked {
+		return false, true
+	}
+	is := func(w *workspaceRecord) bool {
+		known = known || w != nil && w.Status != wordForgotten
+		return w != nil && w.Status == wordTrusted && w.Digest == digest
+	}
+	ok = is(f.Workspace)
+	for _, w := range f.Folders {
+		ok = is(w) || ok
+	}
+	return ok, known
 }
 
 // resolve finds the workspace of a folder. No file below it can choose another
@@ -125,10 +176,11 @@ func (r *Registry) notKept(root string) bool { return r.home == "" || within(roo
 // Trusted reports whether the workspace that holds dir was approved with
 // exactly this digest of what its files would loosen. It satisfies the trust
 // interface of permission/settings. A changed digest is not trusted, and so is
-// an empty one. A parent folder's trust does not count; a sub-folder of the same
-// git checkout does; a git worktree shares the trust of its main checkout when
-// that checkout names it back, and the digest is equal. On an error the answer
-// is false.
+// an empty one. Each folder of a git checkout keeps its own last digest, and each
+// of these counts in all of the checkout. A parent folder's trust does not count
+// beyond that. A git worktree without a decision of its own shares the trust of
+// its main checkout when that checkout names it back, and the digest is equal. On
+// an error the answer is false.
 func (r *Registry) Trusted(ctx context.Context, dir, looseningDigest string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -150,21 +202,18 @@ func (r *Registry) Trusted(ctx context.Context, dir, looseningDigest string) (bo
 	if f.Path != "" && f.Path != w.root {
 		return false, nil
 	}
-	if f.Workspace != nil && f.Workspace.Status != wordForgotten {
-		return f.Workspace.Status == wordTrusted && f.Workspace.Digest == looseningDigest, nil
+	ok, known := f.trusts(w.folder(), looseningDigest)
+	if !known && w.main != "" && !r.notKept(w.main) {
+		if f, err = r.store.read(projectFile(w.main)); err != nil || f.Path != w.main {
+			return false, err
+		}
+		ok, _ = f.trusts(w.folder(), looseningDigest)
 	}
-	if w.main == "" || r.notKept(w.main) {
-		return false, nil
-	}
-	f, err = r.store.read(projectFile(w.main))
-	if err != nil || f.Path != w.main || f.Workspace == nil {
-		return false, err
-	}
-	return f.Workspace.Status == wordTrusted && f.Workspace.Digest == looseningDigest, nil
+	return ok, nil
 }
 
-// ApproveWorkspace trusts the workspace that holds dir with exactly this
-// digest, replacing an earlier one. The caller has shown a person what the
+// ApproveWorkspace trusts the workspace at dir with exactly this digest,
+// replacing an earlier one of the same folder. The caller has shown a person what the
 // digest stands for. For the home directory and above, trust lasts as long as
 // this Registry and is not stored.
 func (r *Registry) ApproveWorkspace(ctx context.Context, dir, looseningDigest string) error {
@@ -181,10 +230,23 @@ func (r *Registry) ApproveWorkspace(ctx context.Context, dir, looseningDigest st
 		r.session[w.root] = state{wordTrusted, r.session[w.root].Rev + 1, looseningDigest}
 		return nil
 	}
-	return r.setWorkspace(ctx, w.root, workspaceRecord{Status: wordTrusted, Digest: looseningDigest})
+	return r.store.update(ctx, projectFile(w.root), w.root, func(f *fileState) ([]Event, error) {
+		rel := w.folder()
+		rec := &workspaceRecord{Status: wordTrusted, Digest: looseningDigest}
+		before := ""
+		if old := f.folder(rel); old != nil {
+			if old.Status == rec.Status && old.Digest == rec.Digest {
+				return nil, nil
+			}
+			before, rec.extra, rec.Rev = old.Digest, old.extra, old.Rev+1
+		}
+		f.setFolder(rel, rec)
+		return []Event{{Op: OpApprove, Kind: "workspace", Name: rel, Digest: looseningDigest, Before: before}}, nil
+	})
 }
 
-// RevokeWorkspace withdraws trust from the workspace that holds dir.
+// RevokeWorkspace withdraws trust from the workspace that holds dir: from the
+// whole git checkout with every folder of it.
 func (r *Registry) RevokeWorkspace(ctx context.Context, dir string) error {
 	w, err := r.resolve(dir)
 	if err != nil {
@@ -196,24 +258,20 @@ func (r *Registry) RevokeWorkspace(ctx context.Context, dir string) error {
 		r.session[w.root] = state{Status: wordRevoked, Rev: r.session[w.root].Rev + 1}
 		return nil
 	}
-	return r.setWorkspace(ctx, w.root, workspaceRecord{Status: wordRevoked})
-}
-
-func (r *Registry) setWorkspace(ctx context.Context, root string, rec workspaceRecord) error {
-	return r.store.update(ctx, projectFile(root), root, func(f *fileState) ([]Event, error) {
-		e := Event{Op: OpApprove, Kind: "workspace", Digest: rec.Digest}
-		if rec.Status != wordTrusted {
-			e.Op = OpRevoke
-		}
-		if f.Workspace != nil {
-			e.Before = f.Workspace.Digest
-			rec.extra, rec.Rev = f.Workspace.extra, f.Workspace.Rev+1
-			if f.Workspace.Status == rec.Status && f.Workspace.Digest == rec.Digest {
-				return nil, nil
+	return r.store.update(ctx, projectFile(w.root), w.root, func(f *fileState) ([]Event, error) {
+		var events []Event
+		for _, rel := range append([]string{""}, slices.Sorted(maps.Keys(f.Folders))...) {
+			rec, before := &workspaceRecord{Status: wordRevoked}, ""
+			if old := f.folder(rel); old != nil {
+				if old.Status == wordRevoked {
+					continue
+				}
+				before, rec.extra, rec.Rev = old.Digest, old.extra, old.Rev+1
 			}
+			f.setFolder(rel, rec)
+			events = append(events, Event{Op: OpRevoke, Kind: "workspace", Name: rel, Before: before})
 		}
-		f.Workspace = &rec
-		return []Event{e}, nil
+		return events, nil
 	})
 }
 
@@ -252,13 +310,14 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 	if err != nil {
 		return c, err
 	}
-	var old *workspaceRecord
+	rel := w.folder()
+	var old, root *workspaceRecord
 	if !r.notKept(w.root) {
 		f, err := r.readPlace(place{file: projectFile(w.root), path: w.root})
 		if err != nil {
 			return c, err
 		}
-		old = f.Workspace
+		old, root = f.folder(rel), f.Workspace
 	}
 	now := r.workspaceEntries(entries)
 	var was []string
@@ -270,6 +329,8 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 		case wordRevoked:
 			c.Status = Revoked
 		}
+	} else if root != nil && root.Status == wordRevoked {
+		c.Status = Revoked
 	}
 	for _, e := range now {
 		if !slices.Contains(was, e) {
@@ -281,31 +342,7 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 			c.Diff = append(c.Diff, Change{Field: "loosens", Old: entryText(e), Benign: true})
 		}
 	}
-	var b strings.Builder
-	word := "New"
-	switch c.Status {
-	case Changed:
-		word = "CHANGED"
-	case Revoked:
-		word = "REVOKED"
-	}
-	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", word, quote(w.root))
-	for _, e := range now {
-		mark := " "
-		if old != nil && !slices.Contains(was, e) {
-			mark = "+"
-		}
-		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
-	}
-	for _, e := range was {
-		if !slices.Contains(now, e) {
-			fmt.Fprintf(&b, "  - %s\n", entryText(e))
-		}
-	}
-	if r.notKept(w.root) {
-		b.WriteString("Trust in this folder lasts for this run only.\n")
-	}
-	c.Prompt = b.String()
+	c.Prompt = workspacePrompt(c.Status, w.dir, now, was, old != nil, r.notKept(w.root))
 	if r.headless {
 		if c.Status != Revoked {
 			c.Status = Blocked
@@ -319,9 +356,32 @@ func (r *Registry) CheckWorkspace(ctx context.Context, dir, digest string, entri
 		before = r.session[w.root]
 		r.mu.Unlock()
 	}
-	c.Token = r.seal(ticket{Kind: ticketWorkspace, File: projectFile(w.root), Path: w.root, Digest: digest, Entries: now,
-		Before: before, Shown: shownDigest(c.Prompt)})
+	c.Token = r.seal(ticket{Kind: ticketWorkspace, File: projectFile(w.root), Path: w.root, Folder: rel, Digest: digest, Entries: now,
+		Before: before, Parent: workspaceState(root), Shown: shownDigest(c.Prompt)})
 	return c, nil
+}
+
+// workspacePrompt is the text that a person approves. known says that there was a
+// decision before, passing that trust is not kept.
+func workspacePrompt(status Status, dir string, now, was []string, known, passing bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s workspace %s\nTrusting it puts in force what its own files say:\n", promptWord(status), quote(dir))
+	for _, e := range now {
+		mark := " "
+		if known && !slices.Contains(was, e) {
+			mark = "+"
+		}
+		fmt.Fprintf(&b, "  %s %s\n", mark, entryText(e))
+	}
+	for _, e := range was {
+		if !slices.Contains(now, e) {
+			fmt.Fprintf(&b, "  - %s\n", entryText(e))
+		}
+	}
+	if passing {
+		b.WriteString("Trust in this folder lasts for this run only.\n")
+	}
+	return b.String()
 }
 
 // workspaceEntries are the entries as they are stored: as written, or without

@@ -128,13 +128,17 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 			a.Own = chance(r, 8)
 			a.Path.Steers = chance(r, 8)
 		case Run:
+			if chance(r, 40) {
+				break
+			}
+			a.Command = &Command{}
 			for range r.IntN(3) {
 				a.Command.Allow = append(a.Command.Allow, pick(r, someCommands...))
 			}
 			for range r.IntN(4) {
 				a.Command.Deny = append(a.Command.Deny, pick(r, someTexts...))
 			}
-			c := &a.Command
+			c := a.Command
 			c.Closed, c.ExactOnly, c.Opaque, c.Dynamic, c.Edits, c.Runner = chance(r, 3), chance(r, 6), chance(r, 4), chance(r, 8), chance(r, 3), chance(r, 6)
 		case Connect:
 			a.Host, a.PlainGet, a.Port = pick(r, someHosts...), chance(r, 2), pick(r, 0, 0, 80, 443)

@@ -30,7 +30,7 @@ func file(kind Kind, path string, zone Zone, class Class) Action {
 }
 
 func command(text string) Action {
-	return Action{Kind: Run, Origin: Tool, Command: Command{Allow: []string{text}, Deny: []string{text}}}
+	return Action{Kind: Run, Origin: Tool, Command: &Command{Allow: []string{text}, Deny: []string{text}}}
 }
 
 func shell(actions ...Action) Inspection { return Inspection{Family: "Bash", Actions: actions} }
@@ -221,7 +221,7 @@ func TestNotAllowedByAccident(t *testing.T) {
 	within := file(Delete, proj+"/src", Inside, Ordinary)
 	within.Path.Extent = Within
 	env := Action{Kind: Use, Of: 1, Origin: Operand, Name: "environment"}
-	noText := Action{Kind: Run, Origin: Tool, Command: Command{Closed: true}}
+	noText := Action{Kind: Run, Origin: Tool, Command: &Command{Closed: true}}
 	for name, c := range map[string]struct {
 		settings string
 		tool     string

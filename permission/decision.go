@@ -11,7 +11,7 @@ type Decision struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Asked is who may settle an Ask; meaningless for the other verdicts.
 	Asked       Settlers `json:"asked,omitempty"`
-	Explanation string   `json:"explanation,omitempty"`
+	Explanation Text     `json:"explanation,omitzero"`
 	Risk        Risk     `json:"risk"`
 }
 
@@ -24,7 +24,8 @@ type Reason struct {
 	Rule *RuleRef `json:"rule,omitempty"`
 	// Action is the index+1 of the action in the inspection; 0 for the call.
 	Action int `json:"action,omitempty"`
-	// Text is one sentence for a person.
+	// Text is one sentence for a person. Paths and words of the call stand in it
+	// as they came, control characters included: [Request.Prompt] escapes them.
 	Text string `json:"text"`
 	Span Span   `json:"span,omitzero"`
 }
@@ -105,6 +106,7 @@ const (
 
 var opinionNames = []string{"unknown", "hook", "classifier", "person"}
 
+// String returns the source in lower case.
 func (s OpinionSource) String() string { return name(opinionNames, uint8(s)) }
 
 // MarshalText writes the name of the source.
@@ -149,7 +151,8 @@ type State struct {
 	Contents map[string]string `json:"contents,omitempty"`
 }
 
-// Text returns the deciding reasons as one paragraph, each sentence once.
+// Text returns the deciding reasons as one paragraph, each sentence once. It is
+// not escaped for a terminal: see [Reason].
 func (d Decision) Text() string {
 	var b strings.Builder
 	said := map[string]bool{}

@@ -20,7 +20,14 @@
 // deny or an ask rule has three outcomes (no, yes, may), and "may" asks.
 //
 // An Ask names who may settle it (a mode, a hook, a classifier, the sandbox, a
-// person); several asks intersect. The table stands in DESIGN terms at [Asked].
+// person); several asks intersect ([Decision.Asked]):
+//
+//	why it asks                       bypass  hook  classifier  sandbox    person
+//	unmatched, outside, a finding     yes     yes   yes         yes        yes
+//	a protected path                  yes     yes   yes         no         yes
+//	an ask rule, or one that may      no      no    no          bare Bash  yes
+//	removal of a critical path        no      no    yes         no         yes
+//	the tool demands a person         no      no    no          no         yes
 //
 // The formats of rules and settings are those documented for Claude Code
 // (https://code.claude.com/docs/en/permissions, /settings), with these safe

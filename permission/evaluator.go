@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 )
 
 // Config configures an [Evaluator].
@@ -32,6 +33,7 @@ type Evaluator struct {
 	inspector   Inspector
 	interpreter func(program string) bool
 	servers     []string
+	last        *atomic.Pointer[lookout] // what lookout returned last
 }
 
 // New returns an evaluator. A missing inspector is an error.
@@ -45,13 +47,14 @@ func New(c Config) (*Evaluator, error) {
 	if c.Interpreter == nil {
 		c.Interpreter = commonInterpreter
 	}
-	return &Evaluator{policy: c.Policy, inspector: c.Inspector, interpreter: c.Interpreter, servers: slices.Clone(c.Servers)}, nil
+	return &Evaluator{policy: c.Policy, inspector: c.Inspector, interpreter: c.Interpreter, servers: slices.Clone(c.Servers),
+		last: new(atomic.Pointer[lookout])}, nil
 }
 
 // with returns the evaluator with other rules.
 func (e *Evaluator) with(p *Policy) *Evaluator {
 	f := *e
-	f.policy = p
+	f.policy, f.last = p, new(atomic.Pointer[lookout])
 	return &f
 }
 
@@ -61,7 +64,7 @@ func (e *Evaluator) Policy() *Policy { return e.policy }
 // Inspect translates the call. An error of the inspector becomes an inspection
 // that asks, with the error as the reason; it is returned as well.
 func (e *Evaluator) Inspect(ctx context.Context, st State, call Call) (Inspection, error) {
-	ins, err := e.inspector.Inspect(ctx, call, lookout{e.policy, st.Dir, call.Dir})
+	ins, err := e.inspector.Inspect(ctx, call, e.lookout(st.Dir, call.Dir))
 	if err != nil {
 		return Inspection{
 			Family:   family(call.Tool),
@@ -70,6 +73,20 @@ func (e *Evaluator) Inspect(ctx context.Context, st State, call Call) (Inspectio
 		}, err
 	}
 	return ins, nil
+}
+
+// lookout returns the answers to an inspector's questions. Most calls of a
+// program start in the directory of the one before.
+func (e *Evaluator) lookout(dir, callDir string) *lookout {
+	if e.last == nil {
+		return &lookout{e.policy, dir, callDir}
+	}
+	l := e.last.Load()
+	if l == nil || l.p != e.policy || l.dir != dir || l.callDir != callDir {
+		l = &lookout{e.policy, dir, callDir}
+		e.last.Store(l)
+	}
+	return l
 }
 
 // Decide combines rules, mode, inspection and opinions into a Decision. It is
@@ -90,7 +107,7 @@ func (e *Evaluator) Decide(st State, call Call, ins Inspection, opinions ...Opin
 		d.action(i)
 	}
 	if len(ins.Actions) == 0 {
-		d.ask(askedPlain, Reason{Code: CodeNoAction, Text: "What this call would do is not known."})
+		d.ask(askedPlain, &Reason{Code: CodeNoAction, Text: "What this call would do is not known."})
 	}
 	d.provenance()
 	return d.finish(opinions)
@@ -121,11 +138,21 @@ type decider struct {
 	// toolAllow is the allow rule for the whole tool, once it was looked for.
 	toolAllow     *Rule
 	toolRuleKnown bool
+	// over is what ruleOver found last: for the Run with the number of, 0 for none.
+	over struct {
+		rule  *Rule
+		of    int
+		exact bool
+	}
 	// climbed is an allow rule that a path with ".." kept from covering a Run.
 	climbed *Rule
 	servers []string // the MCP servers that the host knows
 
-	hits    []hit
+	hits []hit
+	// unnamed are the last paths that the table which is looked through has no
+	// rule for, whatever is done with them: the actions of a call name the same
+	// few again and again.
+	unnamed [2]string
 	denied  bool
 	asks    int
 	asked   Settlers
@@ -133,23 +160,27 @@ type decider struct {
 	settled []Reason // allow
 }
 
-func (d *decider) deny(r Reason) {
-	r.Verdict = Deny
+func (d *decider) deny(r *Reason) {
 	d.denied = true
-	d.reasons = append(d.reasons, r)
+	d.reasons = append(d.reasons, *r)
+	d.reasons[len(d.reasons)-1].Verdict = Deny
 }
 
-func (d *decider) ask(who Settlers, r Reason) {
-	r.Verdict = Ask
+func (d *decider) ask(who Settlers, r *Reason) {
 	d.asks++
 	d.asked &= who
-	d.reasons = append(d.reasons, r)
+	d.reasons = append(d.reasons, *r)
+	d.reasons[len(d.reasons)-1].Verdict = Ask
 }
 
-func (d *decider) settle(r Reason) {
+func (d *decider) settle(r *Reason) {
 	n := len(d.settled)
-	if n == cap(d.settled) {
-		d.settled = slices.Grow(d.settled, len(d.ins.Actions)-max(0, r.Action-1))
+	switch {
+	case n < cap(d.settled):
+	case n == 0:
+		d.settled = make([]Reason, 0, max(1, len(d.ins.Actions)-max(0, r.Action-1)))
+	default:
+		d.settled = slices.Grow(d.settled, 1)
 	}
 	d.settled = d.settled[:n+1]
 	// Field by field: copying the whole takes longer while memory is collected.
@@ -180,9 +211,9 @@ func (d *decider) finish(opinions []Opinion) Decision {
 				allowed |= ByPerson
 			}
 		case Ask:
-			d.ask(ByPerson, reason)
+			d.ask(ByPerson, &reason)
 		default:
-			d.deny(reason)
+			d.deny(&reason)
 		}
 	}
 	switch {
@@ -246,7 +277,7 @@ func (d *decider) confine() {
 func (d *decider) excluded() bool {
 	for i := range d.p.locks.excluded {
 		for j := range d.ins.Actions {
-			for _, t := range d.ins.Actions[j].Command.Allow {
+			for _, t := range d.ins.Actions[j].command().Allow {
 				if d.p.locks.excluded[i].matches(t) {
 					return true
 				}

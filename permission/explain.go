@@ -88,10 +88,11 @@ func (d *decider) explains(r *Rule, n int) match {
 		return yes(r.kind == ruleBare && r.matchTool(d.call.Tool, d.ins.Family, d.servers))
 	}
 	a := &d.ins.Actions[n-1]
+	c := a.command()
 	switch {
-	case r.kind == ruleCommand && a.Kind == Run && r.family == d.ins.Family && !a.Command.Opaque && (!a.Command.ExactOnly || r.command.exact() || r.command.spells(a.Command.Allow)):
-		for _, text := range a.Command.Allow {
-			if r.command.matches(text) && (!r.command.climbs(text, a.Command.Deny) || r.command.spells(a.Command.Allow)) && !d.suspended(r, &a.Command) {
+	case r.kind == ruleCommand && a.Kind == Run && r.family == d.ins.Family && !c.Opaque && (!c.ExactOnly || r.command.exact() || r.command.spells(c.Allow)):
+		for _, text := range c.Allow {
+			if r.command.matches(text) && (!r.command.climbs(text, c.Deny) || r.command.spells(c.Allow)) && !d.suspended(r, c) {
 				return matchYes
 			}
 		}
@@ -126,7 +127,7 @@ func (d *decider) names(r *Rule, s string) bool {
 func (a Action) String() string {
 	switch a.Kind {
 	case Run:
-		return "run " + quoteCommand(&a.Command)
+		return "run " + quoteCommand(a.command())
 	case Connect:
 		return "connect to " + hostName(&a)
 	case Use:

@@ -31,9 +31,12 @@ const (
 
 var choiceNames = []string{"no", "once", "session", "always"}
 
+// String returns "no", "once", "session" or "always".
 func (c Choice) String() string { return name(choiceNames, uint8(c)) }
 
-// Request is a call that waits for a person.
+// Request is a call that waits for a person. [Request.Prompt] is the text to
+// show; the fields hold what the model and files chose as it came, with control
+// characters, and a program that shows them itself must escape them.
 type Request struct {
 	// Token names exactly this request: call, inspection, rules and mode.
 	Token      string
@@ -139,10 +142,16 @@ type Recorder interface {
 
 // GateOptions configure a [Gate]. Zero: nobody is asked, so an Ask refuses.
 type GateOptions struct {
+	// Approver asks a person; nil refuses what asks.
 	Approver Approver
+	// Remember keeps the rules of an Always for later processes; nil makes of it
+	// a ForSession. They count at once in the session that asked and in its
+	// children; in other sessions of this gate after Swap.
 	Remember Rememberer
+	// Advisers have opinions on calls, each before a person is asked.
 	Advisers []Adviser
-	Audit    Recorder
+	// Audit records each decision before the call runs; nil records nothing.
+	Audit Recorder
 	// AuditBestEffort lets calls run whose decision could not be recorded.
 	AuditBestEffort bool
 	// Redact removes secrets from what is shown and recorded. It is given
@@ -788,7 +797,7 @@ func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) er
 		// For the session it is given to what the commands run today.
 		var bound map[string]bool
 		for i := range p.req.Inspection.Actions {
-			if d := p.req.Inspection.Actions[i].Command.Digest; d != "" {
+			if d := p.req.Inspection.Actions[i].command().Digest; d != "" {
 				if bound == nil {
 					bound = map[string]bool{}
 				}
@@ -874,7 +883,7 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 func (s *Session) ran(ctx context.Context, g *Grant) {
 	root := s.root
 	for i := range g.ins.Actions {
-		c := &g.ins.Actions[i].Command
+		c := g.ins.Actions[i].command()
 		if c.Digest == "" {
 			continue
 		}

@@ -117,14 +117,14 @@ func (g *Grant) Digest() string {
 	return g.digest
 }
 
-// Report returns the digest of the command analysis that was judged
+// ReportDigest returns the digest of the command analysis that was judged
 // (Inspection.Report); empty where there was none, and for a nil Grant. What
 // runs the command compares it with the analysis that it runs by.
-func (g *Grant) Report() string {
+func (g *Grant) ReportDigest() string {
 	if g == nil || g.decision.Verdict != Allow {
 		return ""
 	}
-	return g.ins.Report
+	return g.ins.Report.String()
 }
 
 // RefusedError is a call that may not run. Its Error text is meant for the
@@ -136,6 +136,8 @@ type RefusedError struct {
 	Feedback string
 }
 
+// Error says for the model why the call may not run, and that it should not
+// try another way. Secrets that Redact knows are taken out.
 func (e *RefusedError) Error() string {
 	s := fmt.Sprintf("The call of %s was refused. %s", e.Call.Tool, e.Decision.Text())
 	if e.Decision.Verdict == Ask {

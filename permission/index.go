@@ -266,12 +266,9 @@ func (t *ruleTable) eachPath(p string, yield func(i int32)) {
 	if len(t.paths) == 0 {
 		return
 	}
-	for at := 0; at < len(p); {
-		end := strings.IndexByte(p[at:], '/')
-		if end < 0 {
-			end = len(p)
-		} else {
-			end += at
+	for at, end := 0, 0; end <= len(p); end++ {
+		if end < len(p) && p[end] != '/' {
+			continue
 		}
 		if seg := p[at:end]; seg != "" {
 			if t.segmentKeys.may(seg) {

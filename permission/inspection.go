@@ -12,12 +12,13 @@ import (
 type Call struct {
 	// ID is the caller's name for it; it plays no part in the decision.
 	ID string `json:"id,omitempty"`
-	// Tool is the canonical tool name: Bash, Read, mcp__server__tool.
+	// Tool is the canonical tool name: Bash, Read, mcp__server__tool. Case counts.
 	Tool string `json:"tool"`
 	// Input is the tool's input as the model sent it.
 	Input json.RawMessage `json:"input"`
-	// Dir is the absolute directory in which it will really start. The host
-	// reports it; a wrong one makes relative paths mean something else.
+	// Dir is the absolute directory in which it will really start; empty is that
+	// of the session. The host reports it; a wrong one makes relative paths mean
+	// something else.
 	Dir string `json:"dir"`
 }
 
@@ -44,12 +45,12 @@ type Inspection struct {
 	// Brings names the labels that the result would put on the session.
 	Brings Labels `json:"brings,omitempty"`
 	// Explanation says in plain words what the call does.
-	Explanation string `json:"explanation,omitempty"`
-	Risk        Risk   `json:"risk"`
+	Explanation Text `json:"explanation,omitzero"`
+	Risk        Risk `json:"risk"`
 	// Report identifies the analysis of a command text that the inspection was
 	// made from (bashcheck.Report.Digest); empty where there was none. It is part
 	// of what is granted: what runs the text refuses any other analysis.
-	Report string `json:"report,omitempty"`
+	Report Text `json:"report,omitzero"`
 }
 
 // Action is one thing that a call would do.
@@ -75,8 +76,8 @@ type Action struct {
 	Of int `json:"of,omitempty"`
 	// Path is set for Read, List, Write and Delete.
 	Path Path `json:"path,omitzero"`
-	// Command is set for Run.
-	Command Command `json:"command,omitzero"`
+	// Command is set for Run; nil is a command of which nothing is known.
+	Command *Command `json:"command,omitzero"`
 	// Host is set for Connect: lower case, no trailing dot, no brackets; empty
 	// where it is not known. Port is 0 where the text names none.
 	Host string `json:"host,omitempty"`
@@ -159,6 +160,25 @@ type Command struct {
 	Edits bool `json:"edits,omitempty"`
 	// Runner says that it runs whatever the workspace defines.
 	Runner bool `json:"runner,omitempty"`
+}
+
+// noCommand is what is known of the command of an action that has none.
+var noCommand Command
+
+// command returns the command of an action, never nil.
+func (a *Action) command() *Command {
+	if a.Command == nil {
+		return &noCommand
+	}
+	return a.Command
+}
+
+// GoString returns the command in Go syntax, as a value.
+func (c *Command) GoString() string {
+	if c == nil {
+		c = &noCommand
+	}
+	return fmt.Sprintf("%#v", *c)
 }
 
 // Finding is a reason to look twice.

@@ -51,7 +51,7 @@ func (s *Session) known(ctx context.Context, st State, ins *Inspection) State {
 	}
 	cloned := false
 	for i := range ins.Actions {
-		c := &ins.Actions[i].Command
+		c := ins.Actions[i].command()
 		if c.Digest == "" {
 			continue
 		}
@@ -79,7 +79,7 @@ func (s *Session) changes(ctx context.Context, ins *Inspection, d *Decision) str
 		if r.Code != CodeChanged || r.Action < 1 || r.Action > len(ins.Actions) {
 			continue
 		}
-		c := &ins.Actions[r.Action-1].Command
+		c := ins.Actions[r.Action-1].command()
 		key := contentKey(c)
 		if slices.Contains(told, key) {
 			continue

@@ -13,10 +13,11 @@ type Lint struct {
 	// Problem says what the rule really does, Fix what to write instead.
 	Problem string `json:"problem"`
 	Fix     string `json:"fix,omitempty"`
-	// By is the rule that makes this one superfluous, for CodeShadowed.
+	// By is the rule that makes this one superfluous, for [LintShadowed].
 	By *RuleRef `json:"by,omitempty"`
 }
 
+// String says on one line what the rule really does and what to write instead.
 func (l Lint) String() string {
 	s := l.Rule.String() + ": " + l.Problem
 	if l.Fix != "" {

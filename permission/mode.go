@@ -18,6 +18,7 @@ const (
 
 var modeNames = []string{"default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions"}
 
+// String returns the documented name.
 func (m Mode) String() string { return name(modeNames, uint8(m)) }
 
 // ParseMode reads a documented mode name ("manual" is default). An unknown

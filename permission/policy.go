@@ -71,6 +71,7 @@ type SettingsError struct {
 	Problem      string
 }
 
+// Error names file, line, column and the problem.
 func (e *SettingsError) Error() string {
 	if e.Line > 0 {
 		return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)

@@ -18,6 +18,7 @@ const (
 
 var provenanceNames = []string{"ask", "warn", "off"}
 
+// String returns "ask", "warn" or "off".
 func (p Provenance) String() string { return name(provenanceNames, uint8(p)) }
 
 // MarshalText writes the name of the value.
@@ -50,7 +51,7 @@ func (d *decider) provenance() {
 			d.settled = append([]Reason{r}, d.settled...)
 			continue
 		}
-		d.ask(askedRule, r)
+		d.ask(askedRule, &r)
 	}
 }
 
@@ -82,7 +83,7 @@ func (d *decider) destination(i int) string {
 	case Connect:
 		return toHost + a.Host
 	case Run:
-		if a.Command.Closed || d.confined && d.st.Enforces && !d.opens() {
+		if a.command().Closed || d.confined && d.st.Enforces && !d.opens() {
 			return ""
 		}
 		// A program whose hosts are known sends to them.
@@ -91,13 +92,13 @@ func (d *decider) destination(i int) string {
 			if b := &d.ins.Actions[j]; b.Of == i+1 && b.Kind == Connect {
 				known = known || b.Host != ""
 			} else if b.Of == i+1 && b.Kind == KindUnknown {
-				return toRun + commandText(&a.Command)
+				return toRun + commandText(a.command())
 			}
 		}
 		if known {
 			return ""
 		}
-		return toRun + commandText(&a.Command)
+		return toRun + commandText(a.command())
 	case Use:
 		if a.Free || a.Origin != Tool || d.ins.Family == "Skill" || d.ins.Family == "Agent" {
 			return ""

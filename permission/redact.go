@@ -46,7 +46,7 @@ func (g *Gate) shown(r Request) Request {
 	if r.Decision.Reasons != nil {
 		r.Decision.Reasons = reasons
 	}
-	r.Decision.Explanation = text(r.Decision.Explanation)
+	r.Decision.Explanation = TextOf(text(r.Decision.Explanation.String()))
 	r.Changes = text(r.Changes)
 	// A rule that holds a secret is not offered: it would be saved.
 	var rules []string

@@ -24,6 +24,7 @@ const (
 
 var layerNames = []string{"unknown", "session", "user", "project", "local", "command-line", "managed"}
 
+// String returns the layer in lower case.
 func (l Layer) String() string { return name(layerNames, uint8(l)) }
 
 // MarshalText writes the name of the layer.
@@ -46,6 +47,7 @@ type RuleRef struct {
 	Line int `json:"line,omitempty"`
 }
 
+// String returns the rule with its effect, and its file and line or its layer.
 func (r RuleRef) String() string {
 	where := r.Layer.String() + " settings"
 	if r.File != "" {
@@ -64,6 +66,7 @@ type RuleError struct {
 	Inert bool
 }
 
+// Error names file, line, column, the rule, the problem and the fix.
 func (e *RuleError) Error() string {
 	where := e.Rule.File
 	if where == "" {

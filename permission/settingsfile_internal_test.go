@@ -361,7 +361,7 @@ func TestSandboxMerge(t *testing.T) {
 func TestSandboxDecides(t *testing.T) {
 	const proj = "/home/u/proj"
 	run := func(text, host string, port int) Inspection {
-		ins := Inspection{Family: "Bash", Actions: []Action{{Kind: Run, Origin: Tool, Command: Command{Allow: []string{text}, Deny: []string{text}}}}}
+		ins := Inspection{Family: "Bash", Actions: []Action{{Kind: Run, Origin: Tool, Command: &Command{Allow: []string{text}, Deny: []string{text}}}}}
 		if host != "-" {
 			ins.Actions = append(ins.Actions, Action{Kind: Connect, Of: 1, Origin: Operand, Host: host, Port: port})
 		}
@@ -451,7 +451,7 @@ func TestLocks(t *testing.T) {
 		p, err := ParsePolicy("/home/u", src(LayerUser, data))
 		require.NoError(t, err)
 		d := (&Evaluator{policy: p, interpreter: commonInterpreter}).Decide(State{Mode: ModeAuto, Classifier: true, Dir: "/p"}, Call{Tool: "Bash", Dir: "/p"},
-			Inspection{Family: "Bash", Actions: []Action{{Kind: Run, Origin: Tool, Command: Command{Allow: []string{"npm test"}, Deny: []string{"npm test"}}}}})
+			Inspection{Family: "Bash", Actions: []Action{{Kind: Run, Origin: Tool, Command: &Command{Allow: []string{"npm test"}, Deny: []string{"npm test"}}}}})
 		assert.Equal(t, want, d.Verdict, data)
 	}
 }

@@ -10,10 +10,10 @@ import (
 // demands adds what the call itself and its findings ask for.
 func (d *decider) demands() {
 	if d.ins.MustAsk != "" {
-		d.ask(askedInteraction, Reason{Code: CodeInteraction, Text: d.ins.MustAsk})
+		d.ask(askedInteraction, &Reason{Code: CodeInteraction, Text: d.ins.MustAsk})
 	}
 	for _, f := range d.ins.Findings {
-		d.ask(askedPlain, Reason{Code: CodeFinding, Text: f.Text, Span: f.Span})
+		d.ask(askedPlain, &Reason{Code: CodeFinding, Text: f.Text, Span: f.Span})
 	}
 }
 
@@ -23,7 +23,7 @@ func (d *decider) action(i int) {
 	if a.Maybe && (a.Kind == Read || a.Kind == List || a.Kind == Write || a.Kind == Delete || a.Kind == Connect) {
 		return // for the rules that deny and ask, which saw it
 	}
-	at := Reason{Action: i + 1, Span: a.Span}
+	at := &Reason{Action: i + 1, Span: a.Span}
 	if a.Origin != Tool && a.Origin != Operand && a.Origin != Shell {
 		at.Code, at.Text = CodeUnmatched, "Who does this is not known."
 		d.ask(askedPlain, at)
@@ -52,7 +52,7 @@ func (d *decider) action(i int) {
 	}
 }
 
-func (d *decider) byRule(at Reason, r *Rule) {
+func (d *decider) byRule(at *Reason, r *Rule) {
 	at.Code, at.Rule, at.Text = CodeAllowRule, r.shared, r.allowed
 	d.settle(at)
 }
@@ -60,8 +60,8 @@ func (d *decider) byRule(at Reason, r *Rule) {
 // planned says that plan mode holds back what allow rules would settle.
 func (d *decider) planned() bool { return d.st.Mode == ModePlan }
 
-func (d *decider) run(i int, a *Action, at Reason) {
-	c := &a.Command
+func (d *decider) run(i int, a *Action, at *Reason) {
+	c := a.command()
 	if d.ins.Family == "PowerShell" {
 		// Not analyzed: neither a rule nor a mode knows what it does.
 		at.Code, at.Text = CodeUnmatched, "PowerShell commands are not analyzed, so a person decides on each."
@@ -99,7 +99,7 @@ func (d *decider) run(i int, a *Action, at Reason) {
 
 // content asks where what a command runs out of the workspace is not what was
 // approved, and somebody else than the user may have written it.
-func (d *decider) content(c *Command, at Reason) {
+func (d *decider) content(c *Command, at *Reason) {
 	old, ran := d.st.Contents[contentKey(c)]
 	if ran && old == c.Digest {
 		return
@@ -156,27 +156,27 @@ func shorten(s string, n int) string {
 // runRule returns an allow rule that speaks of the Run itself; exact wants one
 // that spells the whole command.
 func (d *decider) runRule(i int, exact bool) *Rule {
-	a := &d.ins.Actions[i]
-	if r := d.toolRule(); !exact && r != nil && r.family == d.ins.Family && !d.suspended(r, &a.Command) {
+	c := d.ins.Actions[i].command()
+	if r := d.toolRule(); !exact && r != nil && r.family == d.ins.Family && !d.suspended(r, c) {
 		return r
 	}
-	if a.Command.Opaque {
+	if c.Opaque {
 		return nil
 	}
 	var found *Rule
 	for _, t := range d.p.allow {
-		for _, text := range a.Command.Allow {
+		for _, text := range c.Allow {
 			t.eachCommand(text, true, func(n int32) {
 				r := &t.rules[n]
-				if found != nil || r.family != d.ins.Family || (exact || a.Command.ExactOnly) && !r.command.exact() && !r.command.spells(a.Command.Allow) ||
-					r.bound != nil && !r.bound[a.Command.Digest] || !r.command.matches(text) {
+				if found != nil || r.family != d.ins.Family || (exact || c.ExactOnly) && !r.command.exact() && !r.command.spells(c.Allow) ||
+					r.bound != nil && !r.bound[c.Digest] || !r.command.matches(text) {
 					return
 				}
-				if r.command.climbs(text, a.Command.Deny) && !r.command.spells(a.Command.Allow) {
+				if r.command.climbs(text, c.Deny) && !r.command.spells(c.Allow) {
 					d.climbed = r
 					return
 				}
-				if !d.suspended(r, &a.Command) {
+				if !d.suspended(r, c) {
 					found = r
 				}
 			})
@@ -228,7 +228,7 @@ func (d *decider) wrappedBy(i int, exact bool) *Rule {
 		if parent < 0 || parent >= len(d.ins.Actions) || d.ins.Actions[parent].Kind != Run {
 			return nil
 		}
-		if r := d.runRule(parent, exact || !d.ins.Actions[child].Command.Opaque); r != nil {
+		if r := d.runRule(parent, exact || !d.ins.Actions[child].command().Opaque); r != nil {
 			return r
 		}
 		child = parent
@@ -241,10 +241,15 @@ func (d *decider) ruleOver(a *Action, exact bool) *Rule {
 	if d.planned() || a.Of <= 0 || a.Of > len(d.ins.Actions) || d.ins.Actions[a.Of-1].Kind != Run {
 		return nil
 	}
-	if r := d.runRule(a.Of-1, exact); r != nil {
-		return r
+	// Most commands have several actions.
+	if o := &d.over; o.of != a.Of || o.exact != exact {
+		r := d.runRule(a.Of-1, exact)
+		if r == nil {
+			r = d.wrappedBy(a.Of-1, exact)
+		}
+		o.of, o.exact, o.rule = a.Of, exact, r
 	}
-	return d.wrappedBy(a.Of-1, exact)
+	return d.over.rule
 }
 
 // pathRule returns an allow rule that names the path. An Edit rule grants
@@ -356,7 +361,7 @@ func (d *decider) suspendedTool(r *Rule) bool {
 	return false
 }
 
-func (d *decider) read(a *Action, at Reason) {
+func (d *decider) read(a *Action, at *Reason) {
 	p := &a.Path
 	switch p.Class {
 	case Forbidden:
@@ -420,7 +425,7 @@ func (d *decider) read(a *Action, at Reason) {
 	d.ask(askedPlain, at)
 }
 
-func (d *decider) write(a *Action, at Reason) {
+func (d *decider) write(a *Action, at *Reason) {
 	p := &a.Path
 	verb := "Writing"
 	if a.Kind == Delete {
@@ -519,10 +524,11 @@ func (d *decider) edits(a *Action) bool {
 		return false
 	}
 	run := &d.ins.Actions[a.Of-1]
-	return run.Kind == Run && run.Command.Edits && run.Command.Closed
+	c := run.command()
+	return run.Kind == Run && c.Edits && c.Closed
 }
 
-func (d *decider) connect(a *Action, at Reason) {
+func (d *decider) connect(a *Action, at *Reason) {
 	who := askedPlain
 	if d.ins.Family == "Bash" {
 		// The settings of the sandbox name hosts for shell commands. Those that
@@ -535,9 +541,9 @@ func (d *decider) connect(a *Action, at Reason) {
 			d.deny(at)
 			return
 		case denied == matchMay && !inside:
-			may := at
+			may := *at
 			may.Code, may.Text = CodeMayMatch, "The sandbox settings deny some hosts, and this connects to "+hostName(a)+"."
-			d.ask(askedRule, may)
+			d.ask(askedRule, &may)
 		case d.confined && d.p.locks.sandbox.Network.StrictAllowlist && a.Host != "" && allowed != matchYes:
 			at.Code, at.Text = CodeNetwork, fmt.Sprintf("The sandbox settings allow connecting to certain hosts only, and %s is not one of them.", hostName(a))
 			d.deny(at)
@@ -582,7 +588,7 @@ func hostName(a *Action) string {
 	return a.Host
 }
 
-func (d *decider) use(a *Action, at Reason) {
+func (d *decider) use(a *Action, at *Reason) {
 	if a.Free {
 		at.Code, at.Text = CodeClosed, "This needs nobody's approval by itself."
 		d.settle(at)

@@ -506,6 +506,13 @@ const (
 
 // decide is the whole model.
 func (w *slowWorld) decide(st State, call Call, ins Inspection, opinions []Opinion) (verdict Verdict, confinement Confinement, asked Settlers) {
+	// A Run without a command is one of which nothing is known.
+	ins.Actions = slices.Clone(ins.Actions)
+	for i := range ins.Actions {
+		if ins.Actions[i].Command == nil {
+			ins.Actions[i].Command = &Command{}
+		}
+	}
 	if st.Mode > ModeBypass || st.Mode == ModeBypass && w.disableBypass || st.Mode == ModeAuto && (!st.Classifier || w.disableAuto) {
 		st.Mode = ModeDefault
 	}

@@ -52,6 +52,7 @@ func (d *decider) table(n int32, t *ruleTable) {
 	t.eachTool(d.call.Tool, d.ins.Family, func(i int32) {
 		d.hit(t, n, i, t.rules[i].matchCall(&d.call, &d.ins), 0)
 	})
+	d.unnamed = [2]string{}
 	for i := range d.ins.Actions {
 		d.tableAction(n, t, i)
 	}
@@ -69,11 +70,11 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 	}
 	switch a.Kind {
 	case Run:
-		if d.unknownText(&a.Command) || d.ins.Family == "PowerShell" {
+		if d.unknownText(a.command()) || d.ins.Family == "PowerShell" {
 			d.some(t, n, t.commands, i)
 			return
 		}
-		for _, text := range a.Command.Deny {
+		for _, text := range a.command().Deny {
 			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
 		}
 	case Read, List, Write, Delete:
@@ -84,7 +85,18 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			}
 			return
 		}
-		d.eachName(p, func(name string) { t.eachPath(name, try) })
+		if plain := p.Real == p.Clean && p.Also == nil; !plain || p.Clean != d.unnamed[0] && p.Clean != d.unnamed[1] {
+			none := plain
+			d.eachName(p, func(name string) {
+				t.eachPath(name, func(r int32) {
+					none = false
+					try(r)
+				})
+			})
+			if none {
+				d.unnamed[0], d.unnamed[1] = p.Clean, d.unnamed[0]
+			}
+		}
 		if p.Extent != Exact && !p.Walked && a.Kind != List {
 			if ownBusiness(a) {
 				t.eachPath(foldPath(p.Clean)+anyChild, try)
@@ -177,7 +189,7 @@ func (d *decider) strictly(h *hit) {
 	case h.match == matchYes && r.ref.Effect == Deny:
 		reason.Code = CodeDenyRule
 		reason.Text = fmt.Sprintf("Refused by the %s%s.", r.ref, hitPath(&d.ins, h.action)) + note
-		d.deny(reason)
+		d.deny(&reason)
 	case h.match == matchYes:
 		reason.Code = CodeAskRule
 		reason.Text = fmt.Sprintf("The %s wants a person to be asked%s.", r.ref, hitPath(&d.ins, h.action)) + note
@@ -185,15 +197,15 @@ func (d *decider) strictly(h *hit) {
 		if r.kind == ruleBare && r.tool == "Bash" && d.st.Mode != ModePlan {
 			who = askedBareBash
 		}
-		d.ask(who, reason)
+		d.ask(who, &reason)
 	case r.broken:
 		reason.Code = CodeMayMatch
 		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call. Correct it.", r.ref)
-		d.ask(askedRule, reason)
+		d.ask(askedRule, &reason)
 	default:
 		reason.Code = CodeMayMatch
 		reason.Text = fmt.Sprintf("The %s may match: %s is not known before the call runs.", r.ref, unknownPart(&d.ins, h.action)) + note
-		d.ask(askedRule, reason)
+		d.ask(askedRule, &reason)
 	}
 }
 
@@ -226,7 +238,7 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 	switch {
 	case r.kind == ruleCommand:
 		if a.Kind == Run {
-			return d.matchCommand(r, &a.Command)
+			return d.matchCommand(r, a.command())
 		}
 	case r.hasPath():
 		switch a.Kind {

@@ -129,7 +129,7 @@ var widened = map[string]bool{"git add": true, "mkdir": true, "touch": true}
 // that allows nothing but more of the same, else its exact text, else "".
 func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
 	run := &ins.Actions[i]
-	c := &run.Command
+	c := run.command()
 	if run.Kind != Run || ins.Family != "Bash" || c.Opaque || c.Dynamic || len(c.Allow) == 0 {
 		return ""
 	}

@@ -129,13 +129,28 @@ func parseName(names []string, text []byte, what string) (uint8, error) {
 	return 0, fmt.Errorf("permission: unknown %s %q", what, text)
 }
 
-func (v Verdict) String() string     { return name(verdictNames, uint8(v)) }
-func (k Kind) String() string        { return name(kindNames, uint8(k)) }
-func (o Origin) String() string      { return name(originNames, uint8(o)) }
-func (e Extent) String() string      { return name(extentNames, uint8(e)) }
-func (z Zone) String() string        { return name(zoneNames, uint8(z)) }
-func (c Class) String() string       { return name(classNames, uint8(c)) }
-func (r Risk) String() string        { return name(riskNames, uint8(r)) }
+// String returns "deny", "ask" or "allow".
+func (v Verdict) String() string { return name(verdictNames, uint8(v)) }
+
+// String returns the kind in lower case.
+func (k Kind) String() string { return name(kindNames, uint8(k)) }
+
+// String returns the origin in lower case.
+func (o Origin) String() string { return name(originNames, uint8(o)) }
+
+// String returns the extent in lower case.
+func (e Extent) String() string { return name(extentNames, uint8(e)) }
+
+// String returns the zone in lower case.
+func (z Zone) String() string { return name(zoneNames, uint8(z)) }
+
+// String returns the class in lower case.
+func (c Class) String() string { return name(classNames, uint8(c)) }
+
+// String returns "high", "medium" or "low".
+func (r Risk) String() string { return name(riskNames, uint8(r)) }
+
+// String returns "required" or "not-required".
 func (c Confinement) String() string { return name(confinementNames, uint8(c)) }
 
 // MarshalText writes the name of the value.

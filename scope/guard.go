@@ -3,6 +3,7 @@ package scope
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -270,6 +271,40 @@ func (s *space) looksLikeGitDir(names []string, base int, op Op) bool {
 // repository or a work tree's part of one.
 func isGitDir(has func(name string) bool) bool {
 	return has("HEAD") && (has("objects") && has("refs") || has("commondir"))
+}
+
+// gitParts are the names of isGitDir, folded.
+var gitParts = []string{"head", "objects", "refs", "commondir"}
+
+// completed looks again after a name has been made: two operations at the same
+// time, each with a part, make a git directory that neither of them saw coming.
+// The last one of them sees all parts, and undoes its own.
+func (g *Guard) completed(p *place, undo func() error) error {
+	if p.Exists || p.Class >= Protected || !slices.Contains(gitParts, Fold(p.name)) ||
+		!isGitDir(func(n string) bool { _, err := p.dir.lstat(n); return !errors.Is(err, fs.ErrNotExist) }) {
+		return nil
+	}
+	if err := g.refuseBelow(g.space.namesOf(p.Real), gitDirectory, p.Op); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
+}
+
+// unmake takes away what was made at a place. A directory that is not empty any
+// more stays under another name.
+func (p *place) unmake() error {
+	tmp := tempName()
+	if err := p.dir.rename(p.name, p.dir, tmp); err != nil {
+		return err
+	}
+	fi, err := p.dir.lstat(tmp)
+	if err != nil {
+		return err
+	}
+	if err := p.dir.remove(tmp, fi.IsDir()); err != nil {
+		return fmt.Errorf("what was made is now called %s: %w", tmp, err)
+	}
+	return nil
 }
 
 // gitDirectory is the verdict on one.

@@ -30,7 +30,10 @@ func (g *Guard) Symlink(target, newpath string) error {
 		if err := g.refuse(&r); err != nil {
 			return &PathError{Op: Symlink, Resolution: r, Err: err}
 		}
-		return p.dir.symlink(target, p.name)
+		if err := p.dir.symlink(target, p.name); err != nil {
+			return err
+		}
+		return g.completed(p, p.unmake)
 	})
 }
 
@@ -56,12 +59,15 @@ func (g *Guard) Link(oldpath, newpath string) error {
 		return g.atOpen(newpath, Link, func(to *place) error {
 			err := from.dir.link(from.name, to.dir, to.name)
 			if errors.Is(err, errNoHandle) {
+				err = errCross
 				if h := g.common(from, to); h != nil {
-					return h.root.Link(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
+					err = h.root.Link(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
 				}
-				return errCross
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return g.completed(to, to.unmake)
 		})
 	})
 }

@@ -299,6 +299,11 @@ func (g *Guard) Create(path string) (f *os.File, err error) {
 			return p.fail("create", errIsDir)
 		}
 		f, err = p.dir.open(p.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err == nil {
+			if err = g.completed(p, func() error { return errors.Join(f.Close(), p.unmake()) }); err != nil {
+				f = nil
+			}
+		}
 		if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -330,7 +335,10 @@ func (g *Guard) Mkdir(path string) error {
 		case lastName(path) == "." && !p.Exists:
 			return p.fail("mkdir", fs.ErrNotExist)
 		}
-		return p.dir.mkdir(p.name)
+		if err := p.dir.mkdir(p.name); err != nil {
+			return err
+		}
+		return g.completed(p, p.unmake)
 	})
 }
 
@@ -438,14 +446,20 @@ func (g *Guard) Rename(oldpath, newpath string) error {
 					return err
 				}
 			}
-			err := from.dir.rename(from.name, to.dir, to.name)
-			if errors.Is(err, errNoHandle) {
-				if h := g.common(from, to); h != nil {
-					return h.root.Rename(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
+			move := func(from, to *place) error {
+				err := from.dir.rename(from.name, to.dir, to.name)
+				if errors.Is(err, errNoHandle) {
+					if h := g.common(from, to); h != nil {
+						return h.root.Rename(filepath.FromSlash(from.Rel), filepath.FromSlash(to.Rel))
+					}
+					return errCross
 				}
-				return errCross
+				return err
 			}
-			return err
+			if err := move(from, to); err != nil {
+				return err
+			}
+			return g.completed(to, func() error { return move(to, from) })
 		})
 	})
 }

@@ -208,6 +208,9 @@ func (g *Guard) replace(p *place, old fs.FileInfo, data []byte, o WriteOptions) 
 		_ = p.dir.remove(tmp, false)
 		return err
 	}
+	if err := g.completed(p, p.unmake); err != nil {
+		return err
+	}
 	if o.Sync {
 		return syncDir(p.dir)
 	}

@@ -242,10 +242,10 @@ func places(e *bashcheck.Effect, dir string) (list []string, ok bool) {
 		return nil, false
 	case filepath.IsAbs(e.Target):
 		return []string{filepath.Clean(e.Target)}, true
-	case !e.Dir.Known || len(e.Dir.Paths) == 0:
+	case !e.Dir.Known():
 		return nil, false
 	}
-	for _, d := range e.Dir.Paths {
+	for _, d := range e.Dir.Paths() {
 		list = append(list, absolute(absolute(dir, d), e.Target))
 	}
 	return list, true

@@ -72,6 +72,7 @@ type DigestError struct {
 	Granted, Got string
 }
 
+// Error names both digests and the fix.
 func (e *DigestError) Error() string {
 	if e.Granted == "" {
 		return "checkedrun: no digest was granted: set Options.Digest to that of the approved inspection"
@@ -85,8 +86,9 @@ type ConfinementError struct {
 	Need, Has Level
 }
 
+// Error names both levels and the fix.
 func (e *ConfinementError) Error() string {
-	return fmt.Sprintf("checkedrun: it may run only in a sandbox of the level %s or more, and the level here is %s", e.Need, e.Has)
+	return fmt.Sprintf("checkedrun: it may run only in a sandbox of the level %s or more, and the level here is %s: set Options.Sandbox to one (package scope/sandbox)", e.Need, e.Has)
 }
 
 // NotApprovedError is something that a run would have done and that the report
@@ -101,6 +103,7 @@ type NotApprovedError struct {
 	Span   bashcheck.Span
 }
 
+// Error names the command or path, and the reason.
 func (e *NotApprovedError) Error() string {
 	what := fmt.Sprintf("the command %q", e.Argv)
 	if e.Argv == nil {
@@ -119,10 +122,12 @@ type ChangedError struct {
 	Err error
 }
 
+// Error names the path and what Options.Recheck said.
 func (e *ChangedError) Error() string {
 	return fmt.Sprintf("checkedrun: %s is not what was approved: %v", e.Path, e.Err)
 }
 
+// Unwrap returns what Options.Recheck said.
 func (e *ChangedError) Unwrap() error { return e.Err }
 
 // Limits of a run; a zero field is the default.
@@ -179,7 +184,7 @@ type Options struct {
 	// Analyzer is the analyzer that made the report. Required: the text and
 	// expanded commands are analyzed again by it.
 	Analyzer *bashcheck.Analyzer
-	// Digest is that of the report that was approved (Inspection.Report of a
+	// Digest is that of the report that was approved (Grant.ReportDigest of a
 	// grant of package permission). Required.
 	Digest string
 	// Dir is the absolute directory that the run starts in.
@@ -207,7 +212,8 @@ type Options struct {
 	// than when it was approved (toolset.Recheck). Required without a Sandbox;
 	// within one it may be nil.
 	Recheck func(kind bashcheck.Kind, path string) error
-	// Open opens the file of a redirection: a guard. Nil is os.OpenFile.
+	// Open opens the file of a redirection: a guard (toolset.Open). Nil is
+	// os.OpenFile, which follows a link that was changed after Recheck looked.
 	Open func(path string, flag int) (io.ReadWriteCloser, error)
 	// Redact wraps each output ((*credstore.Redactor).Writer). It sees all that
 	// is written, so that a secret may be split over writes, programs and lines.
@@ -216,7 +222,8 @@ type Options struct {
 	Limits Limits
 }
 
-// Run runs the text of the report and returns its exit status. The error is
+// Run runs the text of the report and returns its exit status, -1 beside an
+// error. The error is
 // [ErrUnsupported], a [*DigestError] or a [*ConfinementError] where nothing was
 // started; a [*NotApprovedError], a [*ChangedError], [ErrOutput], [ErrMemory] or
 // the context's error (context.DeadlineExceeded for the limit of time) where
@@ -224,6 +231,7 @@ type Options struct {
 // is no error but a status. Whatever was started is ended when Run returns.
 // Run may be called by several goroutines at once.
 func Run(ctx context.Context, rep bashcheck.Report, o Options) (status int, err error) {
+	defer failed(&status, &err)
 	r, err := prepare(rep, o, None)
 	if err != nil {
 		return 0, err
@@ -276,6 +284,14 @@ func Run(ctx context.Context, rep bashcheck.Report, o Options) (status int, err 
 	return 0, err
 }
 
+// failed keeps a status that nobody should take for success from a run that
+// failed.
+func failed(status *int, err *error) {
+	if *err != nil {
+		*status = -1
+	}
+}
+
 // prepare checks what a run needs before anything starts. least is the level
 // of sandbox that it needs in any case.
 func prepare(rep bashcheck.Report, o Options, least Level) (*run, error) {
@@ -305,7 +321,7 @@ func prepare(rep bashcheck.Report, o Options, least Level) (*run, error) {
 		return nil, &ConfinementError{need, has}
 	}
 	if has == None && o.Recheck == nil {
-		return nil, errors.New("checkedrun: Options.Recheck is missing: without a sandbox, paths must be resolved again before they are used")
+		return nil, errors.New("checkedrun: Options.Recheck is missing: without a sandbox, paths must be resolved again before they are used: give toolset.Recheck(guard, grant), or Options.Sandbox")
 	}
 	if o.Limits.Time <= 0 {
 		o.Limits.Time = 2 * time.Minute

@@ -93,10 +93,12 @@ func TestAnotherReport(t *testing.T) {
 	const text = "cat a.txt b.txt"
 	refused := func(name string, rep bashcheck.Report, o checkedrun.Options) {
 		var e *checkedrun.DigestError
-		_, err := checkedrun.Run(context.Background(), rep, o)
+		status, err := checkedrun.Run(context.Background(), rep, o)
 		require.ErrorAs(t, err, &e, name)
-		_, err = checkedrun.Shell(context.Background(), rep, "/bin/bash", o)
+		require.Equal(t, -1, status)
+		status, err = checkedrun.Shell(context.Background(), rep, "/bin/bash", o)
 		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, -1, status)
 		require.NoFileExists(t, filepath.Join(dir, "pwned"), name)
 	}
 	forged := analyzer.Analyze(text)

@@ -70,13 +70,13 @@ func (r *run) index() error {
 			a = of[c.Parent]
 			a.byEffects = a.byEffects && c.Described
 		} else {
-			if _, twice := r.at[c.Span.Start]; twice {
+			if _, twice := r.at[int(c.Span.Start)]; twice {
 				return fmt.Errorf("%w: two commands stand at byte %d", ErrUnsupported, c.Span.Start)
 			}
-			r.at[c.Span.Start] = a
+			r.at[int(c.Span.Start)] = a
 			if len(c.Argv) > 0 {
 				// Behind its assignments.
-				r.at[c.Argv[0].Span.Start] = a
+				r.at[int(c.Argv[0].Span.Start)] = a
 			}
 		}
 		of[i+1] = a

@@ -20,6 +20,7 @@ import (
 // limits, status and errors are those of Run. Options.Open and Options.Recheck
 // are not used.
 func Shell(ctx context.Context, rep bashcheck.Report, shell string, o Options) (status int, err error) {
+	defer failed(&status, &err)
 	r, err := prepare(rep, o, Files)
 	if err != nil {
 		return 0, err

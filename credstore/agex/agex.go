@@ -48,7 +48,7 @@ func (o Options) recipients() ([]age.Recipient, error) {
 		return nil, fmt.Errorf("agex: %w", credstore.ErrNotFIPS)
 	}
 	if len(o.Recipients) == 0 {
-		return nil, fmt.Errorf("agex: %w: no recipients", credstore.ErrBadKey)
+		return nil, fmt.Errorf("agex: %w: no recipients: set Options.Recipients to age1… public keys", credstore.ErrBadKey)
 	}
 	var out []age.Recipient
 	for _, text := range o.Recipients {

@@ -59,7 +59,15 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 		return false, err
 	}
 	defer secrets.Close()
-	if err := secrets.Set(ctx, "demo/api-token", credstore.NewSecret([]byte(w.token)), credstore.Meta{}); err != nil {
+	logKey, err := newAuditKey()
+	if err != nil {
+		return false, err
+	}
+	// Both in one save, which is a handful of waits for the disk.
+	if err := secrets.Update(ctx, func(tx *credstore.Tx) error {
+		return errors.Join(tx.Set("demo/api-token", credstore.NewSecret([]byte(w.token)), credstore.Meta{}),
+			tx.Set(auditKey, credstore.NewSecret(logKey), credstore.Meta{Label: "key of the agent's audit log"}))
+	}); err != nil {
 		return false, err
 	}
 	trust, err := mcptrust.Open(mcptrust.Options{Dir: filepath.Join(w.conf, "trust"), Home: w.home})
@@ -97,7 +105,7 @@ func agent(ctx context.Context, o options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	log, err := openAudit(ctx, w.conf, secrets)
+	log, err := openAudit(w.conf, logKey)
 	if err != nil {
 		return false, err
 	}

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/clearance-go/clearance/credstore"
 	"github.com/clearance-go/clearance/permission/audit"
 )
 
@@ -22,15 +20,15 @@ type auditLog struct {
 	key  []byte
 }
 
-// openAudit opens the log in dir with a key that the secret store keeps.
-func openAudit(ctx context.Context, dir string, secrets *credstore.Store) (*auditLog, error) {
+// newAuditKey makes a key for the log of a run.
+func newAuditKey() ([]byte, error) {
 	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, err
-	}
-	if err := secrets.Set(ctx, auditKey, credstore.NewSecret(key), credstore.Meta{Label: "key of the agent's audit log"}); err != nil {
-		return nil, err
-	}
+	_, err := rand.Read(key)
+	return key, err
+}
+
+// openAudit opens the log in dir with a key that the secret store keeps.
+func openAudit(dir string, key []byte) (*auditLog, error) {
 	path := filepath.Join(dir, "audit.jsonl")
 	log, err := audit.Open(path, key)
 	if err != nil {

@@ -115,7 +115,7 @@ func (p *person) confirm(ctx context.Context, title, prompt, typed string) (bool
 
 // question says what a call would do, why it asks, and what each answer keeps.
 func (p *person) question(r permission.Request) ui.Question {
-	q := ui.Question{Title: "May the model use " + r.Call.Tool + "?", Explanation: r.Inspection.Explanation, Risk: r.Inspection.Risk.String()}
+	q := ui.Question{Title: "May the model use " + r.Call.Tool + "?", Explanation: r.Inspection.Explanation.String(), Risk: r.Inspection.Risk.String()}
 	q.Subject = append(p.subject(r), changes(r.Changes)...)
 	seen := map[string]bool{}
 	for _, reason := range r.Decision.Reasons {

@@ -45,7 +45,7 @@ func (h *host) writeReport(name, audit string, whole, expected bool, share strin
 		row := reportRow{N: r.n, Outcome: r.outcome, What: clean(r.what), Note: clean(r.step.Note), Why: clean(r.why), Where: r.where,
 			Took: r.took.Round(time.Millisecond).String(), Unexpected: !r.expected()}
 		if r.decision != nil {
-			row.Explanation, row.Risk = clean(r.decision.Explanation), r.decision.Risk.String()
+			row.Explanation, row.Risk = clean(r.decision.Explanation.String()), r.decision.Risk.String()
 			for _, reason := range r.decision.Reasons {
 				text := reason.Verdict.String() + ": " + reason.Text
 				if reason.Rule != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/clearance-go/clearance/permission"
 )
@@ -15,14 +14,18 @@ func (h *host) trustWorkspace(ctx context.Context) (string, error) {
 	if l.Digest == "" || l.Trusted {
 		return "nothing to trust", nil
 	}
-	yes, err := h.person.confirm(ctx, "Trust this workspace?", "Trusting it would put in force:\n  "+strings.Join(l.Entries, "\n  "), "")
+	check, err := h.trust.CheckWorkspace(ctx, h.w.project, l.Digest, l.Entries)
+	if err != nil {
+		return "", err
+	}
+	yes, err := h.person.confirm(ctx, "Trust this workspace?", check.Prompt, "")
 	if err != nil {
 		return "", err
 	}
 	if !yes {
 		return "", errors.New("not trusted: the repository's settings may only tighten")
 	}
-	if err := h.trust.ApproveWorkspace(ctx, h.w.project, l.Digest); err != nil {
+	if err := h.trust.Approve(ctx, check.Token); err != nil {
 		return "", err
 	}
 	if err := h.rules.Reload(ctx); err != nil {

@@ -58,9 +58,13 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if r.ReadOnly() {
 		verdict = "read-only"
 	}
-	_, err := fmt.Fprintf(out, "%s\n\n%s\nRisk: %s\n", r.Explain(), verdict, riskName(r.Risk()))
+	_, err := fmt.Fprintf(out, "%s\n\n%s\nRisk: %s\n", r.Explain(), verdict, r.Risk().String())
+	said := map[string]bool{}
 	for _, f := range r.Findings {
-		fmt.Fprintf(out, "- %s (%s)\n", f.Text, f.Code)
+		if line := fmt.Sprintf("- %s (%s)\n", f.Text, f.Code); !said[line] {
+			said[line] = true
+			fmt.Fprint(out, line)
+		}
 	}
 	if len(r.Assumptions) > 0 {
 		names := make([]string, len(r.Assumptions))
@@ -142,7 +146,7 @@ func describe(a *bashcheck.Analyzer, id json.RawMessage, text string) answer {
 	out := answer{
 		ID: id, Command: text, Parsed: r.Parsed, ReadOnly: r.ReadOnly(),
 		Commands: []command{}, Findings: []finding{}, Assumptions: []bashcheck.Assumption{},
-		Risk: riskName(r.Risk()), Explanation: r.Explain(),
+		Risk: r.Risk().String(), Explanation: r.Explain(),
 	}
 	for _, c := range r.Commands {
 		v := command{Argv: []string{}, Effects: effects(c.Effects)}
@@ -155,7 +159,7 @@ func describe(a *bashcheck.Analyzer, id json.RawMessage, text string) answer {
 		out.Commands = append(out.Commands, command{Argv: []string{}, Effects: effects(r.Loose)})
 	}
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, finding{f.Code, severityName(f.Severity), f.Text, f.Span.Start, f.Span.End})
+		out.Findings = append(out.Findings, finding{f.Code, f.Severity.String(), f.Text, int(f.Span.Start), int(f.Span.End)})
 	}
 	out.Assumptions = append(out.Assumptions, r.Assumptions...)
 	return out
@@ -164,53 +168,7 @@ func describe(a *bashcheck.Analyzer, id json.RawMessage, text string) answer {
 func effects(list []bashcheck.Effect) []effect {
 	out := []effect{}
 	for _, e := range list {
-		out = append(out, effect{kindName(e.Kind), e.Target, e.Extent == bashcheck.Exact})
+		out = append(out, effect{e.Kind.String(), e.Target, e.Extent == bashcheck.Exact})
 	}
 	return out
-}
-
-func kindName(k bashcheck.Kind) string {
-	switch k {
-	case bashcheck.Read:
-		return "read"
-	case bashcheck.List:
-		return "list"
-	case bashcheck.Write:
-		return "write"
-	case bashcheck.Delete:
-		return "delete"
-	case bashcheck.Change:
-		return "change"
-	case bashcheck.Execute:
-		return "execute"
-	case bashcheck.Connect:
-		return "connect"
-	case bashcheck.Environment:
-		return "environment"
-	case bashcheck.Process:
-		return "process"
-	case bashcheck.Privilege:
-		return "privilege"
-	}
-	return "unknown"
-}
-
-func severityName(s bashcheck.Severity) string {
-	switch s {
-	case bashcheck.Notice:
-		return "notice"
-	case bashcheck.Suspicious:
-		return "suspicious"
-	}
-	return "dangerous"
-}
-
-func riskName(r bashcheck.Risk) string {
-	switch r {
-	case bashcheck.RiskLow:
-		return "low"
-	case bashcheck.RiskMedium:
-		return "medium"
-	}
-	return "high"
 }

@@ -223,7 +223,7 @@ func decide(ctx context.Context, c config, ev event, env []string) (d permission
 	if err != nil {
 		return none, "", err
 	}
-	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: existing(rules.Directories()), Protect: append(rules.Files(), kept.files()...)})
+	guard, err := scope.New(c.project, scope.Options{Home: c.home, Additional: rules.Directories(), Protect: append(rules.Files(), kept.files()...)})
 	if err != nil {
 		return none, "", err
 	}
@@ -321,16 +321,6 @@ type trustAll struct{}
 
 func (trustAll) Trusted(context.Context, string, string) (bool, error) { return true, nil }
 
-func existing(dirs []string) []string {
-	var out []string
-	for _, d := range dirs {
-		if st, err := os.Stat(d); err == nil && st.IsDir() {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
 func environ(env []string) map[string]string {
 	out := make(map[string]string, len(env))
 	for _, e := range env {
@@ -343,8 +333,8 @@ func environ(env []string) map[string]string {
 
 func encode(name string, d permission.Decision, changes string) ([]byte, error) {
 	text := d.Text()
-	if d.Explanation != "" && d.Verdict != permission.Allow {
-		text += " " + d.Explanation
+	if said := d.Explanation.String(); said != "" && d.Verdict != permission.Allow {
+		text += " " + said
 	}
 	if changes != "" && d.Verdict == permission.Ask {
 		text += "\nWhat changed since it last ran:\n" + changes

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/clearance-go/clearance/mcptrust"
 	"github.com/clearance-go/clearance/permission"
 )
 
@@ -37,10 +36,9 @@ var errNobody = errors.New("nobody is there to answer; allow the host with a rul
 
 // Approve asks for one page.
 func (p *person) Approve(ctx context.Context, r permission.Request) (permission.Answer, error) {
-	fmt.Fprintf(p.out, "asks: %s\n      %s\n      %s\n", mcptrust.Escape(r.Inspection.Explanation), mcptrust.Escape(r.Decision.Text()), mcptrust.Escape(string(r.Call.Input)))
+	fmt.Fprint(p.out, r.Prompt())
 	keys := "[y] once  [n] no"
 	if len(r.Suggestions) > 0 {
-		fmt.Fprintf(p.out, "      s or a would keep: %s\n", mcptrust.Escape(strings.Join(r.Suggestions, ", ")))
 		keys = "[y] once  [s] session  [a] always  [n] no"
 	}
 	key, err := p.key(ctx, keys)

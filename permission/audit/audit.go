@@ -220,6 +220,7 @@ type BrokenError struct {
 	Problem string
 }
 
+// Error names the line and the problem.
 func (e *BrokenError) Error() string { return fmt.Sprintf("audit: line %d: %s", e.Line, e.Problem) }
 
 // Report is what Verify found.

@@ -32,8 +32,8 @@ func (tool) Inspect(_ context.Context, call permission.Call, _ permission.Lookou
 	if text == "broken" {
 		return permission.Inspection{}, errors.New("broken")
 	}
-	return permission.Inspection{Family: "Bash", Explanation: "Runs " + text + ".", Actions: []permission.Action{
-		{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{Allow: []string{text}, Deny: []string{text, "\x00"}[:1], Prefix: text}},
+	return permission.Inspection{Family: "Bash", Explanation: permission.TextOf("Runs " + text + "."), Actions: []permission.Action{
+		{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{Allow: []string{text}, Deny: []string{text, "\x00"}[:1], Prefix: text}},
 	}}, nil
 }
 

@@ -132,12 +132,6 @@ func Mine(log io.Reader, p *permission.Policy, limit int) (Mined, error) {
 	if err != nil {
 		return out, err
 	}
-	type prompt struct {
-		r        permission.Record
-		call     permission.Call
-		opinions []permission.Opinion
-		rules    []string
-	}
 	var prompts, refusals []prompt
 	out.NotReplayable, err = calls(log, func(r permission.Record, call permission.Call, opinions []permission.Opinion) {
 		d := e.Decide(r.State, call, r.Inspection, opinions...)
@@ -173,51 +167,20 @@ func Mine(log io.Reader, p *permission.Policy, limit int) (Mined, error) {
 	var chosen []string
 	left := prompts
 	for len(chosen) < limit && len(left) > 0 {
-		tried := map[string]int{}
-		for _, pr := range left {
-			var fresh []string
-			for _, r := range pr.rules {
-				if !slices.Contains(chosen, r) {
-					fresh = append(fresh, r)
-				}
-			}
-			slices.Sort(fresh)
-			tried[fmt.Sprintf("%q", fresh)]++
-		}
-		best := -1
-		for i := range left {
-			if best < 0 || score(left[i].rules, chosen, tried) > score(left[best].rules, chosen, tried) {
-				best = i
-			}
-		}
-		var add []string
-		for _, r := range left[best].rules {
-			if !slices.Contains(chosen, r) {
-				add = append(add, r)
-			}
-		}
+		best := pick(left, chosen)
+		add := missing(left[best].rules, chosen)
 		next := with(append(slices.Clone(chosen), add...)...)
 		bad := next == nil || len(chosen)+len(add) > limit
 		for _, r := range refusals {
-			bad = bad || next.Decide(r.r.State, r.call, r.r.Inspection, r.opinions...).Verdict == permission.Allow
+			bad = bad || r.settledBy(next)
 		}
 		var rest []prompt
 		for i, pr := range left {
 			switch {
 			case bad && i == best:
-			case !bad && next.Decide(pr.r.State, pr.call, pr.r.Inspection, pr.opinions...).Verdict == permission.Allow:
+			case !bad && pr.settledBy(next):
 				out.Saved++
-				for _, rule := range pr.rules {
-					n := slices.IndexFunc(out.Proposals, func(p Proposal) bool { return p.Rule == rule })
-					if n < 0 {
-						out.Proposals = append(out.Proposals, Proposal{Rule: rule})
-						n = len(out.Proposals) - 1
-					}
-					prop := &out.Proposals[n]
-					if prop.Prompts++; len(prop.Examples) < 3 && pr.r.Inspection.Explanation != "" && !slices.Contains(prop.Examples, pr.r.Inspection.Explanation) {
-						prop.Examples = append(prop.Examples, pr.r.Inspection.Explanation)
-					}
-				}
+				out.propose(pr)
 			default:
 				rest = append(rest, pr)
 			}
@@ -233,15 +196,66 @@ func Mine(log io.Reader, p *permission.Policy, limit int) (Mined, error) {
 	return out, nil
 }
 
+// prompt is a call of the log that asks a person under the policy.
+type prompt struct {
+	r        permission.Record
+	call     permission.Call
+	opinions []permission.Opinion
+	rules    []string // that would settle it
+}
+
+func (p *prompt) settledBy(e *permission.Evaluator) bool {
+	return e.Decide(p.r.State, p.call, p.r.Inspection, p.opinions...).Verdict == permission.Allow
+}
+
+// missing are the rules that are not chosen yet.
+func missing(rules, chosen []string) []string {
+	var out []string
+	for _, r := range rules {
+		if !slices.Contains(chosen, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// pick returns the index of the prompt whose rules save the most.
+func pick(left []prompt, chosen []string) int {
+	tried := map[string]int{}
+	for _, pr := range left {
+		fresh := missing(pr.rules, chosen)
+		slices.Sort(fresh)
+		tried[fmt.Sprintf("%q", fresh)]++
+	}
+	best := 0
+	for i := range left {
+		if score(left[i].rules, chosen, tried) > score(left[best].rules, chosen, tried) {
+			best = i
+		}
+	}
+	return best
+}
+
+// propose counts a saved prompt for each of its rules.
+func (m *Mined) propose(pr prompt) {
+	for _, rule := range pr.rules {
+		n := slices.IndexFunc(m.Proposals, func(p Proposal) bool { return p.Rule == rule })
+		if n < 0 {
+			m.Proposals = append(m.Proposals, Proposal{Rule: rule})
+			n = len(m.Proposals) - 1
+		}
+		prop := &m.Proposals[n]
+		said := pr.r.Inspection.Explanation.String()
+		if prop.Prompts++; len(prop.Examples) < 3 && said != "" && !slices.Contains(prop.Examples, said) {
+			prop.Examples = append(prop.Examples, said)
+		}
+	}
+}
+
 // score is how many prompts have the same rules still to add, over how many
 // rules that are.
 func score(rules, chosen []string, tried map[string]int) float64 {
-	var fresh []string
-	for _, r := range rules {
-		if !slices.Contains(chosen, r) {
-			fresh = append(fresh, r)
-		}
-	}
+	fresh := missing(rules, chosen)
 	slices.Sort(fresh)
 	return float64(tried[fmt.Sprintf("%q", fresh)]) / float64(max(len(fresh), 1))
 }

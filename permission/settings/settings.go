@@ -143,73 +143,110 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 	if !filepath.IsAbs(s.src.Home) || !filepath.IsAbs(s.src.Dir) {
 		return fmt.Errorf("settings: Home and Dir must be absolute, got %q and %q", s.src.Home, s.src.Dir)
 	}
-	var layers []permission.Source
-	var errs []error
+	f := s.readLayers(ctx, locked)
+	loosen := s.judge(ctx, f)
+	policy, err := permission.ParsePolicy(s.src.Home, f.layers...)
+	f.errs = append(f.errs, err)
+	err = errors.Join(f.errs...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.policy != nil && err != nil {
+		return fmt.Errorf("settings: the rules of before stay in force: %w", err)
+	}
+	s.policy, s.loosen, s.local, s.layers = policy, loosen, f.localName, f.layers
+	return err
+}
+
+// found are the layers of one load.
+type found struct {
+	layers []permission.Source
+	// From project on stand the files of the workspace, from local on the local
+	// one, which ends before after.
+	project, local, after int
+	localName             string
+	// own says that all of the local file was written here.
+	own  bool
+	errs []error
+}
+
+// vouched says that what a layer of the workspace holds was approved rule by rule.
+func (f *found) vouched(i int) bool { return i >= f.local && f.own }
+
+// readLayers reads every file. One that cannot be read is a layer of its own,
+// whose rules are unknown, and an error.
+func (s *Settings) readLayers(ctx context.Context, locked bool) *found {
+	f := &found{}
 	read := func(layer permission.Layer, name, base string) {
 		data, err := readFile(name)
 		if layer == permission.LayerManaged && err == nil {
 			err = managedProblem(name, data)
 		}
 		if err != nil {
-			errs = append(errs, err)
+			f.errs = append(f.errs, err)
 			// Unreadable is not empty: this layer's rules are unknown.
 			data = []byte("unreadable")
 		}
 		if data != nil {
-			layers = append(layers, permission.Source{Layer: layer, Name: name, Base: base, Data: data})
+			f.layers = append(f.layers, permission.Source{Layer: layer, Name: name, Base: base, Data: data})
 		}
 	}
 	read(permission.LayerUser, filepath.Join(s.src.UserDir, "settings.json"), s.src.UserDir)
-	project := len(layers)
+	f.project = len(f.layers)
 	read(permission.LayerProject, filepath.Join(s.src.Dir, ".claude", "settings.json"), s.src.Dir)
-	local := len(layers)
-	localName := localFile(s.src.Dir, s.src.Home)
+	f.local = len(f.layers)
+	f.localName = localFile(s.src.Dir, s.src.Home)
 	// What this package wrote there was approved rule by rule; nothing there
 	// is nothing to approve.
-	data, own, err := s.readLocal(ctx, localName, locked)
+	data, own, err := s.readLocal(ctx, f.localName, locked)
 	if err != nil {
-		errs = append(errs, err)
+		f.errs = append(f.errs, err)
 		data, own = []byte("unreadable"), false
 	}
+	f.own = own
 	if data != nil {
-		layers = append(layers, permission.Source{Layer: permission.LayerLocal, Name: localName, Base: s.src.Dir, Data: data})
+		f.layers = append(f.layers, permission.Source{Layer: permission.LayerLocal, Name: f.localName, Base: s.src.Dir, Data: data})
 	}
-	after := len(layers)
-	for _, f := range s.src.CommandLine {
-		data, err := readFile(f)
+	f.after = len(f.layers)
+	for _, name := range s.src.CommandLine {
+		data, err := readFile(name)
 		if err == nil && data == nil {
 			// It was named, so it has to be there.
-			err = fmt.Errorf("settings: %s: %w", f, fs.ErrNotExist)
+			err = fmt.Errorf("settings: %s: %w", name, fs.ErrNotExist)
 		}
 		if err != nil {
-			errs = append(errs, err)
+			f.errs = append(f.errs, err)
 			data = []byte("unreadable")
 		}
-		layers = append(layers, permission.Source{Layer: permission.LayerCommandLine, Name: f, Base: filepath.Dir(f), Data: data})
+		f.layers = append(f.layers, permission.Source{Layer: permission.LayerCommandLine, Name: name, Base: filepath.Dir(name), Data: data})
 	}
 	managed, err := managedFiles(s.src.Managed)
 	if err != nil {
-		errs = append(errs, err)
-		layers = append(layers, permission.Source{Layer: permission.LayerManaged, Name: dropIns(s.src.Managed), Data: []byte("unreadable")})
+		f.errs = append(f.errs, err)
+		f.layers = append(f.layers, permission.Source{Layer: permission.LayerManaged, Name: dropIns(s.src.Managed), Data: []byte("unreadable")})
 	}
-	first := len(layers)
-	for _, f := range managed {
-		read(permission.LayerManaged, f, filepath.Dir(f))
+	first := len(f.layers)
+	for _, name := range managed {
+		read(permission.LayerManaged, name, filepath.Dir(name))
 	}
-	overrideScalars(layers[first:])
+	overrideScalars(f.layers[first:])
+	return f
+}
 
+// judge finds what the files of the workspace loosen, asks whether that is
+// trusted, and lets them only tighten where it is not.
+func (s *Settings) judge(ctx context.Context, f *found) Loosening {
 	loosen, ofDir := Loosening{}, false // ofDir: files of Dir itself loosen
-	for i := project; i < after; i++ {
-		if i >= local && own {
+	for i := f.project; i < f.after; i++ {
+		if f.vouched(i) {
 			continue
 		}
-		entries, err := loosening(layers[i])
+		entries, err := loosening(f.layers[i])
 		if err != nil {
 			// ParsePolicy reports the file; nothing of it loosens.
-			layers[i].TightenOnly = true
+			f.layers[i].TightenOnly = true
 			continue
 		}
-		ofDir = ofDir || len(entries) > 0 && filepath.Dir(filepath.Dir(layers[i].Name)) == filepath.Clean(s.src.Dir)
+		ofDir = ofDir || len(entries) > 0 && filepath.Dir(filepath.Dir(f.layers[i].Name)) == filepath.Clean(s.src.Dir)
 		loosen.Entries = append(loosen.Entries, entries...)
 	}
 	alsoFailed := false
@@ -217,7 +254,7 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 		lines, err := s.src.Also(ctx)
 		if err != nil {
 			alsoFailed = true
-			errs = append(errs, fmt.Errorf("settings: what else %s would put in force could not be read, so its settings only tighten: %w", s.src.Dir, err))
+			f.errs = append(f.errs, fmt.Errorf("settings: what else %s would put in force could not be read, so its settings only tighten: %w", s.src.Dir, err))
 		}
 		ofDir = ofDir || len(lines) > 0
 		for _, l := range lines {
@@ -235,26 +272,17 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 		if s.src.Trust != nil && !alsoFailed {
 			ok, err := s.src.Trust.Trusted(ctx, s.src.Dir, loosen.Digest)
 			if err != nil {
-				errs = append(errs, fmt.Errorf("settings: the trust of %s could not be read, so its settings only tighten: %w", s.src.Dir, err))
+				f.errs = append(f.errs, fmt.Errorf("settings: the trust of %s could not be read, so its settings only tighten: %w", s.src.Dir, err))
 			}
 			loosen.Trusted = ok && err == nil
 		}
 	}
-	for i := project; i < after; i++ {
-		if !loosen.Trusted && !(i >= local && own) {
-			layers[i].TightenOnly = true
+	for i := f.project; i < f.after; i++ {
+		if !loosen.Trusted && !f.vouched(i) {
+			f.layers[i].TightenOnly = true
 		}
 	}
-	policy, err := permission.ParsePolicy(s.src.Home, layers...)
-	errs = append(errs, err)
-	err = errors.Join(errs...)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.policy != nil && err != nil {
-		return fmt.Errorf("settings: the rules of before stay in force: %w", err)
-	}
-	s.policy, s.loosen, s.local, s.layers = policy, loosen, localName, layers
-	return err
+	return loosen
 }
 
 // quoted joins entries so that no two lists give the same text.
@@ -323,7 +351,9 @@ func (s *Settings) Policy() *permission.Policy {
 	return s.policy
 }
 
-// Directories returns the additional working directories as absolute paths.
+// Directories returns the additional working directories as absolute paths, for
+// scope.Options.Additional. What is no directory now is left out: it adds nothing,
+// and a guard cannot be made of it. Policy().Directories() names them all.
 func (s *Settings) Directories() []string {
 	var out []string
 	for _, d := range s.Policy().Directories() {
@@ -333,7 +363,9 @@ func (s *Settings) Directories() []string {
 		case !filepath.IsAbs(d):
 			d = filepath.Join(s.src.Dir, d)
 		}
-		out = append(out, filepath.Clean(d))
+		if st, err := os.Stat(d); err == nil && st.IsDir() {
+			out = append(out, filepath.Clean(d))
+		}
 	}
 	return out
 }

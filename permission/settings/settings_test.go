@@ -77,7 +77,7 @@ func (inspector) Inspect(_ context.Context, c permission.Call, _ permission.Look
 		return permission.Inspection{}, err
 	}
 	return permission.Inspection{Family: "Bash", Actions: []permission.Action{{Kind: permission.Run, Origin: permission.Tool,
-		Command: permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}}}}}, nil
+		Command: &permission.Command{Allow: []string{in.Command}, Deny: []string{in.Command}}}}}, nil
 }
 
 func verdict(t testing.TB, p *permission.Policy, command string) permission.Verdict {
@@ -93,7 +93,7 @@ func verdict(t testing.TB, p *permission.Policy, command string) permission.Verd
 func TestLayersMerge(t *testing.T) {
 	p := newPlace(t)
 	p.write("home/.claude/settings.json", `{"permissions":{"allow":["Bash(user)"],"deny":["Bash(never)"],"defaultMode":"plan"},"env":{"A":"user","B":"user"},"unknown":{"kept":1}}`)
-	p.write("home/proj/.claude/settings.json", `{"permissions":{"allow":["Bash(project)"],"ask":["Bash(user)"],"additionalDirectories":["~/x","../y","/z"]},"env":{"A":"project"}}`)
+	p.write("home/proj/.claude/settings.json", `{"permissions":{"allow":["Bash(project)"],"ask":["Bash(user)"],"additionalDirectories":["~/x","../y","`+filepath.ToSlash(p.root)+`/z","~/gone"]},"env":{"A":"project"}}`)
 	p.write("home/proj/.claude/settings.local.json", `{"permissions":{"allow":["Bash(local)","Bash(never)"]}}`)
 	cli := p.write("cli.json", `{"permissions":{"allow":["Bash(cli)"],"defaultMode":"acceptEdits"}}`)
 	p.write("etc/managed-settings.json", `{"permissions":{"deny":["Bash(managed)"],"allow":["Bash(managed)"]}}`)
@@ -118,7 +118,13 @@ func TestLayersMerge(t *testing.T) {
 	} {
 		assert.Equal(t, want, verdict(t, s.Policy(), command), "after trust: %s", command)
 	}
-	assert.Equal(t, []string{p.root + "/home/x", p.root + "/home/y", "/z"}, s.Directories())
+	assert.Empty(t, s.Directories(), "none of them is there")
+	dirs := []string{p.root + "/home/x", p.root + "/home/y", p.root + "/z"}
+	for _, d := range dirs {
+		require.NoError(t, os.Mkdir(d, 0o700))
+	}
+	assert.Equal(t, dirs, s.Directories())
+	assert.Contains(t, s.Policy().Directories(), "~/gone")
 	assert.Equal(t, map[string]string{"A": "project", "B": "user"}, s.Env())
 	assert.Equal(t, permission.ModeAcceptEdits, s.Policy().DefaultMode(), "the command line is stronger than the user")
 	v, layer, ok := s.Value("unknown")

@@ -10,16 +10,18 @@ import (
 )
 
 // runnerWarning is what a rule for a runner of the workspace means.
-const runnerWarning = " An approval of it means: run anything that this workspace contains."
+const runnerWarning = "An approval of it means: run anything that this workspace contains."
 
 // shellCall is what is known while one command text is turned into actions.
 type shellCall struct {
-	rep bashcheck.Report
+	rep *bashcheck.Report
 	// first is the index of the first Run in the inspection.
 	first int
 	// parts are what is known of each command, and at last of the effects that
 	// belong to none.
 	parts []part
+	// steady says that no part makes, moves or may make links or names.
+	steady bool
 	// unordered: loops, pipelines and background jobs, where a later part may
 	// run before an earlier one.
 	unordered bool
@@ -43,6 +45,43 @@ type part struct {
 	described, unknown bool
 }
 
+// account tells what a command text does, for those who ask.
+type account struct {
+	rep bashcheck.Report
+	// first is what the first command is to rules: most texts have one.
+	first permission.Command
+	// more are sentences about the machine, which the analyzer does not know.
+	more string
+}
+
+// String is the explanation.
+func (a *account) String() string { return a.rep.Explain() + a.more }
+
+func (a *account) add(sentence string) {
+	if !strings.Contains(a.more, sentence) {
+		a.more += " " + sentence
+	}
+}
+
+// setReport copies a report into an empty one, field by field: copying the whole
+// takes longer while memory is collected.
+func setReport(to, from *bashcheck.Report) {
+	to.Source, to.Analyzer, to.Parsed = from.Source, from.Analyzer, from.Parsed
+	to.Commands = from.Commands
+	if from.Loose != nil {
+		to.Loose = from.Loose
+	}
+	if from.Findings != nil {
+		to.Findings = from.Findings
+	}
+	to.Assumptions = from.Assumptions
+}
+
+// identity names the report of an account.
+type identity account
+
+func (id *identity) String() string { return id.rep.Digest() }
+
 func (b *builder) bash() error {
 	b.ins.Family = "Bash"
 	command, err := text(b.in, "command")
@@ -54,28 +93,35 @@ func (b *builder) bash() error {
 	}
 	b.params("command")
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
-	s := &b.shell
-	s.rep = b.t.o.Analyzer.Analyze(command)
-	rep := &s.rep
-	b.ins.Report = rep.Digest()
+	rep := b.t.o.Analyzer.Analyze(command)
+	told := new(account)
+	setReport(&told.rep, &rep)
+	b.analyzed(told)
+	return nil
+}
+
+// analyzed turns the report on a command into actions.
+func (b *builder) analyzed(told *account) {
+	s, rep := &b.shell, &told.rep
+	s.rep = rep
+	b.ins.Report, b.ins.Explanation = permission.LateText((*identity)(told)), permission.LateText(told)
 	b.source = rep.Source
-	b.ins.Explanation = rep.Explain()
 	b.ins.Risk = risk(rep.Risk())
-	s.first, s.own = len(b.ins.Actions), true
+	s.first, s.own, s.steady = len(b.ins.Actions), true, true
 	proven := true
 	for _, a := range rep.Assumptions {
 		proven = proven && slices.Contains(b.t.o.Assume, a)
 		if a == "git-config-trusted" && !b.ownRepository() {
 			proven, s.own = false, false
-			b.ins.Explanation += " git would use another repository than the project's own, whose configuration may start programs."
+			told.add("git would use another repository than the project's own, whose configuration may start programs.")
 		} else if a == "git-config-trusted" && !b.submodulesHarmless() {
 			proven = false
-			b.ins.Explanation += " The configuration of a submodule may start programs."
+			told.add("The configuration of a submodule may start programs.")
 		}
 	}
 	if !rep.Parsed {
 		// Any rule may mean a text that is not understood.
-		b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{
+		b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{
 			Deny: []string{permission.DynamicWord}, Opaque: true, Dynamic: true,
 		}})
 		b.add(permission.Action{Kind: permission.Write, Of: 1, Origin: permission.Operand, Maybe: true, Path: permission.Path{Extent: permission.Anywhere}})
@@ -103,14 +149,26 @@ func (b *builder) bash() error {
 			s.parts[c.Parent-1].parent = true
 		}
 	}
-	b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	if b.ins.Actions != nil {
+		b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
+	} else if n+effects > 0 {
+		b.ins.Actions = make([]permission.Action, 0, n+effects) // Grow would clear it twice
+	}
 	var texts []string
+	var others []permission.Command
+	if n > 1 {
+		others = make([]permission.Command, n-1)
+	}
 	for i := range rep.Commands {
 		c, at := &rep.Commands[i], &s.parts[i]
 		if c.Parent > 0 {
 			at.opaque = !c.Transparent || s.parts[c.Parent-1].opaque
 		}
-		run := b.addRun()
+		command := &told.first
+		if i > 0 {
+			command = &others[i-1]
+		}
+		run := b.addRun(command)
 		texts = b.run(rep, c, at, texts, run)
 		run.Command.Closed = run.Command.Closed && proven && closed(c, at.parent)
 		if c.Parent > 0 {
@@ -120,15 +178,16 @@ func (b *builder) bash() error {
 				b.ins.Actions[s.first+c.Parent-1].Command.Edits = true
 			}
 		}
-		if run.Command.Runner && !strings.Contains(b.ins.Explanation, runnerWarning) {
-			b.ins.Explanation += runnerWarning
+		if run.Command.Runner {
+			told.add(runnerWarning)
 		}
 	}
-	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
 		at := &s.parts[i]
 		at.described, at.unknown = b.makesLinks(&rep.Commands[i], at.program)
+		s.steady = s.steady && !at.described && !at.unknown
 	}
+	s.unordered = unordered(rep.Source)
 	for i := range rep.Commands {
 		b.command(s, i)
 		b.ins.Brings |= brought(&rep.Commands[i], s.parts[i].program)
@@ -136,8 +195,7 @@ func (b *builder) bash() error {
 	for j := range rep.Loose {
 		b.effect(s, &rep.Loose[j], n, 0, nil)
 	}
-	b.reportReads()
-	return nil
+	b.reportReads(told)
 }
 
 // stays says that git, in a finding about another directory, uses the approved
@@ -185,14 +243,14 @@ func onlyReads(rep *bashcheck.Report) bool {
 
 // reportReads raises the risk of a call that reads what may be secret: a
 // harmless program does not make that harmless.
-func (b *builder) reportReads() {
+func (b *builder) reportReads(told *account) {
 	for i := range b.ins.Actions {
 		a := &b.ins.Actions[i]
 		if (a.Kind == permission.Read || a.Kind == permission.Write) && a.Path.Class == permission.Sensitive {
 			b.ins.Brings |= permission.SensitiveData
 			if b.ins.Risk == permission.RiskLow {
 				b.ins.Risk = permission.RiskMedium
-				b.ins.Explanation += " " + a.Path.Clean + " may hold secrets."
+				told.more += " " + a.Path.Clean + " may hold secrets."
 			}
 		}
 	}
@@ -203,7 +261,9 @@ func boolField(in fields, name string) bool {
 	return ok && string(f.raw) != "false" && string(f.raw) != "null"
 }
 
-func span(s bashcheck.Span) permission.Span { return permission.Span{Start: s.Start, End: s.End} }
+func span(s bashcheck.Span) permission.Span {
+	return permission.Span{Start: int(s.Start), End: int(s.End)}
+}
 
 // ordering are the bytes with which begins what unordered looks for.
 var ordering = [256]bool{'&': true, '|': true, '>': true, '<': true, '(': true, 'f': true, 'w': true, 'u': true, 's': true, 'c': true, 't': true, 'r': true}
@@ -275,6 +335,9 @@ func unordered(src string) bool {
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
+	if s.steady {
+		return false, false
+	}
 	if s.asked == i+1 {
 		return s.described, s.unknown
 	}
@@ -298,7 +361,7 @@ func (b *builder) command(s *shellCall, i int) {
 		b.gitHistory(c, of)
 		b.gitWorkTree(c, of)
 	}
-	copies := c.Described && (name == "cp" || name == "mv")
+	copies := c.Described && (name == "cp" || name == "mv" || name == "install" || name == "rsync" && localOnly(c))
 	for j := range c.Effects {
 		e := &c.Effects[j]
 		if e.Kind == bashcheck.Environment && assigned(c, e.Target) {
@@ -325,6 +388,11 @@ func (b *builder) command(s *shellCall, i int) {
 			b.add(permission.Action{Kind: permission.Use, Of: of, Origin: permission.Shell, Name: "environment", Span: span(a.Value.Span)})
 		}
 	}
+}
+
+// localOnly says that a command connects nowhere.
+func localOnly(c *bashcheck.Command) bool {
+	return !slices.ContainsFunc(c.Effects, func(e bashcheck.Effect) bool { return e.Kind == bashcheck.Connect })
 }
 
 // vague says whether a description leaves open which files a command reaches.

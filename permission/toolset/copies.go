@@ -2,10 +2,13 @@ package toolset
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
@@ -136,7 +139,7 @@ func (b *builder) isDir(e *bashcheck.Effect) bool {
 	return len(dirs) > 0
 }
 
-// into adds the writes of a cp or mv whose destination may be a directory: the
+// into adds the writes of a cp, mv, install or rsync whose destination may be a directory: the
 // names there come from what is copied.
 func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	c := &s.rep.Commands[i]
@@ -152,7 +155,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 			}
 			b.add(e)
 		}
-		if !dst.Dir.Known {
+		if !dst.Dir.Known() {
 			a.Path = permission.Path{Extent: permission.Anywhere}
 			b.add(a)
 		}
@@ -160,6 +163,11 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 	kind := bashcheck.Read
 	if program(c) == "mv" {
 		kind = bashcheck.Delete
+	}
+	var leaves *filter // what it does not copy
+	if program(c) == "rsync" {
+		f := readerFilter(c)
+		leaves = &f
 	}
 	dirs := b.places(dst.Dir)
 	if path.IsAbs(dst.Target) {
@@ -197,7 +205,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 			}
 			for _, n := range names {
 				base := path.Base(n)
-				if base == "." {
+				if base == "." || leaves != nil && strings.HasSuffix(n, "/") {
 					base = ""
 				}
 				if base == ".." || base == "/" {
@@ -221,11 +229,81 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 					continue
 				}
 				for _, f := range from {
-					b.copied(&a, absolute(f, n), d, []string{dst.Target, strings.TrimSuffix(dst.Target, "/") + "/" + base})
+					b.copied(&a, absolute(f, n), d, []string{dst.Target, strings.TrimSuffix(dst.Target, "/") + "/" + base}, leaves)
 				}
 			}
 		}
 	}
+}
+
+// pieces are what programs put into the names of what they make, as far as it is
+// tried out: two letters or digits and three digits, as split and csplit do, and
+// numbers, as wget does. Behind them come some that only a pattern with as many
+// places would mean: split goes on with four characters after 650 pieces, and
+// javac takes names out of the source. A rule that spells one of those, of a file
+// that is not there yet, is not met.
+var pieces = sync.OnceValue(func() (out struct{ numbers, all []string }) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	for i := range 100 {
+		out.numbers = append(out.numbers, strconv.Itoa(i))
+	}
+	out.all = append(out.all, "zaaa", "9000", "a", "A")
+	for _, x := range letters {
+		for _, y := range letters {
+			out.all = append(out.all, string(x)+string(y))
+		}
+	}
+	for i := range 1000 {
+		out.all = append(out.all, fmt.Sprintf("%03d", i))
+	}
+	return out
+})
+
+// made adds the writes of files whose names a program makes of a text with a
+// star: those that are there, one that may come to be, and those that rules
+// speak of. It returns false where the text is no such one.
+func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool {
+	before, after, ok := strings.Cut(name, "*")
+	if !ok || strings.ContainsAny(before, `*?[{(\`) || strings.ContainsAny(after, `*?[{(\/`) {
+		return false
+	}
+	there, ok := b.expand(dir, name)
+	if !ok {
+		return false
+	}
+	for _, n := range there {
+		b.target(a, dir, n, t)
+	}
+	one := before + "aa" + after
+	b.target(a, dir, one, t)
+	if b.rules == nil {
+		return true
+	}
+	p := b.look(dir, one, t.op).path
+	places := []string{p.Clean}
+	if p.Real != p.Clean && p.Real != "" {
+		places = append(places, p.Real)
+	}
+	tried := pieces().all
+	if t.program == "wget" {
+		tried = pieces().numbers
+	}
+	for _, place := range places {
+		begin, ok := strings.CutSuffix(place, "aa"+after)
+		if !ok {
+			return false
+		}
+		for i, piece := range tried {
+			if i%2 == 0 && b.count() != nil {
+				return false
+			}
+			if _, denied := b.deniesWriting(begin + piece + after); denied {
+				b.target(a, dir, before+piece+after, t)
+				return true
+			}
+		}
+	}
+	return true
 }
 
 // changedBefore says whether a part that runs before command i may remove or
@@ -252,8 +330,8 @@ func (b *builder) changedBefore(s *shellCall, i int) bool {
 }
 
 // copied adds a write for each entry below src that would be no ordinary file
-// below one of the places in dir.
-func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
+// below one of the places in dir. leaves, where not nil, is what is left out.
+func (b *builder) copied(a *permission.Action, src, dir string, to []string, leaves *filter) {
 	seen := map[string]bool{}
 	err := filepath.WalkDir(src, func(name string, d os.DirEntry, err error) error {
 		if err != nil {
@@ -270,6 +348,11 @@ func (b *builder) copied(a *permission.Action, src, dir string, to []string) {
 			return err
 		}
 		if rel == "." {
+			return nil
+		}
+		if leaves != nil && d.IsDir() && leaves.skipDir(rel, d.Name()) {
+			return filepath.SkipDir
+		} else if leaves != nil && leaves.skipFile(rel, d.Name()) {
 			return nil
 		}
 		for _, t := range to {

@@ -22,14 +22,15 @@ func (b *builder) at(d string) string {
 // places are the directories that a command may run in. The answer is shared
 // and must not be changed.
 func (b *builder) places(d bashcheck.Dir) []string {
-	if !d.Known {
+	if !d.Known() {
 		return nil
 	}
-	if len(d.Paths) == 1 && d.Paths[0] == "." {
+	paths := d.Paths()
+	if len(paths) == 1 && paths[0] == "." {
 		return b.here[:]
 	}
-	out := make([]string, 0, len(d.Paths))
-	for _, p := range d.Paths {
+	out := make([]string, 0, len(paths))
+	for _, p := range paths {
 		out = append(out, b.at(p))
 	}
 	return out
@@ -81,7 +82,7 @@ func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashch
 		}
 		return
 	case bashcheck.Connect:
-		a.Kind, a.Port, a.PlainGet = permission.Connect, e.Port, e.PlainGet
+		a.Kind, a.Port, a.PlainGet = permission.Connect, int(e.Port), e.PlainGet
 		// A host that cannot be read as one stays unknown: any rule may mean it.
 		if host, err := canonicalHost(e.Target); err == nil {
 			a.Host = host
@@ -148,7 +149,7 @@ func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Ef
 	if c != nil {
 		t.program = s.parts[i].program
 	}
-	if e.Listed > 0 && e.Listed <= len(s.rep.Commands) {
+	if e.Listed > 0 && int(e.Listed) <= len(s.rep.Commands) {
 		t.listed = &s.rep.Commands[e.Listed-1]
 	}
 	t.described, t.unknown = s.shaky(i)
@@ -156,6 +157,9 @@ func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Ef
 		if pattern {
 			if t.ext = permission.Exact; below {
 				t.ext = permission.Tree
+			}
+			if a.Kind == permission.Write && !e.ByShell && !below && writtenAs(c, e) == "" && b.made(a, d, target, &t) {
+				continue
 			}
 			b.pattern(*a, d, target, t)
 			continue
@@ -341,9 +345,12 @@ func (b *builder) targetTree(a *permission.Action, name string, t *target1) {
 	case t.program == "find" && a.Kind == permission.Delete:
 		b.findDelete(*a, *t)
 	default:
-		b.walkWrite(a, t.op, nil)
+		b.walkWrite(a, t.op, nil, a.Kind == permission.Write && unpackers[t.program])
 	}
 }
+
+// unpackers make files whose names stand in other files.
+var unpackers = map[string]bool{"unzip": true, "patch": true}
 
 // untrackedToo says whether a git command also reads files that are not in the
 // index.
@@ -409,7 +416,7 @@ func (b *builder) findDelete(a permission.Action, t target1) {
 		}
 		a.Path.Class = b.resolve("/", a.Path.Clean, scope.Write).Class
 	}
-	b.walkWrite(&a, scope.Delete, keep)
+	b.walkWrite(&a, scope.Delete, keep, false)
 }
 
 // belowVariable says whether a word of the command is a variable followed by a

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -365,6 +366,9 @@ func (s *gitStore) charge(n int) error {
 
 // object reads an object; of a blob it tells only what it is.
 func (s *gitStore) object(h gitHash) (gitObject, error) {
+	if h == emptyTree {
+		return gitObject{kind: gitTree}, nil
+	}
 	for _, p := range s.packs {
 		at := int64(-1)
 		if err := p.find(h, 40, func(_ gitHash, o int64) error { at = o; return nil }); err != nil {
@@ -721,6 +725,37 @@ func (s *gitStore) tree(h gitHash) ([]treeEntry, error) {
 		data = data[end+21:]
 	}
 	return out, nil
+}
+
+// emptyTree is the folder without entries, which every repository has.
+var emptyTree = gitHash{0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb, 0xee, 0x49, 0x04}
+
+// folder finds what a path names in a revision: a folder, or not.
+func (s *gitStore) folder(rev gitHash, name string) (h gitHash, dir bool, err error) {
+	h, kind, err := s.peel(rev)
+	if err == nil && kind == gitCommit {
+		var c gitCommitInfo
+		c, err = s.commit(h)
+		h, kind = c.tree, gitTree
+	}
+	if err != nil || kind != gitTree {
+		return h, false, err
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." {
+			continue
+		}
+		list, err := s.tree(h)
+		if err != nil {
+			return h, false, err
+		}
+		i := slices.IndexFunc(list, func(e treeEntry) bool { return e.name == part })
+		if i < 0 || !list[i].dir {
+			return h, false, nil
+		}
+		h = list[i].hash
+	}
+	return h, true, nil
 }
 
 // readPacked reads packed-refs.

@@ -266,7 +266,7 @@ func TestOutsideReads(t *testing.T) {
 	assert.NotEqual(t, permission.RiskLow, d.Risk, "reading a secret is no low risk")
 	assert.NotZero(t, ins.Brings&permission.SensitiveData)
 	_, ins = m.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": "make build"})
-	assert.Contains(t, ins.Explanation, "run anything that this workspace contains")
+	assert.Contains(t, ins.Explanation.String(), "run anything that this workspace contains")
 }
 
 // TestForeignRepository: git in a directory whose nearest repository is not the
@@ -457,7 +457,7 @@ func TestSubmodules(t *testing.T) {
 			m := newMachine(t, setup+`; printf '#!/bin/sh\ntouch "'$PWD'/../owned"\ncat\n' > ../mon; chmod +x ../mon; `+evil, "")
 			d := m.command(t, permission.ModeDefault, "git status")
 			assert.Equal(t, permission.Ask, d.Verdict, d.Text())
-			assert.Contains(t, d.Explanation, "submodule")
+			assert.Contains(t, d.Explanation.String(), "submodule")
 			c := exec.Command("git", "status")
 			c.Dir, c.Env = m.dir, []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + m.home}
 			if name == "a filter" {

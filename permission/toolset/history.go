@@ -37,16 +37,20 @@ type gitReader struct {
 	none  bool // shows only the paths that it is given
 	own   bool // its description does not say that it reads the files
 	one   bool // shows a single object
+	loud  bool // whatever its flags say: -s of blame and of format-patch is another one
+	blob  bool // shows a file that is named by an object, whatever its flags say
+	// verbose says that it shows contents with -v only.
+	verbose bool
 	// parent says that a single commit is compared with its parents.
 	parent bool
 }
 
 var gitReaders = map[string]gitReader{
 	"log": {words: 1, patch: true, walks: true}, "whatchanged": {words: 1, patch: true, walks: true}, "reflog": {words: 1, patch: true, walks: true, all: true, own: true},
-	"show": {words: 1}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
-	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true},
-	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true}, "cat-file": {words: 1, one: true},
-	"blame": {words: 1, none: true}, "annotate": {words: 1, none: true},
+	"show": {words: 1, blob: true}, "status": {words: 1, patch: true, pair: true, verbose: true}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
+	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true, loud: true},
+	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true, loud: true}, "cat-file": {words: 1, one: true},
+	"blame": {words: 1, none: true, loud: true}, "annotate": {words: 1, none: true, loud: true},
 	"stash show": {words: 2, patch: true, stash: true}, "stash list": {words: 2, patch: true, stash: true, own: true},
 }
 
@@ -121,6 +125,14 @@ type gitCall struct {
 	unknown string // why it is not known which commits are meant
 	cached  bool
 	files   bool // some are named by REVISION:PATH
+	below   []namedTree
+}
+
+// namedTree is a folder that REVISION:PATH names, of a command that shows what
+// lies in it.
+type namedTree struct {
+	hash gitHash
+	at   string // from the top of the repository
 }
 
 // gitWords finds the sub-command of a git command. ok is false where words that
@@ -189,10 +201,15 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 		return
 	}
 	r, words, in, ok := gitWords(c)
+	places := b.places(c.Dir)
 	if !ok {
+		if _, _, known := gitCommand(c); !known && !c.Described {
+			for _, d := range places {
+				b.mayShow(&gitCall{dir: d, top: d}, c, of, notUnderstood)
+			}
+		}
 		return
 	}
-	places := b.places(c.Dir)
 	defer func() { b.git.known = b.git.known && len(places) == 1 }()
 	b.git.here = r.whole
 	for _, d := range places {
@@ -221,11 +238,38 @@ func (b *builder) gitHistory(c *bashcheck.Command, of int) {
 	}
 }
 
+// withoutSettings is a git command as if it were described, where it is without
+// the settings that -c gives: none of them makes git show contents that it would
+// not show otherwise.
+func (b *builder) withoutSettings(c *bashcheck.Command) *bashcheck.Command {
+	words, _, _ := gitCommand(c)
+	if c.Described || len(words) == 0 || !slices.ContainsFunc(c.Argv[:len(c.Argv)-len(words)], func(w bashcheck.Word) bool { return w.Text == "-c" }) {
+		return c
+	}
+	text := "git"
+	for _, w := range words {
+		if !w.Static || w.Glob || strings.Contains(w.Text, "'") {
+			return c
+		}
+		text += " " + shellWord(w.Text)
+	}
+	rep := b.t.o.Analyzer.Analyze(text)
+	if len(rep.Commands) != 1 || !rep.Commands[0].Described {
+		return c
+	}
+	out := *c
+	out.Described = true
+	return &out
+}
+
 // history is gitHistory in one directory.
 func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Word, of int) {
-	if !g.contents(c, words) {
+	if !g.contents(b.withoutSettings(c), words) && !g.namesFile(words) {
 		b.git.silent = true
 		return
+	}
+	if g.verbose { // it compares everything in the index, whatever paths it is given
+		g.cached, g.specs.all, words = true, true, nil
 	}
 	var err error
 	if !g.none {
@@ -251,7 +295,7 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 	if err == nil && g.unknown == "" && !g.none {
 		b.git.known, b.git.specs = true, g.specs
 		// What is named as REVISION:PATH is looked at by itself.
-		b.git.silent = g.files && len(g.tips)+len(g.left)+len(g.not) == 0 && g.specs.none() && !g.walks && !g.whole
+		b.git.silent = g.files && len(g.tips)+len(g.left)+len(g.not) == 0 && len(g.below) != 1 && g.specs.none() && !g.walks && !g.whole
 	}
 	if g.none {
 		b.git.silent = true
@@ -278,6 +322,14 @@ func (g *gitCall) contents(c *bashcheck.Command, words []bashcheck.Word) bool {
 		return true
 	}
 	silent, patch := false, false
+	if g.loud {
+		return true
+	}
+	if g.verbose {
+		return slices.ContainsFunc(words, func(w bashcheck.Word) bool {
+			return !w.Static || w.Text == "--verbose" || strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--") && strings.Contains(w.Text, "v")
+		})
+	}
 	if g.one {
 		for _, w := range words {
 			silent = silent || w.Text == "-t" || w.Text == "-s" || w.Text == "-e"
@@ -294,6 +346,40 @@ func (g *gitCall) contents(c *bashcheck.Command, words []bashcheck.Word) bool {
 		silent, patch = silent || quiet(w.Text), patch || strings.HasPrefix(w.Text, "-") && shows(w.Text)
 	}
 	return patch || !g.patch && !silent
+}
+
+// namesFile says that the command may show a file that is named by an object,
+// as a tag may be, or as REVISION:PATH. Flags do not keep git show from that.
+func (g *gitCall) namesFile(words []bashcheck.Word) bool {
+	if !g.blob {
+		return false
+	}
+	store, err := openGit(g.top)
+	if err != nil {
+		return true
+	}
+	defer store.close()
+	for _, w := range words {
+		if w.Text == "--" {
+			break
+		}
+		if strings.HasPrefix(w.Text, "-") {
+			continue
+		}
+		if strings.Contains(w.Text, ":") {
+			return true
+		}
+		list, err := store.revision(w.Text)
+		if err != nil && !errors.Is(err, errRevision) {
+			return true
+		}
+		for _, h := range list {
+			if _, kind, err := store.peel(h); err != nil || kind == gitBlob {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // gitOperands reads the words of the command: revisions, paths, limits. A path
@@ -367,6 +453,10 @@ func (b *builder) gitOperands(g *gitCall, c *bashcheck.Command, words []bashchec
 			}
 			if g.whole {
 				g.operand(rev, false)
+				g.specs.all = true // they begin at the folder that is named
+			}
+			if g.pair {
+				g.folder(rev, absolute(from, file))
 			}
 			continue
 		}
@@ -386,6 +476,32 @@ func (b *builder) gitOperands(g *gitCall, c *bashcheck.Command, words []bashchec
 			g.specs.add(t, g.dir, g.top)
 		}
 		name(w, g.dir, t)
+	}
+}
+
+// folder takes what REVISION:PATH names for a command that compares: of a folder
+// everything below it is shown.
+func (g *gitCall) folder(rev, name string) {
+	rel, err := filepath.Rel(g.top, path.Clean(name))
+	if g.store == nil || err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		g.unknown = "what is named behind a colon"
+		return
+	}
+	if rev == "" {
+		return // the index, which holds files only
+	}
+	list, err := g.store.revision(rev)
+	if err != nil || len(list) == 0 {
+		g.unknown = "what " + strconv.Quote(rev) + " means is not known"
+		return
+	}
+	for _, h := range list {
+		h, dir, err := g.store.folder(h, filepath.ToSlash(rel))
+		if err != nil {
+			g.unknown = err.Error()
+		} else if dir {
+			g.below = append(g.below, namedTree{h, strings.TrimPrefix(filepath.ToSlash(rel), ".")})
+		}
 	}
 }
 
@@ -503,6 +619,18 @@ func (g *gitCall) names(b *builder) ([]string, error) {
 	if b.rules == nil || len(b.rules.Below(g.top)) == 0 {
 		// Only names that look like secrets count then.
 		g.store.read = maxGitObjects - maxGitObjects/10
+	}
+	if l := g.below; len(l) == 2 && l[0].at == l[1].at && len(g.tips)+len(g.not)+len(g.left) == 0 {
+		if err := w.trees(l[0].hash, l[1].hash, l[0].at); err != nil {
+			return nil, err
+		}
+		g.below = nil
+	}
+	for _, t := range g.below {
+		// All that lies in it, though only what differs is shown.
+		if err := w.trees(t.hash, gitHash{}, t.at); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.run(); err != nil {
 		return nil, err
@@ -803,6 +931,10 @@ func (w *gitWalk) treeOf(h gitHash) (gitHash, error) {
 	case err != nil:
 		return h, err
 	case kind == gitTree:
+		// Which folder it is nothing tells, unless it is an empty one.
+		if list, err := w.g.store.tree(h); err != nil || len(list) > 0 {
+			return h, errors.Join(err, errNameless)
+		}
 		return h, nil
 	case kind != gitCommit:
 		return h, errNameless
@@ -982,7 +1114,7 @@ func (b *builder) leaveOutOfGit(c *bashcheck.Command, found []permission.Action)
 		}
 		what = "-- " + what
 	}
-	return b.rewritten(c.Argv[len(c.Argv)-1].Span.End, what)
+	return b.rewritten(int(c.Argv[len(c.Argv)-1].Span.End), what)
 }
 
 // mayShow adds that it is not known which files of the past the command shows.

@@ -33,6 +33,8 @@ var showsSecret = []string{
 	"git diff-tree -p old", "git diff-tree -p main~11", "git whatchanged -p", "git stash show -p", "git stash show -p stash@{0}", "git stash list -p", "git log -p stash@{0}", "git show -m stash",
 	"git grep TOP old", "git grep TOP main~12 -- .", "git blame old -- .env", "git cat-file -p old:.env", "git cat-file blob old:.env", "git log -L1,1:.env old", "git log -p -S TOP", "git log -p --reverse", "git -C src log -p", "cd src && git log -p",
 	"cd src && git diff --cached", "cd src && git show old:.env", "git --no-pager show old", "git --no-pager -C src show old", "git -C src log -p -- ../.env", "git log -p --diff-filter=D", "git show -U0 old", "git log -c -p old", "git log -p HEAD@{14}", "git log -p -- ':!conf'", "git log -p --full-diff -- a.txt",
+	"git blame -s old -- .env", "git annotate -s old -- .env", "git -c user.name=a -c user.email=a@b format-patch -s --stdout -20", "git format-patch -q --stdout -20", "git show -s old:.env", "git show --stat old:.env",
+	"git diff old: HEAD:src", "git diff clean:src key:src", "git diff key:src", "git diff key:./src clean:./src", "git diff-tree -p key:src/ clean:src", "cd src && git diff key:./ clean:src", "git grep TOP key:src -- key.pem", "git diff --stat -p key:src clean:src",
 	"git format-patch --stdout -20", "git archive old", "git log -p -g", "git log -p old -- .e*", "git show --stat -p old", "git log -1 -p old", "git log -p --first-parent -n 13",
 }
 
@@ -45,7 +47,7 @@ var harmless = []string{
 	"git diff --cached --stat", "git diff HEAD -- a.txt", "git blame a.txt", "git blame -L 1,3 a.txt", "git blame HEAD~3 -- a.txt", "git show HEAD:a.txt", "git show old:a.txt", "git show HEAD~3:./a.txt",
 	"git status", "git status -s", "git branch -a", "git log --oneline old..main", "git rev-parse HEAD", "git ls-files", "git log --format=%H -5", "git shortlog -sn HEAD", "git stash list", "git stash show", "git tag", "git describe --tags",
 	"git diff HEAD~3 -- a.txt src/b.go", "git grep -n x -- a.txt", "git grep TODO HEAD -- a.txt", "git log -p -S x -- a.txt", "git show HEAD~3 -- a.txt", "git log -p HEAD -- '*.txt'", "git log -p -- . ':!.env' ':!src/key.pem' ':!conf'", "git log --all --oneline -- .env", "cd src && git show HEAD~2", "git -C src log -p -- b.go",
-	"git show HEAD~1 | head -50", "git cat-file -t old", "git cat-file -p HEAD", "git log -p --since=yesterday -- a.txt", "git diff HEAD~2...HEAD~1", "git log -p -2 HEAD~8", "git diff clean~1 clean",
+	"git show HEAD~1 | head -50", "git cat-file -t old", "git cat-file -p HEAD", "git log -p --since=yesterday -- a.txt", "git diff HEAD~2...HEAD~1", "git log -p -2 HEAD~8", "git diff clean~1 clean", "git diff clean:src clean~1:src", "git diff HEAD~1:src HEAD:src", "git diff old:a.txt HEAD:a.txt", "git show old:", "git show key:src", "git show -s old", "git show -s v1", "git show --stat v1", "git status -sb", "git diff 4b825dc642cb6eb9a060e54bf8d69288fbee4904 HEAD -- a.txt",
 }
 
 // TestGitHistory: what a deleted file said stands in the history. Each command
@@ -126,9 +128,32 @@ func TestGitHistoryThatIsNotUnderstood(t *testing.T) {
 	}
 	m := newMachine(t, past, `"deny":["Read(.env)"]`)
 	for _, c := range []string{"git show nosuch", "git show ':/two'", "git show HEAD^{/two}", "git log -p $x", "git show $(git hash-object a.txt)", "git cat-file -p $(git rev-parse old:.env)",
-		"git diff --merge-base old", "git cat-file --batch < a.txt", "git show " + strings.TrimSpace(m.output(t, "git rev-parse old:.env")), "git cat-file -p " + strings.TrimSpace(m.output(t, "git rev-parse old:.env"))} {
+		"git diff --merge-base old", "git diff " + strings.TrimSpace(m.output(t, "git rev-parse old^{tree}")) + " HEAD -- .env", "git grep TOP " + strings.TrimSpace(m.output(t, "git rev-parse key:src")) + " -- key.pem",
+		"git cat-file --batch < a.txt", "git show " + strings.TrimSpace(m.output(t, "git rev-parse old:.env")), "git cat-file -p " + strings.TrimSpace(m.output(t, "git rev-parse old:.env"))} {
 		d := m.command(t, permission.ModeBypass, c)
 		assert.NotEqual(t, permission.Allow, d.Verdict, "%s: %v", c, d.Reasons)
+	}
+}
+
+// TestGitStatusVerbose: with -v git status shows what changed, and what was
+// taken out of the index.
+func TestGitStatusVerbose(t *testing.T) {
+	needs(t, "git")
+	const setup = `git init -q -b main . && echo a > a.txt && echo TOP-SECRET > .env && mkdir src && git add -f . && git commit -qm one && echo b >> a.txt; git tag blob HEAD:.env; `
+	for _, k := range []struct{ more, command string }{
+		{"echo TOP-SECRET >> .env; git add -f .env", "git status -v"}, {"echo TOP-SECRET >> .env", "git status -vv"}, {"echo TOP-SECRET >> .env", "git status --verbose -v"}, {"git rm -q --cached .env", "git status -v"},
+		{"git rm -q .env", "git status -bv"}, {"echo TOP-SECRET > src/x.env; git add -f src", "cd src && git status -v"}, {"echo TOP-SECRET >> .env", "git status -vv .env"}, {"echo TOP-SECRET >> .env; git add .", "git status -v ."}, {"git rm -q --cached .env", "git status -v a.txt"}, {"git rm -q --cached .env", "cd src && git status -v ."}, {"", "git show -s blob"}, {"", "git show --stat blob"},
+	} {
+		m := newMachine(t, setup+k.more, `"allow":["Bash"],"deny":["Read(*.env)"]`)
+		require.Contains(t, m.output(t, k.command), "TOP-SECRET", "%s: with nothing in between", k.command)
+		d := m.command(t, permission.ModeBypass, k.command)
+		assert.NotEqual(t, permission.Allow, d.Verdict, "%s: %v", k.command, d.Reasons)
+	}
+	m := newMachine(t, setup+"git add a.txt", `"deny":["Read(*.env)"]`)
+	for _, c := range []string{"git status", "git status -sb", "git status --short", "git status a.txt"} {
+		require.NotContains(t, m.output(t, c), "TOP-SECRET")
+		d := m.command(t, permission.ModeDefault, c)
+		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
 	}
 }
 

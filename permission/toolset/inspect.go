@@ -111,6 +111,9 @@ func (b *builder) inspect() (err error) {
 		b.ins.Risk = permission.RiskLow
 	case strings.HasPrefix(tool, "mcp__"):
 		err = b.mcp()
+	case misnamed(tool) != "":
+		// As a tool of its own a yes for good would be for any command.
+		return fmt.Errorf("the tool %q is not known: the standard one is called %q", tool, misnamed(tool))
 	default:
 		b.use(tool, tool, false)
 		b.say(fmt.Sprintf("Uses the tool %s, whose effects are not known.", tool))
@@ -119,6 +122,17 @@ func (b *builder) inspect() (err error) {
 		b.params()
 	}
 	return err
+}
+
+// misnamed returns the standard tool that is meant by a name in other case, "" for
+// none.
+func misnamed(tool string) string {
+	for _, name := range []string{"Bash", "Monitor", "PowerShell", "Read", "Write", "Edit", "MultiEdit", "NotebookRead", "NotebookEdit", "Grep", "Glob", "LS", "LSP", "WebFetch", "WebSearch", "Agent", "Task", "Skill"} {
+		if strings.EqualFold(tool, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // builders are pooled: what an inspection is made in, but for what it returns.
@@ -177,7 +191,7 @@ type builder struct {
 	git gitSeen
 }
 
-func (b *builder) say(s string) { b.ins.Explanation = s }
+func (b *builder) say(s string) { b.ins.Explanation = permission.TextOf(s) }
 
 func (b *builder) add(a permission.Action) { *b.slot() = a }
 
@@ -411,7 +425,7 @@ func (b *builder) powerShell() error {
 	}
 	// Not analyzed: rules that deny or ask see the whole text, and any text of
 	// theirs may stand anywhere in it.
-	b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: permission.Command{
+	b.add(permission.Action{Kind: permission.Run, Origin: permission.Tool, Command: &permission.Command{
 		Deny:   []string{command, permission.DynamicWord + command + permission.DynamicWord},
 		Opaque: true, Dynamic: true,
 	}})

@@ -28,9 +28,13 @@ func steers(p string) bool {
 	base := p[at:]
 	for i := range instructions {
 		n := instructions[i].name
-		if k := len(p) - len(n); k >= 0 && strings.EqualFold(p[k:], n) && (k == 0 || p[k-1] == '/') {
+		k := len(p) - len(n)
+		if k >= 0 && (k == 0 || p[k-1] == '/') && strings.EqualFold(p[k:], n) {
 			return true
 		}
+	}
+	if !strings.Contains(p[:at], "/.") {
+		return false
 	}
 	if n := len(".instructions.md"); len(base) > n && strings.EqualFold(base[len(base)-n:], ".instructions.md") {
 		return containsFold(p[:at], "/.github/instructions/")

@@ -17,10 +17,10 @@ func TestLossIsTold(t *testing.T) {
 		d, ins := without.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": c})
 		assert.Equal(t, permission.Ask, d.Verdict, c)
 		assert.Equal(t, permission.RiskHigh, ins.Risk, c)
-		assert.Contains(t, ins.Explanation, "lost", c)
+		assert.Contains(t, ins.Explanation.String(), "lost", c)
 		assert.Equal(t, permission.Allow, with.command(t, permission.ModeDefault, c).Verdict, c)
 	}
 	_, ins := without.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": "git push origin main"})
 	assert.NotEqual(t, permission.RiskHigh, ins.Risk)
-	assert.NotContains(t, ins.Explanation, "lost")
+	assert.NotContains(t, ins.Explanation.String(), "lost")
 }

@@ -8,14 +8,6 @@ import (
 	"github.com/clearance-go/clearance/scope"
 )
 
-// writers are the programs whose operands are what they change, so that an
-// operand is looked at even where the form is not understood.
-var writers = map[string]bool{
-	"cp": true, "mv": true, "ln": true, "install": true, "rm": true, "rmdir": true, "mkdir": true, "touch": true, "tee": true,
-	"sed": true, "truncate": true, "dd": true, "rsync": true, "tar": true, "unzip": true, "chmod": true, "chown": true, "chgrp": true,
-	"shred": true, "unlink": true, "patch": true, "split": true, "scp": true, "gzip": true, "gunzip": true, "xz": true, "zip": true,
-}
-
 // operands looks at the words of a command that is not understood. A word that
 // names a file which may hold secrets, or which rules speak of, is an action:
 // no rule for the command covers that. The words of a program that writes are
@@ -24,6 +16,10 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 	name := program(c)
 	o := outputs{b: b, c: c, of: of}
 	edits := o.programs()
+	row := knownOutputs()[name]
+	if row == nil {
+		row = &outputRow{}
+	}
 	for i, w := range c.Argv {
 		if i == 0 || !w.Static || w.Text == "" || len(w.Text) > 4096 {
 			continue
@@ -31,7 +27,7 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 		code := (c.Class == bashcheck.Interpreter || starters[name]) && strings.ContainsAny(w.Text, " \t\n\"'(;")
 		for _, t := range candidates(w.Text, c.Class, code) {
 			for _, d := range b.places(c.Dir) {
-				b.operand(t, d, of, name, edits || code && t != w.Text, span(w.Span))
+				b.operand(t, d, of, row, edits || code && t != w.Text, span(w.Span))
 			}
 		}
 	}
@@ -40,7 +36,7 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 
 // operand looks at one name in a command. edits says that a file which it names
 // may be written.
-func (b *builder) operand(t, d string, of int, name string, edits bool, at permission.Span) {
+func (b *builder) operand(t, d string, of int, row *outputRow, edits bool, at permission.Span) {
 	a := permission.Action{Kind: permission.Read, Of: of, Origin: permission.Operand, Free: true, Span: at}
 	r := b.look(d, t, scope.Read)
 	if _, denied := b.denies(&r.path); denied || r.path.Class == permission.Sensitive || r.path.Class == permission.Forbidden {
@@ -52,13 +48,13 @@ func (b *builder) operand(t, d string, of int, name string, edits bool, at permi
 		e := a
 		e.Kind, e.Free, e.Path = permission.Write, false, r.path
 		e.Path.Extent = permission.Exact
-		b.addMaybe(e, !changers[name])
+		b.addMaybe(e, !row.changes)
 	}
-	if !writers[name] {
+	if !row.guards {
 		return
 	}
 	op, kind := scope.Write, permission.Write
-	if name == "rm" || name == "rmdir" || name == "shred" || name == "unlink" {
+	if row.deletes {
 		op, kind = scope.Delete, permission.Delete
 	}
 	p := b.resolve(d, t, op)

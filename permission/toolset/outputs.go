@@ -2,6 +2,7 @@ package toolset
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
@@ -22,76 +23,13 @@ import (
 // script in a file does what it likes (of sed and awk it is read), and so does
 // what a variable holds inside of a script. That takes a sandbox.
 
-// longOutputs are the long flags, without their dashes, that name in nearly
-// every program a file or a directory that is written. A unique beginning of one
-// is the same flag to many programs.
-var longOutputs = []string{
-	"output", "out", "outfile", "out-file", "output-file", "outdir", "out-dir", "output-dir", "output-directory", "output-document", "output-path",
-	"log-file", "logfile", "save", "report-file", "junitxml", "junit-xml", "append-output", "coverprofile", "cpuprofile", "memprofile", "blockprofile", "mutexprofile", "outputdir",
-}
-
-// programOutputs are the output flags of single programs: letters of short flags
-// and long flags without their dashes.
-var programOutputs = map[string]struct {
-	letters string
-	long    []string
-}{
-	"curl":       {"oDc", []string{"dump-header", "cookie-jar", "stderr", "trace", "trace-ascii", "libcurl", "etag-save", "alt-svc", "hsts"}},
-	"wget":       {"OoaP", []string{"directory-prefix", "rejected-log", "warc-file", "hsts-file", "save-cookies"}},
-	"sort":       {"o", nil},
-	"shuf":       {"o", nil},
-	"iconv":      {"o", nil},
-	"less":       {"oO", []string{"LOG-FILE"}},
-	"time":       {"o", nil},
-	"strace":     {"o", nil},
-	"ltrace":     {"o", nil},
-	"perf":       {"o", nil},
-	"patch":      {"or", []string{"reject-file"}},
-	"openssl":    {"", []string{"out", "keyout", "writerand"}},
-	"ssh-keygen": {"f", nil},
-	"csplit":     {"f", []string{"prefix"}},
-	"unzip":      {"d", nil},
-	"gcc":        {"o", []string{"MF"}},
-	"cc":         {"o", []string{"MF"}},
-	"clang":      {"o", []string{"MF"}},
-	"go":         {"o", []string{"o", "trace"}},
-	"tcpdump":    {"w", nil},
-	"psql":       {"oL", nil},
-	"pg_dump":    {"f", []string{"file"}},
-	"gpg":        {"o", nil},
-	"cpio":       {"O", nil},
-	"terraform":  {"", []string{"out"}},
-	"javac":      {"d", nil},
-	"mvn":        {"l", nil},
-	"docker":     {"o", []string{"iidfile", "cidfile", "metadata-file"}},
-	"pip":        {"", []string{"log"}},
-	"git":        {"o", nil},
-	"yq":         {"s", nil},
-}
-
-// launchers are programs whose first operands name another one, beside starters.
-var launchers = map[string]bool{
-	"npx": true, "bunx": true, "pnpm": true, "yarn": true, "uv": true, "uvx": true, "poetry": true, "pipenv": true, "bundle": true, "pipx": true, "hatch": true, "pdm": true, "npm": true,
-}
-
-// editors change the files that their operands name.
-var editors = map[string]bool{
-	"ed": true, "ex": true, "vi": true, "vim": true, "nvim": true, "nano": true, "emacs": true, "black": true, "isort": true, "rustfmt": true, "autopep8": true, "sponge": true,
-	"7z": true, "7za": true, "xxd": true, "uniq": true, "objcopy": true, "strip": true, "ffmpeg": true, "convert": true, "magick": true, "sqlite3": true, "script": true, "csplit": true,
-}
-
-// changers change every operand, in every form. copiers change the last one.
-var (
-	changers = map[string]bool{"tee": true, "touch": true, "truncate": true, "rm": true, "rmdir": true, "mkdir": true, "unlink": true, "shred": true, "chmod": true, "chown": true, "chgrp": true}
-	copiers  = map[string]bool{"cp": true, "mv": true, "ln": true, "install": true, "rsync": true, "scp": true}
-)
-
 // outputs collects what a command that is not understood names for its output.
 type outputs struct {
 	b     *builder
 	c     *bashcheck.Command
 	of    int
-	names []string // of the programs that it may be
+	names []string     // of the programs that it may be
+	rows  []*outputRow // of them, and that of all
 	// dirs are the folders that relative names may start at (go build -C, curl
 	// --output-dir).
 	dirs []string
@@ -105,14 +43,31 @@ func (o *outputs) programs() (edits bool) {
 	if len(o.c.Argv) == 0 {
 		return false
 	}
+	table := knownOutputs()
+	if o.rows = append(o.rows, table["*"]); o.rows[0] == nil {
+		o.rows = nil
+		o.unknown(o.c.Argv[0])
+		return true
+	}
 	name := program(o.c)
 	o.names = append(o.names, name)
-	if starters[name] || launchers[name] {
+	if row := table[name]; starters[name] || row != nil && row.launches {
 		for _, w := range o.c.Argv[1:min(len(o.c.Argv), 9)] {
 			o.names = append(o.names, path.Base(w.Text))
 		}
 	}
-	return o.inPlace()
+	for _, n := range o.names {
+		if row := table[n]; row != nil && n != "*" && !slices.Contains(o.rows, row) {
+			o.rows = append(o.rows, row)
+		}
+	}
+	for _, row := range o.rows {
+		edits = edits || row.edits || row.changes
+		for _, w := range o.c.Argv[1:] {
+			edits = edits || row.inPlaceBy(w.Text)
+		}
+	}
+	return edits
 }
 
 // find adds what the command may write, as far as that is protected or a rule
@@ -135,18 +90,25 @@ func (o *outputs) find() {
 		}
 	}
 	o.flags()
+	for _, row := range o.rows {
+		if row.last && len(c.Argv) > 2 {
+			o.at(len(c.Argv) - 1)
+		}
+		if row.assigned != "" {
+			o.assigned(row.assigned)
+		}
+		if len(row.behind) > 0 {
+			if i := o.word(row.behind[0]); i > 0 && o.word(row.behind[1]) == i+1 {
+				o.at(i + 2)
+			}
+		}
+	}
 	for _, n := range o.names {
 		switch n {
 		case "sed", "gsed":
 			o.sed()
 		case "awk", "gawk", "mawk", "nawk", "original-awk", "busybox":
 			o.awk()
-		case "find":
-			o.after("-fprint", "-fprint0", "-fls", "-fprintf")
-		case "dd":
-			o.assigned("of=")
-		case "tar", "bsdtar", "gtar":
-			o.tar()
 		case "curl":
 			o.upload()
 			if o.remoteName() {
@@ -154,15 +116,6 @@ func (o *outputs) find() {
 			}
 		case "wget":
 			o.downloads(true)
-		case "git":
-			if i := o.word("bundle"); i > 0 && o.word("create") == i+1 {
-				o.at(i + 2)
-			}
-		case "script":
-			o.at(len(c.Argv) - 1)
-		}
-		if copiers[n] && len(c.Argv) > 2 {
-			o.at(len(c.Argv) - 1)
 		}
 	}
 }
@@ -191,16 +144,6 @@ func (o *outputs) at(i int) {
 	}
 }
 
-func (o *outputs) after(flags ...string) {
-	for _, f := range flags {
-		for i, w := range o.c.Argv {
-			if w.Static && w.Text == f {
-				o.at(i + 1)
-			}
-		}
-	}
-}
-
 func (o *outputs) assigned(prefix string) {
 	for _, w := range o.c.Argv[1:] {
 		if v, ok := strings.CutPrefix(w.Text, prefix); ok && w.Static {
@@ -214,20 +157,9 @@ func (o *outputs) assigned(prefix string) {
 // long says that a flag, without its dashes, names an output. whole wants its
 // whole name.
 func (o *outputs) long(name string, whole bool) bool {
-	is := func(flag string) bool {
-		return flag == name || !whole && strings.HasPrefix(flag, name) && (len(name) > 2 || name[0] == 'o')
-	}
-	if name == "" {
-		return false
-	}
-	for _, f := range longOutputs {
-		if is(f) {
-			return true
-		}
-	}
-	for _, n := range o.names {
-		for _, f := range programOutputs[n].long {
-			if is(f) {
+	for _, row := range o.rows {
+		for _, f := range row.long {
+			if f == name || !whole && strings.HasPrefix(f, name) && (len(name) > 2 || name != "" && name[0] == 'o') {
 				return true
 			}
 		}
@@ -235,13 +167,10 @@ func (o *outputs) long(name string, whole bool) bool {
 	return strings.HasSuffix(name, "_out") // protoc --go_out=
 }
 
+// letter says that the short flag names an output: surely, where the row is that
+// of the program.
 func (o *outputs) letter(c byte) bool {
-	for _, n := range o.names {
-		if strings.IndexByte(programOutputs[n].letters, c) >= 0 {
-			return true
-		}
-	}
-	return false
+	return len(o.rows) > 1 && slices.ContainsFunc(o.rows[1:], func(row *outputRow) bool { return strings.IndexByte(row.letters, c) >= 0 })
 }
 
 // flags reads the flags that name an output: --output=f, --output f, a beginning
@@ -258,6 +187,9 @@ func (o *outputs) flags() {
 			if k := strings.IndexAny(t, "$`<>("); k >= 0 {
 				t = t[:k]
 			}
+			if len(t) < 2 {
+				continue
+			}
 		}
 		name, value, has := strings.Cut(strings.TrimLeft(t, "-"), "=")
 		if o.long(name, t[:2] != "--") && (t[:2] == "--" || len(name) > 1) {
@@ -272,7 +204,7 @@ func (o *outputs) flags() {
 			if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
 				break
 			}
-			if c != 'o' && !o.letter(c) {
+			if !o.letter(c) && strings.IndexByte(o.rows[0].letters, c) < 0 {
 				continue
 			}
 			rest := t[k+1:]
@@ -305,40 +237,6 @@ func (o *outputs) value(i int, value string, attached bool) {
 		o.writes(value, w)
 	default:
 		o.at(i + 1)
-	}
-}
-
-// tar writes its archive where it makes one.
-func (o *outputs) tar() {
-	makes := false
-	for i, w := range o.c.Argv[1:] {
-		switch t := w.Text; {
-		case t == "--create" || t == "--append" || t == "--update" || t == "--concatenate" || t == "--catenate",
-			(i == 0 || len(t) > 1 && t[0] == '-' && t[1] != '-') && strings.ContainsAny(t, "cruA") && !strings.ContainsAny(t, "=/."):
-			makes = true
-		case len(t) > 3 && strings.HasPrefix("--create", t):
-			makes = true
-		}
-	}
-	if !makes {
-		return
-	}
-	for i := 1; i < len(o.c.Argv); i++ {
-		t := o.c.Argv[i].Text
-		name, value, has := strings.Cut(t, "=")
-		switch {
-		case len(name) > 4 && strings.HasPrefix("--file", name):
-			o.value(i, value, has)
-		case strings.HasPrefix(t, "--"):
-		case i == 1 && !strings.HasPrefix(t, "-"):
-			if strings.Contains(t, "f") {
-				o.at(i + 1)
-			}
-		case strings.HasPrefix(t, "-"):
-			if k := strings.IndexByte(t, 'f'); k > 0 {
-				o.value(i, t[k+1:], k+1 < len(t))
-			}
-		}
 	}
 }
 
@@ -390,44 +288,6 @@ func (o *outputs) downloads(maybe bool) {
 			o.place(t, w, maybe)
 		}
 	}
-}
-
-// inPlace says that the command changes the files among its operands.
-func (o *outputs) inPlace() bool {
-	for _, n := range o.names {
-		if editors[n] || writers[n] && n != "sed" {
-			return true
-		}
-	}
-	for _, w := range o.c.Argv[1:] {
-		t := w.Text
-		switch {
-		case t == "inplace" || strings.HasSuffix(t, "=inplace") || t == "-iinplace": // gawk
-			return true
-		case !strings.HasPrefix(t, "-"):
-		case strings.HasPrefix(t, "--in-p"), strings.HasPrefix(t, "--inp"), t == "--write", t == "--fix", strings.HasPrefix(t, "--fix="):
-			return true
-		case t[:min(2, len(t))] == "--":
-		default:
-			for _, n := range o.names {
-				switch n {
-				case "perl", "ruby":
-					if strings.Contains(t, "i") {
-						return true
-					}
-				case "yq", "clang-format", "sed", "gsed":
-					if strings.HasPrefix(t, "-i") {
-						return true
-					}
-				case "gofmt", "goimports", "gofumpt", "shfmt", "prettier", "misspell":
-					if t == "-w" {
-						return true
-					}
-				}
-			}
-		}
-	}
-	return false
 }
 
 // writes adds an output that the text names.

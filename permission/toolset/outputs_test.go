@@ -78,6 +78,41 @@ func TestEditDenyUnderCommandRule(t *testing.T) {
 	}
 }
 
+// TestOutputTable decides the examples of outputs.txt: under a rule for their
+// program and one against editing notes.md, those that it says to write there
+// are not allowed, and the others are decided as without that rule.
+func TestOutputTable(t *testing.T) {
+	var yes, no []string
+	var allow strings.Builder
+	for line := range strings.Lines(read(t, "outputs.txt")) {
+		key, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch key {
+		case "yes":
+			yes = append(yes, rest)
+		case "no":
+			no = append(no, rest)
+		default:
+			continue
+		}
+		p, _, _ := strings.Cut(rest, " ")
+		allow.WriteString(`"Bash(` + p + ` *)",`)
+	}
+	rules := `"allow":[` + strings.TrimSuffix(allow.String(), ",") + `]`
+	free := newMachine(t, outputSetup, rules)
+	m := newMachineIn(t, free.home, free.dir, rules+`,"deny":["Edit(./notes.md)"]`)
+	other := newMachineIn(t, free.home, free.dir, rules+`,"deny":["Edit(./never.md)"]`)
+	for _, c := range yes {
+		d := m.command(t, permission.ModeBypass, c)
+		assert.NotEqual(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
+		assert.Equal(t, free.command(t, permission.ModeBypass, c).Verdict, permission.Allow, "%s is not allowed without the rule", c)
+	}
+	for _, c := range no {
+		d := m.command(t, permission.ModeDefault, c)
+		assert.Equal(t, other.command(t, permission.ModeDefault, c).Verdict, d.Verdict, "%s: %s", c, d.Text())
+	}
+	assert.Greater(t, len(yes), 30)
+}
+
 // TestOutputsAreWritten: with nothing in between the commands of the test above
 // do change the file.
 func TestOutputsAreWritten(t *testing.T) {

@@ -193,10 +193,9 @@ func homeOf(p string) string {
 // foldAll folds every name of a path, where that is more than lower case.
 func foldAll(p string) string {
 	plain := true
-	for i := 0; i < len(p); i++ {
-		if p[i] >= 0x80 || p[i] == '~' || p[i] == ' ' || p[i] == ':' {
-			plain = false
-		}
+	for i := 0; i < len(p) && plain; i++ {
+		c := p[i]
+		plain = c < 0x80 && c != '~' && c != ' ' && c != ':'
 	}
 	if plain {
 		return ""

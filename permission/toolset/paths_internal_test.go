@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
 )
 
@@ -51,6 +52,22 @@ func TestSetPath(t *testing.T) {
 		to = one
 		setPath(&to, &permission.Path{})
 		require.Zero(t, to, v.Type().Field(i).Name)
+	}
+}
+
+// TestSetReport: every field of a report is copied.
+func TestSetReport(t *testing.T) {
+	var full bashcheck.Report
+	v := reflect.ValueOf(&full).Elem()
+	for i := range v.NumField() {
+		if !setSimple(v, i) {
+			v.Field(i).Set(reflect.MakeSlice(v.Field(i).Type(), 1, 1))
+		}
+		require.False(t, v.Field(i).IsZero())
+		var one, to bashcheck.Report
+		reflect.ValueOf(&one).Elem().Field(i).Set(v.Field(i))
+		setReport(&to, &one)
+		require.Equal(t, one, to, v.Type().Field(i).Name)
 	}
 }
 

@@ -18,6 +18,7 @@ type MovedError struct {
 	Was, Now string
 }
 
+// Error names the path and where it led and leads.
 func (e *MovedError) Error() string {
 	return fmt.Sprintf("toolset: %s led to %s when it was approved and leads to %q now: ask again", e.Path, e.Was, e.Now)
 }
@@ -29,8 +30,9 @@ type NotGrantedError struct {
 	Path string
 }
 
+// Error names the path and the effect.
 func (e *NotGrantedError) Error() string {
-	return fmt.Sprintf("toolset: the grant names %s not for this", e.Path)
+	return fmt.Sprintf("toolset: the grant does not cover %s with the effect %s: ask again", e.Path, e.Kind)
 }
 
 // Recheck returns what bashcheck/checkedrun calls right before a program of a

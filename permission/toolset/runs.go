@@ -63,10 +63,10 @@ var starters = map[string]bool{
 	"ssh-agent": true, "dbus-run-session": true, "entr": true, "at": true, "batch": true, "tsp": true, "rlwrap": true, "socat": true, "dumb-init": true, "tini": true,
 }
 
-// addRun adds an empty action for a Run, to be filled in.
-func (b *builder) addRun() *permission.Action {
+// addRun adds an action for a Run, with an empty command to be filled in.
+func (b *builder) addRun(c *permission.Command) *permission.Action {
 	a := b.slot()
-	a.Kind, a.Origin = permission.Run, permission.Tool
+	a.Kind, a.Origin, a.Command = permission.Run, permission.Tool, c
 	return a
 }
 
@@ -74,7 +74,7 @@ func (b *builder) addRun() *permission.Action {
 // room, an empty slice, and returns what is left of that.
 func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, room []string, run *permission.Action) []string {
 	run.Span = span(c.Span)
-	out := &run.Command
+	out := run.Command
 	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
 	out.Edits, out.Prefix, out.Runner = c.Edits, c.Prefix, c.Class == bashcheck.Runner
 	if digest, inputs := b.content(c); digest != "" {
@@ -82,7 +82,7 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	}
 	if !at.opaque {
 		verbatim := ""
-		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && c.Span.End <= len(rep.Source) && !redirected(c) {
+		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && int(c.Span.End) <= len(rep.Source) && !redirected(c) {
 			verbatim = rep.Source[c.Span.Start:c.Span.End]
 		}
 		if len(c.Plain) > 0 && c.Plain[0] == c.Text && len(c.Assignments) == 0 && c.Text != "" && (verbatim == "" || verbatim == c.Text) {
@@ -108,13 +108,13 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	}
 	out.Dynamic = dynamic
 	starts := !c.Described && (c.Class == bashcheck.Wrapper || starters[at.program])
-	if !dynamic && !starts && len(c.Plain) == 1 && c.Plain[0] != "" && plainly(c) {
+	if !dynamic && !starts && len(c.Plain) == 1 && c.Plain[0] != "" && plainly(c) && !optionsFirst(c) {
 		out.Deny = c.Plain[:1:1]
 	} else {
 		out.Deny = denied(c, dynamic, starts)
 	}
-	if c.Dir.Known && len(c.Dir.Paths) == 1 {
-		out.Dir = b.at(c.Dir.Paths[0])
+	if paths := c.Dir.Paths(); len(paths) == 1 {
+		out.Dir = b.at(paths[0])
 	}
 	return room
 }
@@ -174,6 +174,9 @@ func denied(c *bashcheck.Command, dynamic, starts bool) []string {
 			out = appendNew(out, strings.Join(words, " "))
 		}
 	}
+	if optionsFirst(c) {
+		out = withoutOptions(words, out)
+	}
 	if starts {
 		// Which word is the program that it starts is not known: each may be.
 		for i := 1; i < len(words) && len(out) < 64; i++ {
@@ -187,6 +190,42 @@ func denied(c *bashcheck.Command, dynamic, starts bool) []string {
 	}
 	if len(out) == 0 {
 		return []string{permission.DynamicWord}
+	}
+	return out
+}
+
+// optionsFirst says that options stand before the sub-command of a program that
+// has some. A rule for git push means git -C . push and git -c a.b=c push too.
+func optionsFirst(c *bashcheck.Command) bool {
+	if len(c.Argv) < 3 || c.Argv[1].Static && !strings.HasPrefix(c.Argv[1].Text, "-") {
+		return false
+	}
+	switch program(c) {
+	case "git", "gh", "glab", "hg", "svn", "docker", "podman", "nerdctl", "docker-compose", "kubectl", "oc", "helm", "npm", "pnpm", "yarn", "bun", "deno", "cargo", "go", "pip", "pip3", "uv", "poetry", "gem", "bundle", "composer",
+		"mvn", "gradle", "make", "aws", "gcloud", "az", "terraform", "tofu", "pulumi", "ansible", "systemctl", "apt", "apt-get", "dnf", "yum", "brew", "snap", "flatpak", "vagrant", "heroku", "fly", "vercel", "firebase", "dotnet", "openssl", "ip":
+		return true
+	}
+	return false
+}
+
+// withoutOptions adds the texts of a command without the options that stand
+// before its sub-command. Which of these take the next word is not known.
+func withoutOptions(words, out []string) []string {
+	for i, option := 1, false; i < len(words) && len(out) < 64; i++ {
+		if strings.HasPrefix(words[i], "-") {
+			switch words[i] {
+			case "--no-pager", "-P", "-p", "--paginate", "--no-optional-locks", "--bare", "--silent", "-s", "--debug", "--verbose", "-v", "-q", "--quiet", "-y", "--yes":
+				option = false
+			default:
+				option = !strings.Contains(words[i], "=")
+			}
+			continue
+		}
+		out = appendNew(out, words[0]+" "+strings.Join(words[i:], " "))
+		if !option {
+			break // the sub-command
+		}
+		option = false
 	}
 	return out
 }

@@ -48,7 +48,11 @@ var sources = []source{
 // name is the base name of its program.
 func brought(c *bashcheck.Command, name string) permission.Labels {
 	var out permission.Labels
-	for _, s := range sourcesOf()[name] {
+	known := sourcesOf()
+	if name == "" || len(name) > maxSourceName || known.lengths[name[0]]>>len(name)&1 == 0 {
+		return 0
+	}
+	for _, s := range known.programs[name] {
 		if s.meant(c.Argv[1:]) {
 			out |= s.brings
 		}
@@ -56,12 +60,22 @@ func brought(c *bashcheck.Command, name string) permission.Labels {
 	return out
 }
 
-// sourcesOf are the sources by program.
-var sourcesOf = sync.OnceValue(func() map[string][]*source {
-	out := map[string][]*source{}
+// maxSourceName bounds the names of the programs that are sources.
+const maxSourceName = 15
+
+// sourceTable holds the sources by program, and of each first letter the lengths
+// of the names that begin with it: most programs are none.
+type sourceTable struct {
+	programs map[string][]*source
+	lengths  [256]uint16
+}
+
+var sourcesOf = sync.OnceValue(func() *sourceTable {
+	out := &sourceTable{programs: map[string][]*source{}}
 	for i := range sources {
 		s := &sources[i]
-		out[s.program] = append(out[s.program], s)
+		out.programs[s.program] = append(out.programs[s.program], s)
+		out.lengths[s.program[0]] |= 1 << len(s.program)
 	}
 	return out
 })

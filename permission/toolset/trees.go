@@ -32,8 +32,9 @@ func (b *builder) count() error {
 
 // walkWrite looks at everything below the target of a write or a removal and
 // adds an action for each entry that is not an ordinary file of the same zone.
-// keep, where not nil, says which entries are reached at all.
-func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name string) bool) {
+// keep, where not nil, says which entries are reached at all. brings says that
+// names may be made there that are not there yet, and that no text spells.
+func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name string) bool, brings bool) {
 	if a.Own {
 		// The program's own business, which a rule for it covers as a whole.
 		b.add(*a)
@@ -91,7 +92,7 @@ func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name st
 		a.Path.Class = permission.Unclassified
 		a.Path.ClassName = "not everything below it could be looked at"
 	} else {
-		a.Path.Walked = b.toldOfWriting()
+		a.Path.Walked = b.toldOfWriting() && !brings
 	}
 	b.add(*a)
 	b.ins.Actions = append(b.ins.Actions, found...)
@@ -282,6 +283,19 @@ func readerFilter(c *bashcheck.Command) filter {
 		f.hidden = !(short("u") || short("H") || long("--hidden", "--unrestricted", "--no-ignore"))
 	case "ag":
 		f.follow = short("f") || long("--follow")
+	case "rsync":
+		f.follow = false
+		if !long("--include", "--filter", "--exclude-from") {
+			f.leaves(c, "--exclude", "")
+		}
+	case "tar", "gtar", "bsdtar":
+		f.follow = short("h") || long("--deref") || len(c.Argv) > 1 && !strings.HasPrefix(c.Argv[1].Text, "-") && strings.Contains(c.Argv[1].Text, "h")
+		if !long("--no-w") {
+			f.leaves(c, "--exclude", "")
+		}
+	case "zip":
+		f.follow = !short("y") && !long("--symlinks")
+		f.leaves(c, "-x", "*")
 	case "cp":
 		f.follow = short("L") || short("H") || long("--deref")
 	case "find":
@@ -299,6 +313,35 @@ func readerFilter(c *bashcheck.Command) filter {
 		f.follow = short("L") || long("--deref")
 	}
 	return f
+}
+
+// leaves takes the names that a flag of an archiver leaves out, wherever they
+// lie. Patterns that do not begin like that are passed over: to zip they mean
+// whole paths.
+func (f *filter) leaves(c *bashcheck.Command, flag, begin string) {
+	for i, w := range c.Argv[1:] {
+		name, value, attached := strings.Cut(w.Text, "=")
+		if name != flag || !w.Static || w.Glob {
+			continue
+		}
+		if !attached {
+			if i+2 >= len(c.Argv) || !c.Argv[i+2].Static || c.Argv[i+2].Glob {
+				continue
+			}
+			value = c.Argv[i+2].Text
+		}
+		if value != "" && strings.IndexByte("+-!", value[0]) >= 0 {
+			// To rsync a rule of another kind: ! forgets all before it.
+			f.exclude, f.skipDirs = nil, nil
+			return
+		}
+		if value != "" && strings.HasPrefix(value, begin) && !strings.ContainsAny(value, `/[\?`) && !strings.Contains(value, "**") {
+			f.exclude = append(f.exclude, value)
+			if begin == "" {
+				f.skipDirs = append(f.skipDirs, value)
+			}
+		}
+	}
 }
 
 // filter is that of the command, and of the one that chose the names for it.
@@ -479,7 +522,7 @@ func (b *builder) leaveOut(by *bashcheck.Command, found []permission.Action) str
 	if program(by) == "find" && end <= 1 {
 		end = len(by.Argv)
 	}
-	return b.rewritten(by.Argv[end-1].Span.End, strings.Join(options, " "))
+	return b.rewritten(int(by.Argv[end-1].Span.End), strings.Join(options, " "))
 }
 
 // findAction says whether the word at a place is the first action of a find.

@@ -36,6 +36,7 @@ type gitWriter struct {
 var gitWriters = map[string]gitWriter{
 	"checkout": {paths: true, goes: true}, "switch": {goes: true}, "restore": {paths: true}, "reset": {goes: true, back: true}, "stash": {back: true},
 	"rm": {paths: true}, "mv": {paths: true}, "apply": {patch: true}, "am": {patch: true, fresh: true},
+	"clean": {paths: true, fresh: true}, "checkout-index": {paths: true, fresh: true}, "read-tree": {fresh: true}, "merge-file": {paths: true}, "sparse-checkout": {fresh: true}, "bisect": {fresh: true},
 	"merge": {fresh: true}, "rebase": {fresh: true}, "pull": {fresh: true}, "cherry-pick": {fresh: true}, "revert": {fresh: true},
 }
 
@@ -46,6 +47,13 @@ func gitCommand(c *bashcheck.Command) (words []bashcheck.Word, in string, ok boo
 	for len(words) > 0 && words[0].Static && strings.HasPrefix(words[0].Text, "-") {
 		switch t := words[0].Text; t {
 		case "--no-pager", "--no-optional-locks", "--literal-pathspecs", "--no-replace-objects", "-P", "-p", "--paginate":
+		case "-c":
+			// A setting; the command is then not described, so that everything it
+			// may show or change counts.
+			if len(words) < 2 || !words[1].Static || words[1].Glob || alias(words[1].Text) {
+				return nil, "", false
+			}
+			words = words[1:]
 		case "-C":
 			if len(words) < 2 || !words[1].Static || words[1].Glob {
 				return nil, "", false
@@ -65,6 +73,16 @@ func gitCommand(c *bashcheck.Command) (words []bashcheck.Word, in string, ok boo
 	}
 	return words, in, len(words) > 0 && words[0].Static
 }
+
+// alias says that a setting gives sub-commands other names, or may bring in such
+// settings.
+func alias(setting string) bool {
+	name := strings.ToLower(setting)
+	return strings.HasPrefix(name, "alias.") || strings.HasPrefix(name, "include") || strings.HasPrefix(name, "core.worktree") || strings.HasPrefix(name, "core.bare")
+}
+
+// notUnderstood is why nothing is known of a git command.
+const notUnderstood = "what stands before its sub-command is not understood"
 
 // gitTouches is a git command that changes the work tree.
 type gitTouches struct {
@@ -88,6 +106,10 @@ func (b *builder) gitWorkTree(c *bashcheck.Command, of int) {
 	}
 	words, in, ok := gitCommand(c)
 	if !ok {
+		if !c.Described {
+			g := gitTouches{b: b, c: c, of: of}
+			g.may("", notUnderstood)
+		}
 		return
 	}
 	w, ok := gitWriters[words[0].Text]
@@ -150,6 +172,26 @@ func (g *gitTouches) run() {
 		if g.has("--quit") {
 			return
 		}
+	case "clean":
+		if g.has("-n", "--dry-run") {
+			return
+		}
+	case "read-tree":
+		if g.c.Described || !g.has("-u", "--reset") {
+			return
+		}
+	case "merge-file":
+		if g.has("-p", "--stdout") {
+			return
+		}
+	case "bisect":
+		if len(g.words) > 0 && (g.words[0].Text == "log" || g.words[0].Text == "view" || g.words[0].Text == "visualize" || g.words[0].Text == "terms") {
+			return
+		}
+	case "sparse-checkout":
+		if len(g.words) > 0 && g.words[0].Text == "list" {
+			return
+		}
 	case "checkout", "switch":
 		if g.has("-b", "-c", "-B", "-C", "--orphan") && len(g.words) == 2 {
 			return // a new branch at the same commit
@@ -175,6 +217,12 @@ func (g *gitTouches) run() {
 	if !known {
 		g.may("", "what the repository holds could not be read")
 		return
+	}
+	if g.name == "clean" {
+		// It removes what is not tracked; what is ignored only with -x or -X.
+		if g.names = nil; g.has("-x", "-X") && !g.untracked(index) {
+			g.may("", "not everything that is not tracked could be looked at")
+		}
 	}
 	var paths []string
 	var revs []string
@@ -220,6 +268,35 @@ func (g *gitTouches) run() {
 	if unread && g.paths {
 		g.all("a word of the command is not known before it runs")
 	}
+}
+
+// untracked looks for names that a rule speaks of and the index does not hold.
+// It returns false where it could not look at all of them.
+func (g *gitTouches) untracked(index []string) bool {
+	held := make(map[string]bool, len(index))
+	for _, n := range index {
+		held[n] = true
+	}
+	err := filepath.WalkDir(g.dir, func(name string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil && errors.Is(err, os.ErrPermission):
+			return nil
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return filepath.SkipDir
+		case d.IsDir():
+			return g.b.count()
+		}
+		if err := g.b.count(); err != nil {
+			return err
+		}
+		if _, ok := g.b.deniesWriting(name); ok && !held[name] && len(g.names) < maxTold {
+			g.names = append(g.names, name)
+		}
+		return nil
+	})
+	return err == nil
 }
 
 // takesWord says that the word after a flag is its value: a message, the name of

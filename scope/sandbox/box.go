@@ -93,6 +93,8 @@ type Box struct {
 	report Report
 	// plain says that bwrap makes all mounts.
 	plain bool
+	// nested says that the command needs a user namespace of its own.
+	nested bool
 }
 
 // New finds the strongest level of the machine by starting a child in it, and

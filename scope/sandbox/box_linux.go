@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -26,9 +27,22 @@ func probe(h Helper, o Options) (*Box, error) {
 		abi = 0
 	}
 	want := func(l Level) bool { return o.Level == None || o.Level == l }
+	// tryOwn tries a box whose helper makes the mounts. Without Landlock nothing
+	// else keeps the command from the processes that the sandbox is made of; root
+	// goes without, as those have no more rights on the machine than it.
+	tryOwn := func(b *Box) error {
+		b.nested = os.Getuid() != 0 && abi < fenceABI
+		err := try(b)
+		if err != nil && os.Getuid() != 0 && !b.nested {
+			// Kernels make no terminals where the number 0 is nobody.
+			b.nested = true
+			err = try(b)
+		}
+		return err
+	}
 	if want(Namespaces) {
 		b := &Box{helper: h, report: Report{Level: Namespaces, ABI: abi}}
-		err := try(b)
+		err := tryOwn(b)
 		if err == nil {
 			return b, nil
 		}
@@ -47,13 +61,14 @@ func probe(h Helper, o Options) (*Box, error) {
 			why = append(why, "bubblewrap: no bwrap program is installed")
 		} else {
 			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i], Why: why}
-			err := try(&Box{helper: h, report: r})
+			b := &Box{helper: h, report: r}
+			err := tryOwn(b)
 			if err == nil {
-				return &Box{helper: h, report: r}, nil
+				return b, nil
 			}
 			// Before Linux 5.12, and where the system lets nobody but bwrap
 			// mount: all mounts are made by bwrap.
-			if b := (&Box{helper: h, report: r, plain: true}); try(b) == nil {
+			if b = (&Box{helper: h, report: r, plain: true}); try(b) == nil {
 				return b, nil
 			}
 			why = append(why, "bubblewrap: "+err.Error())
@@ -128,10 +143,6 @@ func (r *Runner) families() []int {
 }
 
 func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
-	now, err := r.profile.current()
-	if err != nil {
-		return launch{}, err
-	}
 	l := launch{plan: r.plan(cmd)}
 	l.plan.ABI, l.plan.Namespaces = r.box.report.ABI, r.profile.Namespaces
 	if os.Getuid() == 0 {
@@ -140,58 +151,107 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	if _, ok := auditArch(); ok {
 		l.plan.Families = r.families()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.box.report.Level == Landlock {
-		tmp, err := r.tempDir()
-		if err != nil {
-			return launch{}, err
-		}
-		now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
-		if now, err = now.clean(); err != nil {
-			return launch{}, err
-		}
 		l.path, l.args = "/proc/self/exe", []string{childMark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Landlock, l.plan.Closed = now.Entries, r.profile.Network.Reach == Off
-		l.plan.Env = environment(cmd.Env, tmp)
+		l.plan.Env, l.late = cmd.Env, r.landlockEntries
 		return l, nil
 	}
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
 	l.plan.Env = environment(cmd.Env, "/tmp")
+	top := nearest(r.profile.Entries, "/")
+	fresh := top == nil || top.Access == Hidden
 	if r.box.report.Level == Namespaces {
-		r.namespaces(&l, now)
+		l.plan.Init, l.plan.Fresh = true, fresh
+		r.namespaces(&l)
 		return l, nil
 	}
 	l.path = r.box.report.Program
 	l.sync = true
 	args := []string{"--sync-fd", fmt.Sprint(syncFD)}
-	if top := nearest(now.Entries, "/"); r.box.plain || top == nil || top.Access == Hidden {
-		if now.Entries, err = r.cover(now.Entries); err != nil {
+	if r.box.plain || fresh {
+		now, err := r.covered()
+		if err != nil {
 			return launch{}, err
 		}
 		args = append(args, now.bubblewrap([]string{"--ro-bind", r.box.helper.exe, helperPath})...)
 		l.args = append(args, "--", helperPath, childMark)
 		return l, nil
 	}
-	r.ownMounts(&l, now)
-	args = append(args, "--unshare-user", "--unshare-all")
-	if r.profile.Network.Reach == Open {
-		args = append(args, "--share-net")
+	r.ownMounts(&l)
+	args = append(args, "--unshare-user", "--unshare-pid")
+	if rest := r.apart() &^ l.plan.Unshare; rest != 0 {
+		args = append(args, "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+		if rest&unix.CLONE_NEWNET != 0 {
+			args = append(args, "--unshare-net")
+		}
 	}
-	args = append(args, "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
+	uid, gid := r.box.numbers()
+	args = append(args, "--uid", strconv.Itoa(uid), "--gid", strconv.Itoa(gid), "--die-with-parent", "--new-session", "--dev-bind", "/", "/")
+	for _, c := range capabilities {
+		args = append(args, "--cap-add", c.name)
+	}
 	l.args = append(args, "--", r.box.helper.exe, childMark)
 	return l, nil
 }
 
+// landlockEntries tells a plan what Landlock enforces, while the helper starts.
+func (r *Runner) landlockEntries(p *plan) error {
+	now, err := r.profile.current()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	tmp, err := r.tempDir()
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
+	if now, err = now.clean(); err != nil {
+		return err
+	}
+	p.Landlock, p.Closed = now.Entries, r.profile.Network.Reach == Off
+	p.Env = environment(p.Env, tmp)
+	return nil
+}
+
+// covered returns the profile as it is now, with placeholders for what is
+// missing.
+func (r *Runner) covered() (Profile, error) {
+	now, err := r.profile.current()
+	if err != nil {
+		return Profile{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now.Entries, err = r.cover(now.Entries)
+	return now, err
+}
+
+// apart are the namespaces that a command has for itself, beside those of users,
+// mounts and processes.
+func (r *Runner) apart() int {
+	flags := unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	if r.profile.Network.Reach != Open {
+		flags |= unix.CLONE_NEWNET
+	}
+	return flags
+}
+
 // ownMounts has the helper make the mounts. What the host does for that goes on
 // while the helper starts.
-func (r *Runner) ownMounts(l *launch, now Profile) {
+func (r *Runner) ownMounts(l *launch) {
 	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
-	l.late = func(p *plan) (err error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if now.Entries, err = r.cover(now.Entries); err == nil {
+	l.plan.Below = r.box.nested
+	// Where the command can see the first process of bwrap, that has to be in the
+	// namespaces of the sandbox too.
+	if l.plan.Init || l.plan.Below || l.plan.ABI >= fenceABI {
+		l.plan.Unshare = r.apart()
+	}
+	l.late = func(p *plan) error {
+		now, err := r.covered()
+		if err == nil {
 			p.Mounts = now.mounts(r.box.helper.exe)
 		}
 		return err
@@ -199,20 +259,43 @@ func (r *Runner) ownMounts(l *launch, now Profile) {
 }
 
 // namespaces starts the helper as the first process of namespaces of its own,
-// in which it is uid 0 and stands for this user.
-func (r *Runner) namespaces(l *launch, now Profile) {
-	top := nearest(now.Entries, "/")
-	r.ownMounts(l, now)
+// which holds capabilities there and stands for this user.
+func (r *Runner) namespaces(l *launch) {
+	r.ownMounts(l)
 	l.path, l.args = "/proc/self/exe", []string{childMark}
-	l.plan.Init, l.plan.Fresh = true, top == nil || top.Access == Hidden
-	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
-	if r.profile.Network.Reach != Open {
-		flags |= unix.CLONE_NEWNET
-		l.plan.Loopback = true
-	}
+	uid, gid := r.box.numbers()
 	l.attr = &syscall.SysProcAttr{
-		Setsid: true, Cloneflags: flags,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		Setsid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
 	}
+	for _, c := range capabilities {
+		l.attr.AmbientCaps = append(l.attr.AmbientCaps, c.number)
+	}
+}
+
+// capabilities are what a helper holds in its user namespace until the command
+// starts.
+var capabilities = []struct {
+	number uintptr
+	name   string
+}{
+	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},       // namespaces and mounts
+	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"},       // the loopback
+	{unix.CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"}, // the limit on namespaces
+	{unix.CAP_SETPCAP, "CAP_SETPCAP"},           // giving them all away
+	{unix.CAP_SETUID, "CAP_SETUID"},             // the numbers in a namespace below
+	{unix.CAP_SETGID, "CAP_SETGID"},
+	{unix.CAP_SETFCAP, "CAP_SETFCAP"},
+	{unix.CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"}, // files of the user that the user may not read
+	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+}
+
+// numbers are those of the user and the group in the user namespace that owns
+// the mounts.
+func (b *Box) numbers() (uid, gid int) {
+	if b.nested {
+		return 0, 0
+	}
+	return os.Getuid(), os.Getgid()
 }

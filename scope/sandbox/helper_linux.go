@@ -35,108 +35,97 @@ func confine(p *plan, c control) error {
 	if p.Stay {
 		return confineBelow(p, c)
 	}
-	runtime.LockOSThread()
 	if p.Own {
-		below := p.User != 0
-		namespaces := -1
-		switch {
-		case p.Namespaces:
-		case below:
-			namespaces = 1
-		default:
-			namespaces = 0
-		}
-		if err := applyMounts(p.Mounts, p.Fresh, namespaces); err != nil {
-			return err
-		}
-		if below || p.Init {
-			return confineInNamespace(p, c)
-		}
-		if err := dropCapabilities(); err != nil {
-			return err
-		}
+		return confineInNamespace(p, c)
+	}
+	runtime.LockOSThread()
+	if err := p.proxied(c); err != nil {
+		return err
 	}
 	if err := restrict(p); err != nil {
 		return err
 	}
+	return becomeHere(p, c).fail(c)
+}
+
+// becomeHere runs the command in place of this process. It returns only where
+// there is none.
+func becomeHere(p *plan, c control) started {
 	if p.Path == "" {
 		_ = c.say("ok", "")
-		os.Exit(0)
+		return started{}
 	}
 	if err := os.Chdir(p.Dir); err != nil {
-		return err
+		return started{err: err}
 	}
 	name, err := look(p)
 	if err := c.say("ok", ""); err != nil {
-		return err
+		return started{err: err}
 	}
 	if err == nil {
 		err = c.become(name, p)
 	}
-	_ = c.say("exec", execError(err))
-	os.Exit(127)
-	return nil
+	// It has moved the channel.
+	return started{err: started{err: err, exec: true}.fail(c)}
 }
 
-// confineInNamespace runs the command as a child. For anybody but root that is
-// in a user namespace below, where it has its own number and no rights over what
-// this process has made; that of root loses all capabilities instead. This
-// process stays to tell how it ended. It and the first process of the sandbox
-// are out of reach: they have rights that the command has not, and are in no
-// domain of it.
+// confineInNamespace makes the mounts and runs the command, which holds no
+// capability. What does not depend on another goes on at the same time: making
+// a network takes as long as all mounts.
+//
+// The first process of the sandbox stays to tell how the command ended. It is
+// out of reach, as the one of bwrap is: they have rights that the command has
+// not, and are in no domain of it.
 func confineInNamespace(p *plan, c control) error {
-	if err := os.Chdir(p.Dir); err != nil && p.Path != "" {
-		return err
-	}
-	if p.Limits.Processes > 0 {
-		// The limit holds for this process too, which starts the command.
-		spareThreads()
-		p.Limits.Processes += countOwn()
-	}
-	// Caught, not ignored, which the command would inherit. Each one takes
-	// 40 µs.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
-	ready := make(chan started)
-	go onThread(func() {
-		attr := &syscall.SysProcAttr{Setsid: true}
-		if p.User != 0 {
-			attr.Cloneflags = syscall.CLONE_NEWUSER
-			attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}}
-			attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}}
-		} else if err := dropCapabilities(); err != nil {
-			ready <- started{err: err}
-			return
-		}
-		if err := restrict(p); err != nil {
-			ready <- started{err: err}
-			return
-		}
-		if p.Path == "" {
-			// All but the command itself: a directory cannot be executed.
-			_, err := os.StartProcess("/", []string{"/"}, &os.ProcAttr{Sys: attr})
-			if !errors.Is(err, unix.EACCES) {
-				ready <- started{err: fmt.Errorf("a user namespace below: %w", err)}
-				return
+	caught, spared := make(chan chan os.Signal, 1), make(chan struct{})
+	if p.Init {
+		go func() {
+			if p.Limits.Processes > 0 {
+				// The limit holds for this process too.
+				spareThreads()
 			}
-			_ = c.say("ok", "")
-			ready <- started{}
-			return
-		}
-		ready <- launchBelow(p, c, attr)
+			close(spared)
+			// Caught, not ignored, which the command would inherit.
+			signals := make(chan os.Signal, 1)
+			signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+			caught <- signals
+		}()
+	} else {
+		close(spared)
+	}
+	mounted, ready := make(chan error, 1), make(chan started, 1)
+	go onThread(func() {
+		ready <- p.launchInNamespace(c, mounted, spared)
 	})
+	namespaces := 0
+	switch {
+	case p.Namespaces:
+		namespaces = -1
+	case p.Below:
+		namespaces = 1
+	}
+	err := applyMounts(p.Mounts, p.Fresh, namespaces)
+	if err == nil && p.Init && !p.Below {
+		// From here on nobody but root of the machine can look into it.
+		err = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	}
+	mounted <- err
 	s := <-ready
-	if s.proc == nil {
+	if s.pid == 0 {
 		return s.fail(c)
 	}
-	// From here on nobody but root of the machine can look into it.
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return err
+	if p.Below {
+		// The kernel lets nobody write the numbers of what such a process starts.
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return err
+		}
 	}
-	_ = c.say("run", "")
 	if p.Init {
+		signals := <-caught
+		_ = c.say("run", "")
 		go endWithHost(c, signals)
 	} else {
+		_ = c.say("run", "")
 		c.f.Close()
 	}
 	for {
@@ -149,10 +138,74 @@ func confineInNamespace(p *plan, c control) error {
 		if err != nil {
 			os.Exit(125)
 		}
-		if pid == s.proc.Pid {
+		if pid == s.pid {
 			os.Exit(exitCode(ws))
 		}
 	}
+}
+
+// launchInNamespace confines the calling thread, which ends then, and starts the
+// command from it, or becomes the command.
+func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan struct{}) started {
+	if p.Unshare != 0 {
+		// Other threads of this process stay in those of the machine. /proc shows
+		// the command none of them.
+		if err := unix.Unshare(p.Unshare); err != nil {
+			return started{err: fmt.Errorf("namespaces: %w", err)}
+		}
+	}
+	if p.Unshare&unix.CLONE_NEWNET != 0 {
+		if err := loopback(); err != nil {
+			return started{err: fmt.Errorf("the loopback: %w", err)}
+		}
+	}
+	if err := p.proxied(c); err != nil {
+		return started{err: err}
+	}
+	if err := <-mounted; err != nil {
+		return started{err: err}
+	}
+	<-spared
+	if p.Limits.Processes > 0 {
+		// The namespaces hold this process and the first one.
+		list, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return started{err: err}
+		}
+		p.Limits.Processes += len(list) + 1
+	}
+	if p.Path != "" {
+		if err := os.Chdir(p.Dir); err != nil {
+			return started{err: err}
+		}
+	}
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if p.Below {
+		attr.Cloneflags = syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}}
+	} else if err := dropCapabilities(); err != nil {
+		return started{err: err}
+	}
+	if err := restrict(p); err != nil {
+		return started{err: err}
+	}
+	switch {
+	case p.Path == "" && p.Below:
+		// All but the command itself: a directory cannot be executed.
+		_, err := syscall.ForkExec("/", []string{"/"}, &syscall.ProcAttr{Sys: attr})
+		if !errors.Is(err, unix.EACCES) {
+			return started{err: fmt.Errorf("a user namespace below: %w", err)}
+		}
+		_ = c.say("ok", "")
+		return started{}
+	case p.Path == "":
+		_ = c.say("ok", "")
+		return started{}
+	case p.Below || p.Init:
+		return launchBelow(p, c, attr)
+	}
+	return becomeHere(p, c)
 }
 
 // endWithHost ends this process, and with it all in its namespaces, when the
@@ -187,8 +240,9 @@ func firstPidfd(a *syscall.SysProcAttr, fd *int) { a.PidFD = fd }
 
 // started is how the start of a command went.
 type started struct {
-	proc *os.Process
-	err  error
+	// pid is 0 where there is no command.
+	pid int
+	err error
 	// exec says that it was the program that could not be executed.
 	exec bool
 }
@@ -216,17 +270,21 @@ func launchBelow(p *plan, c control, attr *syscall.SysProcAttr) started {
 	if err != nil {
 		return started{err: err, exec: true}
 	}
-	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	files := []uintptr{0, 1, 2}
 	for i := range p.Extra {
-		files = append(files, os.NewFile(uintptr(p.First+i), "extra"))
+		files = append(files, uintptr(p.First+i))
 	}
-	proc, err := os.StartProcess(name, p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: files, Sys: attr})
+	// os.StartProcess would try out first whether the kernel has pidfds.
+	pid, err := syscall.ForkExec(name, p.Argv, &syscall.ProcAttr{Dir: p.Dir, Env: p.Env, Files: files, Sys: attr})
 	// The command has its own copies; were these open, nobody would see it
 	// close them.
 	for _, f := range files {
-		f.Close()
+		_ = unix.Close(int(f))
 	}
-	return started{proc, err, err != nil}
+	if err != nil {
+		return started{err: err, exec: true}
+	}
+	return started{pid: pid}
 }
 
 func exitCode(ws unix.WaitStatus) int {
@@ -258,7 +316,7 @@ func confineBelow(p *plan, c control) error {
 		ready <- launchBelow(p, c, nil)
 	})
 	s := <-ready
-	if s.proc == nil {
+	if s.pid == 0 {
 		return s.fail(c)
 	}
 	_ = c.say("run", "")
@@ -281,7 +339,7 @@ func confineBelow(p *plan, c control) error {
 		if err != nil {
 			os.Exit(125)
 		}
-		if pid != s.proc.Pid {
+		if pid != s.pid {
 			continue
 		}
 		exit(exitCode(ws))
@@ -370,7 +428,7 @@ func restrict(p *plan) error {
 	if p.Families != nil {
 		// Where the limit on namespaces holds, the command itself is started in
 		// one.
-		if err := filter(p.Families, !p.Namespaces && !(p.Own && p.User != 0)); err != nil {
+		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}

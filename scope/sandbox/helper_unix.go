@@ -4,7 +4,6 @@ package sandbox
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,49 +26,6 @@ const (
 
 // maxPlan bounds what a helper reads.
 const maxPlan = 64 << 20
-
-// plan is what a helper is told.
-type plan struct {
-	// Path is the program, "" for the empty command.
-	Path   string
-	Argv   []string
-	Env    []string
-	Dir    string
-	Limits Limits
-	// Families are the socket families that seccomp lets through; nil stands
-	// for no filter.
-	Families []int
-	// Landlock are the entries to enforce by Landlock, nil for none.
-	Landlock []Entry
-	// ABI is the version of Landlock in the kernel, 0 for none.
-	ABI int
-	// Closed says that Landlock closes TCP as well.
-	Closed bool
-	// Proxy asks for a listener on the loopback.
-	Proxy bool
-	// ProxyPort is the port of a proxy that runs already.
-	ProxyPort int
-	// First is the first of the Extra descriptors that the command finds from
-	// 3 on.
-	First, Extra int
-	// Own says that the helper makes the Mounts and then gives its capabilities
-	// away. User and Group are those of the command.
-	Own         bool
-	Mounts      []mount
-	User, Group int
-	// Namespaces lets the command make user namespaces.
-	Namespaces bool
-	// Init says that the helper is the first process of its namespaces. It
-	// stays, and all ends with it.
-	Init bool
-	// Fresh begins with an empty file system instead of that of the machine.
-	Fresh bool
-	// Loopback brings up the loopback of a new network.
-	Loopback bool
-	// Stay keeps the helper as the parent of the command, to end all of its
-	// descendants.
-	Stay bool
-}
 
 // Enter must be the first thing that main does. In a child that a [Box]
 // started it confines the process, becomes the command and does not return. In
@@ -137,14 +93,15 @@ func helperMain() (err error) {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
 	var p plan
-	if err := json.Unmarshal(data, &p); err != nil {
+	if err := p.unmarshal(data); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
-	if p.Loopback {
-		if err := loopback(); err != nil {
-			return fmt.Errorf("the loopback: %w", err)
-		}
-	}
+	return confine(&p, c)
+}
+
+// proxied hands over a listener on the loopback where the plan asks for one, and
+// names the proxy to the command.
+func (p *plan) proxied(c control) error {
 	if p.Proxy {
 		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
@@ -159,7 +116,7 @@ func helperMain() (err error) {
 	if p.ProxyPort > 0 {
 		p.Env = proxyEnv(p.Env, p.ProxyPort)
 	}
-	return confine(&p, c)
+	return nil
 }
 
 // proxyEnv adds the variables that programs take a proxy from.

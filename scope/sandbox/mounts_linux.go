@@ -16,13 +16,12 @@ import (
 // bwrap reads the table of mounts anew for each mount it makes, which takes a
 // third of a millisecond each, and needs a second user namespace to mount /dev
 // for anybody but root. So it makes the namespaces only, with one user
-// namespace in which the caller is uid 0, and lets the helper, which runs
-// inside, make the mounts. They belong into the namespace of bwrap itself: the
-// first process of the sandbox stays there, and /proc/1/root leads to what it
-// sees. The helper gives all of its capabilities away before the command runs:
-// for root it drops them, for others the command starts in a user namespace
-// below, under its own number and without rights in the one that owns the
-// mounts.
+// namespace in which the caller keeps its number, and lets the helper, which
+// runs inside, make the mounts. They belong into the namespace of bwrap itself:
+// the first process of the sandbox stays there, and /proc/1/root leads to what
+// it sees. The helper gives all of its capabilities away before the command
+// runs. Without Landlock, for others than root, the command starts in a user
+// namespace below besides, without rights in the one that owns the mounts.
 
 // mountKind is what a mount of the helper does with a path.
 type mountKind uint8
@@ -50,6 +49,12 @@ type mount struct {
 	Kind mountKind
 	// From is what a bind takes, "" for Path.
 	From string
+}
+
+func (m *mount) code(c *coder) {
+	c.text(&m.Path)
+	number(c, &m.Kind)
+	c.text(&m.From)
 }
 
 // own tells of paths that every sandbox has for itself with content.
@@ -143,10 +148,11 @@ const namespaceLimit = "/proc/sys/user/max_user_namespaces"
 // an empty one. Namespaces is how many user namespaces may be made below,
 // negative for as many as the machine allows.
 func applyMounts(list []mount, fresh bool, namespaces int) error {
-	m := mounter{null: -1, empty: -1}
+	m := mounter{null: -1, empty: -1, dir: -1}
 	// While the old one is there: without one that is wholly visible nobody gets
 	// another.
-	proc, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	// The command sees no process that it may not trace.
+	proc, err := newFS("proc", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC, "hidepid=ptraceable")
 	if err != nil {
 		return fmt.Errorf("/proc: %w", err)
 	}
@@ -234,7 +240,14 @@ func applyMounts(list []mount, fresh bool, namespaces int) error {
 }
 
 type mounter struct {
+	// null and empty are what is put over files and directories, mounted once
+	// already: what is mounted can be copied with its attributes, which costs
+	// less than a new one. -1 for not yet.
 	null, empty int
+	// dir is a directory that is held, by the name dirName, for what is mounted
+	// in it one after the other.
+	dir     int
+	dirName string
 	// made are the file systems that are this sandbox's own: there a place to
 	// mount on is made where it is missing.
 	made []uint64
@@ -283,21 +296,51 @@ func clone(fd int, attr uint64) (int, error) {
 // own the place is made.
 func (m *mounter) attach(tree int, name string) error {
 	defer unix.Close(tree)
-	fd, err := locate(name)
+	fd, err := m.locate(name)
 	if errors.Is(err, unix.ENOENT) {
 		if err = m.place(tree, name); err != nil {
 			return err
 		}
-		fd, err = locate(name)
+		fd, err = m.locate(name)
 	}
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
+	return m.move(tree, fd, name)
+}
+
+// move mounts a tree on what fd holds, which has a name.
+func (m *mounter) move(tree, fd int, name string) error {
+	if within(m.dirName, name) {
+		m.let() // something else is there from now on
+	}
 	if err := unix.MoveMount(tree, "", fd, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
 		return fmt.Errorf("move_mount: %w", err)
 	}
 	return nil
+}
+
+// locate is locate of a path, by way of its directory, which it holds for the
+// next one.
+func (m *mounter) locate(name string) (int, error) {
+	if dir := path.Dir(name); m.dir < 0 || m.dirName != dir {
+		fd, err := locate(dir)
+		if err != nil {
+			return -1, err
+		}
+		m.let()
+		m.dir, m.dirName = fd, dir
+	}
+	return locateAt(m.dir, path.Base(name))
+}
+
+// let lets go of the directory that is held.
+func (m *mounter) let() {
+	if m.dir >= 0 {
+		unix.Close(m.dir)
+		m.dir = -1
+	}
 }
 
 // place makes the directory or file that a tree is mounted on.
@@ -399,6 +442,7 @@ func (m *mounter) pivot() error {
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
+	m.let()
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("umount: %w", err)
 	}
@@ -417,7 +461,12 @@ func (m *mounter) proc(tree, namespaces int) error {
 			return err
 		}
 	}
-	list, err := os.ReadDir("/proc")
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	list, err := dir.ReadDir(-1)
 	if err != nil {
 		return err
 	}
@@ -426,7 +475,8 @@ func (m *mounter) proc(tree, namespaces int) error {
 			continue
 		}
 		if !e.IsDir() {
-			if fi, err := e.Info(); err == nil && fi.Mode()&0o222 == 0 {
+			var st unix.Stat_t
+			if err := unix.Fstatat(int(dir.Fd()), e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW); err == nil && st.Mode&0o222 == 0 {
 				continue
 			}
 		}
@@ -440,7 +490,36 @@ func (m *mounter) proc(tree, namespaces int) error {
 // dev mounts a /dev with the devices that every program may use, and terminals
 // of its own.
 func (m *mounter) dev(devices map[string]int) error {
-	if err := m.tmpfs("/dev", "0755"); err != nil {
+	dev, err := m.newTmpfs("0755")
+	if err != nil {
+		return err
+	}
+	// All places are made before it is attached, with no way to look for them.
+	named := func(name string, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	for name := range devices {
+		fd, err := unix.Openat(dev, path.Base(name), unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, 0o444)
+		if err := named(name, err); err != nil {
+			return err
+		}
+		unix.Close(fd)
+	}
+	for _, link := range [][2]string{{"ptmx", "pts/ptmx"}, {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"}} {
+		if err := named(link[0], unix.Symlinkat(link[1], dev, link[0])); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(named("pts", unix.Mkdirat(dev, "pts", 0o755)), named("shm", unix.Mkdirat(dev, "shm", 0o777))); err != nil {
+		return err
+	}
+	if err := named("shm", unix.Fchmodat(dev, "shm", unix.S_ISVTX|0o777, 0)); err != nil {
+		return err
+	}
+	if err := m.attach(dev, "/dev"); err != nil {
 		return err
 	}
 	for name, tree := range devices {
@@ -452,28 +531,19 @@ func (m *mounter) dev(devices map[string]int) error {
 	if err != nil {
 		return err
 	}
-	if err := m.attach(pts, "/dev/pts"); err != nil {
-		return err
-	}
-	for name, to := range map[string]string{"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "core": "/proc/kcore"} {
-		if err := os.Symlink(to, "/dev/"+name); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir("/dev/shm", 0o777); err != nil {
-		return err
-	}
-	return os.Chmod("/dev/shm", 0o777|os.ModeSticky)
+	return m.attach(pts, "/dev/pts")
 }
 
 // locate opens what a path names without following any link.
-func locate(name string) (int, error) {
-	return unix.Openat2(unix.AT_FDCWD, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
+func locate(name string) (int, error) { return locateAt(unix.AT_FDCWD, name) }
+
+func locateAt(dir int, name string) (int, error) {
+	return unix.Openat2(dir, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS})
 }
 
 // apply makes a mount that takes something away.
 func (m *mounter) apply(k mount) error {
-	fd, err := locate(k.Path)
+	fd, err := m.locate(k.Path)
 	if err != nil {
 		return err
 	}
@@ -491,12 +561,14 @@ func (m *mounter) apply(k mount) error {
 		return err
 	}
 	defer unix.Close(tree)
-	if err := unix.MoveMount(tree, "", fd, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
-		return fmt.Errorf("move_mount: %w", err)
+	if err := m.move(tree, fd, k.Path); err != nil {
+		return err
 	}
-	if k.Kind == mountDir && m.empty < 0 {
-		// What is mounted can be copied, which costs less than a new one.
+	switch {
+	case k.Kind == mountDir && m.empty < 0:
 		m.empty, err = locate(k.Path)
+	case k.Kind == mountFile && m.null < 0:
+		m.null, err = locate(k.Path)
 	}
 	return err
 }
@@ -504,28 +576,28 @@ func (m *mounter) apply(k mount) error {
 // tree returns what is mounted for that, not attached yet.
 func (m *mounter) tree(kind mountKind, fd int) (int, error) {
 	const nothing = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
-	var attr uint64
 	switch kind {
 	case mountPin:
+		return clone(fd, 0)
 	case mountRead:
-		attr = unix.MOUNT_ATTR_RDONLY
+		return clone(fd, unix.MOUNT_ATTR_RDONLY)
 	case mountFile:
-		if m.null < 0 {
-			var err error
-			if m.null, err = locate("/dev/null"); err != nil {
-				return -1, err
-			}
+		if m.null >= 0 {
+			return clone(m.null, 0)
 		}
-		fd, attr = m.null, nothing
+		null, err := locate("/dev/null")
+		if err != nil {
+			return -1, err
+		}
+		defer unix.Close(null)
+		return clone(null, nothing)
 	case mountDir:
-		if m.empty < 0 {
-			return emptyDir(nothing)
+		if m.empty >= 0 {
+			return clone(m.empty, 0)
 		}
-		fd = m.empty
-	default:
-		return -1, fmt.Errorf("unknown kind %d", kind)
+		return emptyDir(nothing)
 	}
-	return clone(fd, attr)
+	return -1, fmt.Errorf("unknown kind %d", kind)
 }
 
 // emptyDir returns a mount with an empty directory that nobody may look into.

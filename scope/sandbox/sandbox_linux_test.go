@@ -653,11 +653,16 @@ func TestLimits(t *testing.T) {
 			return confined(t, b, p, p.profile(t, ProfileOptions{Limits: l}), script)
 		}
 		start := time.Now()
-		_, err := run(Limits{Time: 300 * time.Millisecond}, "sleep 60 & sleep 60")
+		// Long enough to begin where the machine is busy.
+		out, err := run(Limits{Time: 2 * time.Second}, "echo up; sleep 60 & sleep 60")
 		require.ErrorIs(t, err, ErrTime)
+		require.Contains(t, out, "up")
 		require.Less(t, time.Since(start), 20*time.Second)
+		// Even where it is up before the command runs.
+		_, err = run(Limits{Time: time.Microsecond}, "sleep 60")
+		require.ErrorIs(t, err, ErrTime)
 
-		out, err := run(Limits{Output: 1000}, "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; echo y >&2; done")
+		out, err = run(Limits{Output: 1000}, "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; echo y >&2; done")
 		require.ErrorIs(t, err, ErrOutput)
 		require.Len(t, out, 1000)
 		out, err = run(Limits{Output: 1000}, "head -c 1000 /dev/zero")

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -244,7 +243,10 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 		} else if waited != nil && errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: %w", err, waited)
 		}
-		if cause := context.Cause(r.ctx); cause != nil {
+		if cause := c.why(); cause != nil {
+			// The time may be up before the command runs.
+			err = fmt.Errorf("%w: %w", cause, err)
+		} else if cause := context.Cause(r.ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		return nil, err
@@ -302,14 +304,11 @@ func channel() (*net.UnixConn, *os.File, error) {
 }
 
 func sendPlan(conn *net.UnixConn, p *plan) error {
-	data, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
+	data := p.marshal()
 	if len(data) > maxPlan {
 		return errors.New("the command is too large")
 	}
-	_, err = conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
+	_, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		return nil // it ended; the handshake tells
 	}

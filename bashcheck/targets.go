@@ -1,0 +1,398 @@
+package bashcheck
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What a program makes has a name that its arguments spell, or one that it puts
+// together from them: a.o for a.c, part-aa for the prefix part-.
+
+// derived says when a fixed effect holds and how its target is put together.
+type derived struct {
+	unclear       bool   // only where something of the command is not described
+	with, without uint16 // marks that must and must not be there
+	most          int    // how many operands there may be, plus one; 0: any number
+	mark          uint16 // the flag whose value target names; 0: an operand
+	rest          bool   // every operand from the one on
+	last          bool   // the last operand
+	how           string // "", "dir", "unpacked", "url", a suffix that takes the place of another, / and one, + and one
+	tail          string // what follows
+}
+
+// marked is the value of a flag that has a mark.
+type marked struct {
+	mark  uint16
+	value word
+}
+
+// start is a folder that operands are relative to, from the one of that index.
+type start struct {
+	dir Dir
+	at  int
+}
+
+// mark reads the line mark NAME FLAG….
+func (l *loader) mark(args []string) (problem string) {
+	if len(args) < 2 {
+		return "mark needs a name and flags"
+	}
+	at := slices.Index(l.top.marks, args[0])
+	if at < 0 {
+		if at = len(l.top.marks); at == 15 || args[0] == remoteMark {
+			return "there are more than 15 marks, or one is called remote"
+		}
+		l.top.marks = append(l.top.marks, args[0])
+	}
+	for _, f := range args[1:] {
+		spec := l.cur.flags[f]
+		if spec == nil {
+			return fmt.Sprintf("flag %s is not described above this line", f)
+		}
+		spec.mark |= 1 << at
+	}
+	return ""
+}
+
+// remoteMark is given where an operand of the kind remote lies on another
+// machine.
+const remoteMark = "remote"
+
+func (p *program) markOf(name string) uint16 {
+	if name == remoteMark {
+		return 1 << 15
+	}
+	return 1 << slices.Index(p.marks, name)
+}
+
+// conditions reads what stands behind if, and to N, at the end of an effect
+// line, and returns what is left.
+func (d *derived) conditions(p *program, args []string) (left []string, problem string) {
+	if at := slices.Index(args, "if"); at >= 0 {
+		for _, name := range args[at+1:] {
+			name, not := strings.CutPrefix(name, "!")
+			if name != remoteMark && !slices.Contains(p.marks, name) {
+				return nil, fmt.Sprintf("there is no mark %q above this line", name)
+			}
+			if not {
+				d.without |= p.markOf(name)
+			} else {
+				d.with |= p.markOf(name)
+			}
+		}
+		if at == len(args)-1 {
+			return nil, "if needs marks"
+		}
+		args = args[:at]
+	}
+	if n := len(args); n > 2 && args[n-2] == "to" {
+		most, err := strconv.Atoi(args[n-1])
+		if err != nil || most < 0 {
+			return nil, "to needs a number of operands"
+		}
+		d.most, args = most+1, args[:n-2]
+	}
+	return args, ""
+}
+
+// aim reads the target.
+func (fe *fixedEffect) aim(p *program) (problem string) {
+	if fe.target == "?" {
+		fe.target, fe.extent = "", Anywhere
+		return ""
+	}
+	inner, tail, ok := strings.Cut(strings.TrimPrefix(fe.target, "{"), "}")
+	if !strings.HasPrefix(fe.target, "{") || !ok {
+		if strings.HasSuffix(fe.target, "*") && fe.extent == Exact {
+			fe.extent = Glob
+		}
+		return ""
+	}
+	name, how, has := strings.Cut(inner, ":")
+	if has && how != "dir" && how != "unpacked" && how != "url" && !strings.HasPrefix(strings.TrimLeft(how, "/+"), ".") {
+		return "behind the colon stands dir, unpacked, url or a suffix, perhaps with / or + before it"
+	}
+	fe.how, fe.tail = how, tail
+	if strings.Count(tail, "*") > 1 || strings.ContainsAny(tail, "?[\\") {
+		return "behind the brace stands a text with one star at most"
+	}
+	switch number, rest := strings.CutSuffix(name, "*"); {
+	case name == "*":
+		fe.operand = allOperands
+	case name == "$":
+		fe.last = true
+	case slices.Contains(p.marks, name):
+		fe.mark = p.markOf(name)
+	default:
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 {
+			return "an operand is {1}, {2}, {2*}, {$} or {*}, and a flag with a mark {NAME}"
+		}
+		fe.operand, fe.rest = n, rest
+	}
+	return ""
+}
+
+// holds says that the effect is one of this command.
+func (d *derived) holds(operands int, j *judged) bool {
+	return !(d.unclear && j.ok) && j.marks&d.with == d.with && j.marks&d.without == 0 && (d.most == 0 || operands < d.most)
+}
+
+// computed says that the target is more than an operand or a text.
+func (fe *fixedEffect) computed() bool {
+	return fe.mark != 0 || fe.rest || fe.last || fe.how != "" || fe.tail != ""
+}
+
+// compute adds the effect on targets that are put together.
+func (w *walker) compute(fe *fixedEffect, operands []word, j *judged) {
+	add := func(o word) { w.made(fe, o, j) }
+	switch {
+	case fe.mark != 0:
+		for i := range j.marked {
+			if j.marked[i].mark&fe.mark != 0 {
+				add(j.marked[i].value)
+			}
+		}
+	case fe.last:
+		if len(operands) > 0 {
+			add(operands[len(operands)-1])
+		}
+	case fe.operand == allOperands:
+		for _, o := range operands {
+			add(o)
+		}
+	case fe.rest:
+		for _, o := range operands[min(fe.operand-1, len(operands)):] {
+			add(o)
+		}
+	case fe.operand <= len(operands):
+		add(operands[fe.operand-1])
+	}
+}
+
+// made adds the effect on what is made of a word.
+func (w *walker) made(fe *fixedEffect, o word, j *judged) {
+	spec := valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}
+	if fe.how == "" && fe.tail == "" && (fe.kind != Delete || fe.extent != Within) {
+		if fe.mark == 0 || !o.Static || o.Text != "-" { // the program's input or output
+			w.usePath(spec, o, j)
+		}
+		return
+	}
+	e := Effect{Kind: fe.kind, Extent: fe.extent, Own: fe.own, Dir: w.st.dir, Span: o.Span}
+	one := o.guessed().one
+	switch {
+	case !o.Static && len(one) > 0:
+		for _, item := range one {
+			item.Span = o.Span
+			w.made(fe, word{Word: item}, j)
+		}
+		return
+	case o.Static && !o.Glob:
+		e.Target = fe.put(o.Text)
+	}
+	switch {
+	case e.Target == "":
+		e.Extent = Anywhere
+	case strings.Contains(fe.tail, "*"):
+		if e.Extent = Glob; strings.ContainsAny(strings.TrimSuffix(e.Target, fe.tail), "*?[\\{(") {
+			e.Target, e.Extent = "", Anywhere
+		}
+	}
+	j.effects = append(j.effects, e)
+}
+
+// put makes a name of a text, or "" where there is none.
+func (d *derived) put(t string) string {
+	base := path.Base(t)
+	if d.how == "" && d.tail == "" {
+		return t
+	}
+	if strings.HasPrefix(d.tail, "/") && t != "" {
+		return strings.TrimRight(t, "/") + d.tail
+	}
+	if d.how == "url" {
+		if t = downloaded(t); t == "" {
+			return ""
+		}
+		return t + d.tail
+	}
+	if t == "" || len(t) > 4096 || d.how != "dir" && d.tail != "*" && (base == "." || base == ".." || strings.HasSuffix(t, "/")) {
+		return ""
+	}
+	switch {
+	case d.how == "":
+	case d.how == "dir":
+		t = t[:strings.LastIndexByte(t, '/')+1]
+	case d.how == "unpacked":
+		t = unpacked(t)
+	case d.how[0] == '+':
+		if path.Ext(t) == "" {
+			t += d.how[1:]
+		}
+	default:
+		suffix := d.how
+		if rest, here := strings.CutPrefix(d.how, "/"); here {
+			t, suffix = base, rest
+		}
+		if ext := path.Ext(t); ext != path.Base(t) {
+			t = strings.TrimSuffix(t, ext)
+		}
+		t += suffix
+	}
+	return t + d.tail
+}
+
+// downloaded is the name that wget gives to what it gets from a URL (wget(1),
+// "Directory Options"), or "" where that is none or several.
+func downloaded(u string) string {
+	if _, rest, ok := strings.Cut(u, "://"); ok {
+		u = rest
+	}
+	u, _, _ = strings.Cut(u, "#")
+	file, query, asks := strings.Cut(u, "?")
+	_, file, _ = strings.Cut(file, "/")
+	file = file[strings.LastIndexByte(file, '/')+1:]
+	name, err := url.PathUnescape(file)
+	if err != nil || strings.Contains(query, "%") || strings.ContainsAny(name, "/*[\x00") || name == "." || name == ".." {
+		return ""
+	}
+	if name == "" {
+		name = "index.html"
+	}
+	if asks {
+		name += "?" + query
+	}
+	if strings.ContainsAny(name, "/\\") { // escaped in one way or another
+		return ""
+	}
+	return name
+}
+
+// packedEnds are the endings of packed files, and what takes their place
+// (gzip(1), bzip2(1), xz(1), zstd(1)).
+var packedEnds = [][2]string{
+	{".tgz", ".tar"}, {".taz", ".tar"}, {".tbz2", ".tar"}, {".tbz", ".tar"}, {".txz", ".tar"}, {".tlz", ".tar"}, {".tzst", ".tar"},
+	{".gz", ""}, {".z", ""}, {".Z", ""}, {"-gz", ""}, {"-z", ""}, {"_z", ""}, {".bz2", ""}, {".bz", ""}, {".xz", ""}, {".lzma", ""}, {".zst", ""},
+}
+
+// unpacked is the name of what a packed file holds, or "" where the name has
+// none of the endings.
+func unpacked(name string) string {
+	for _, e := range packedEnds {
+		if rest, ok := strings.CutSuffix(name, e[0]); ok && rest != "" && !strings.HasSuffix(rest, "/") {
+			return rest + e[1]
+		}
+	}
+	return ""
+}
+
+// packed adds what unpacking does to a packed file, which is read, and to what
+// takes its place.
+func (w *walker) packed(o word, j *judged) bool {
+	if !o.Static || o.Glob || o.Text == "" {
+		j.effects = append(j.effects, Effect{Kind: Write, Dir: w.st.dir, Span: o.Span})
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	}
+	made := o
+	if made.Text = unpacked(o.Text); made.Text == "" {
+		return false
+	}
+	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j) && w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, made, j)
+}
+
+// remote uses an operand that may lie on another machine.
+func (w *walker) remote(v valueSpec, o word, j *judged) bool {
+	known := o.Text
+	if !o.Static || o.Glob {
+		known = o.guessed().prefix
+	}
+	slash, colon := strings.IndexByte(known, '/'), strings.IndexByte(known, ':')
+	if colon > 0 && (slash < 0 || colon < slash) {
+		if j.marks&(1<<15) == 0 {
+			j.marks |= 1 << 15
+			j.effects = append(j.effects, Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span})
+		}
+		return true
+	}
+	v.kind = vLocal
+	return w.useValue(v, o, j)
+}
+
+// source adds the read of what a C compiler compiles or links. A name that it
+// may take for a header is none: of that it makes one more file.
+func (w *walker) source(o word, j *judged) bool {
+	for _, one := range o.guessed().one {
+		if one.Span = o.Span; o.Static || !w.source(word{Word: one}, j) {
+			return false
+		}
+	}
+	if len(o.guessed().one) > 0 {
+		return true
+	}
+	if !o.Static || strings.HasPrefix(o.Text, "@") {
+		return false
+	}
+	switch path.Ext(o.Text) {
+	case ".c", ".C", ".cc", ".cp", ".cpp", ".cxx", ".c++", ".CPP", ".m", ".mm", ".i", ".ii", ".s", ".S", ".o", ".a", ".so", ".obj", ".lo":
+		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+	}
+	return false
+}
+
+// startAt sets where the operands that follow begin. A second one is relative
+// to the first, which is not followed.
+func (w *walker) startAt(o word, j *judged) bool {
+	if !o.Static || o.Glob || o.Text == "" || j.start != nil {
+		return false
+	}
+	j.start = &start{dir: enterDir(w.st.dir, o.Text)}
+	return w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
+}
+
+// flagValue uses the value of a flag that stands behind so many operands.
+func (w *walker) flagValue(s *flagSpec, v word, operands int, j *judged) bool {
+	if s.mark != 0 {
+		j.marked = append(j.marked, marked{s.mark, v})
+	}
+	ok := w.useValue(s.value, v, j)
+	if s.value.kind == vStart && j.start != nil {
+		j.start.at = operands
+	}
+	return ok
+}
+
+// operand uses the operand of that index.
+func (w *walker) operand(v valueSpec, o word, i int, j *judged) bool {
+	if j.start == nil || i < j.start.at {
+		return w.useValue(v, o, j)
+	}
+	here := w.st.dir
+	w.st.dir = j.start.dir
+	ok := w.useValue(v, o, j)
+	w.st.dir = here
+	return ok
+}
+
+// spellLetters spells letters of flags without a dash in the first word as
+// flags, each with its value behind it: cfz a.tar is -c -f a.tar -z.
+func (p *program) spellLetters(args []word) []word {
+	if len(args) == 0 || !args[0].Static || args[0].Glob || args[0].Text == "" || args[0].Text[0] == '-' {
+		return args
+	}
+	out := make([]word, 0, len(args)+len(args[0].Text))
+	rest := args[1:]
+	for i := range len(args[0].Text) {
+		flag := args[0]
+		flag.Text, flag.odd = "-"+args[0].Text[i:i+1], false
+		out = append(out, flag)
+		if s := p.letter(args[0].Text[i]); s != nil && s.takes && !s.optional && len(rest) > 0 {
+			out, rest = append(out, rest[0]), rest[1:]
+		}
+	}
+	return append(out, rest...)
+}

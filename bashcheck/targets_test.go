@@ -1,0 +1,72 @@
+package bashcheck
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMarksAndTargetsAreStrict: what is wrong in the lines that put names
+// together is an error when the table is loaded.
+func TestMarksAndTargetsAreStrict(t *testing.T) {
+	const good = "program p\n why x\n say works\n flags -a\n flag text -o\n mark out -o\n operands text*\n effect write {out:.d}x if out !out\n effect write {*}.gz to 2\n effect write {2*} from 2 to 3\n otherwise write ?\n no p a\n"
+	require.NoError(t, loadPrograms("f", good, map[string]*program{}))
+	for line, want := range map[string]string{
+		"effect write {out} if":           "if needs marks",
+		"effect write {out} if none":      `no mark "none"`,
+		"effect write {none}":             "an operand is",
+		"effect write {0}":                "an operand is",
+		"effect write {*:gz}":             "behind the colon",
+		"effect write {*}**":              "one star at most",
+		"effect write {*}[a]":             "one star at most",
+		"effect write {*} to x":           "to needs a number",
+		"mark out":                        "a name and flags",
+		"mark out -z":                     "flag -z is not described",
+		"mark remote -a":                  "called remote",
+		"flag local:text -q":              "unknown kind",
+		"operands remote:frob":            "operands needs kinds, once",
+		"flag remote:connect -r":          "unknown kind",
+		"otherwise write":                 "needs a kind, a target",
+		"otherwise write ? own if out if": `no mark "if"`,
+	} {
+		err := loadPrograms("f", good+" "+line+"\n", map[string]*program{})
+		require.Error(t, err, line)
+		assert.Contains(t, err.Error(), want)
+	}
+}
+
+// TestDownloaded: wget gives the names that are told, or nothing is told.
+func TestDownloaded(t *testing.T) {
+	for u, want := range map[string]string{"http://h/a%2fb": "", "http://h/a?b=c/d": "", "ftp://h/*.c": "", "http://h/%zz": "", "http://h/..": "", "h": "index.html", "http://u:p@h:1/x": "x", "http://h/%2eenv": ".env"} {
+		assert.Equal(t, want, downloaded(u), u)
+	}
+	wget := need(t, "wget")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+			return
+		}
+		w.Header().Set("Content-Disposition", `attachment; filename=".env"`)
+		fmt.Fprintln(w, "x")
+	}))
+	defer server.Close()
+	for _, rest := range []string{"/a/b.txt", "", "/", "/d/", "/%2eenv", "/%2Eenv?a", "/a?b=1", "/a?", "/a#b", "?x", "/a%20b", "/a+b", "/.env", "/a;b", "/away", "/a%25b", "/a?x=%2e", "/a%3fb", "/a%23b", "/a%3a", "/a%22", "/~u", "/A%c3%a9"} {
+		dir := t.TempDir()
+		cmd := exec.CommandContext(t.Context(), wget, "-q", "--no-config", "--no-hsts", "--no-proxy", server.URL+rest)
+		cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "LC_ALL=C.UTF-8"}
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", rest, out)
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Len(t, entries, 1, rest)
+		if told := downloaded(server.URL + rest); told != "" {
+			assert.Equal(t, entries[0].Name(), told, rest)
+		}
+	}
+}
