@@ -157,6 +157,7 @@ var straceExceptions = []straceException{
 	{"meson", "exec", "gcc", "in Debian it asks for the architecture of the machine"},
 	{"sar", "exec", "sadc", "sar starts its own collector"},
 	{"tomlq", "exec", "jq", "the tomlq of Python starts jq"},
+	{"uuidgen", "connect", "/run/uuidd/request", "uuidgen -t asks the service of this machine for a number"},
 	{"xq", "exec", "jq", "the xq of Python starts jq"},
 	{"sqlite3", "*", "/w/*-wal", "a database with a log has its files beside it"},
 	{"sqlite3", "*", "/w/*-shm", "a database with a log has its files beside it"},
