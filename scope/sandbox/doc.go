@@ -26,7 +26,8 @@
 // are read-only; a seccomp filter refuses the kernel's key rings, io_uring, bpf,
 // mounts and every socket family but the Internet ones. The program holds no
 // capability and, where the kernel has Landlock, can neither trace nor signal the
-// processes that the sandbox is made of. It makes no user namespace, so a browser
+// processes that the sandbox is made of; /proc shows it only those that it may
+// trace (but not where bwrap has to make all mounts by itself). It makes no user namespace, so a browser
 // must be told to do without its own sandbox, unless [Profile.Namespaces] is set.
 //
 // The first process of the sandbox ends with the host, and all others with it.

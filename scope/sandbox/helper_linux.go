@@ -78,6 +78,11 @@ func becomeHere(p *plan, c control) started {
 // not, and are in no domain of it.
 func confineInNamespace(p *plan, c control) error {
 	caught, spared := make(chan chan os.Signal, 1), make(chan struct{})
+	mounted, ready := make(chan error, 1), make(chan started, 1)
+	// First what takes longest.
+	go onThread(func() {
+		ready <- p.launchInNamespace(c, mounted, spared)
+	})
 	if p.Init {
 		go func() {
 			if p.Limits.Processes > 0 {
@@ -93,10 +98,6 @@ func confineInNamespace(p *plan, c control) error {
 	} else {
 		close(spared)
 	}
-	mounted, ready := make(chan error, 1), make(chan started, 1)
-	go onThread(func() {
-		ready <- p.launchInNamespace(c, mounted, spared)
-	})
 	namespaces := 0
 	switch {
 	case p.Namespaces:
@@ -162,6 +163,17 @@ func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan 
 	if err := p.proxied(c); err != nil {
 		return started{err: err}
 	}
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if p.Below {
+		attr.Cloneflags = syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}}
+	} else if err := dropCapabilities(); err != nil {
+		return started{err: err}
+	}
+	if err := restrictCalls(p); err != nil {
+		return started{err: err}
+	}
 	if err := <-mounted; err != nil {
 		return started{err: err}
 	}
@@ -179,15 +191,7 @@ func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan 
 			return started{err: err}
 		}
 	}
-	attr := &syscall.SysProcAttr{Setsid: true}
-	if p.Below {
-		attr.Cloneflags = syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: p.User, HostID: 0, Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: p.Group, HostID: 0, Size: 1}}
-	} else if err := dropCapabilities(); err != nil {
-		return started{err: err}
-	}
-	if err := restrict(p); err != nil {
+	if err := restrictFiles(p); err != nil {
 		return started{err: err}
 	}
 	switch {
@@ -404,9 +408,31 @@ func descendants(pid int) (out []int) {
 
 // restrict confines the calling thread and what it starts.
 func restrict(p *plan) error {
+	if err := restrictCalls(p); err != nil {
+		return err
+	}
+	return restrictFiles(p)
+}
+
+// restrictCalls takes from the calling thread the system calls that no command
+// needs; the mounts need not have been made.
+func restrictCalls(p *plan) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
 	}
+	if p.Families != nil {
+		// Where the limit on namespaces holds, the command itself is started in
+		// one.
+		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
+			return fmt.Errorf("seccomp: %w", err)
+		}
+	}
+	return nil
+}
+
+// restrictFiles puts the calling thread into a domain of Landlock, and applies
+// the limits.
+func restrictFiles(p *plan) error {
 	if p.Landlock != nil {
 		if err := landlock(p); err != nil {
 			return fmt.Errorf("landlock: %w", err)
@@ -422,17 +448,7 @@ func restrict(p *plan) error {
 			return fmt.Errorf("landlock: %w", err)
 		}
 	}
-	if err := setLimits(p.Limits); err != nil {
-		return err
-	}
-	if p.Families != nil {
-		// Where the limit on namespaces holds, the command itself is started in
-		// one.
-		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
-			return fmt.Errorf("seccomp: %w", err)
-		}
-	}
-	return nil
+	return setLimits(p.Limits)
 }
 
 // spareThreads makes threads that stay. The runtime makes one whenever it has
