@@ -88,8 +88,6 @@ const (
 	vUnpacked    // a file or folder that is read, whose name is not that of an archive
 	vPlainName   // a file that is read, spelled, which no program takes for more
 	vMlrFile     // a file that mlr reads, and not the word then
-	vSQLSchema   // SQL for sqlite3 that reads the schema, or only says how it would read
-	vSQLRead     // SQL for sqlite3 that only reads, where views cannot call functions that do more
 	vPcapFilter  // a filter of packets, without names that would be looked up
 )
 
@@ -210,7 +208,7 @@ var valueWords = map[string]valueKind{
 	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
 	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
 	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
-	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "sqlschema": vSQLSchema, "sqlread": vSQLRead, "pcapfilter": vPcapFilter,
+	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "pcapfilter": vPcapFilter,
 }
 
 func parseEffectWord(w string) (Kind, Extent, bool) {

@@ -159,8 +159,6 @@ var straceExceptions = []straceException{
 	{"tomlq", "exec", "jq", "the tomlq of Python starts jq"},
 	{"uuidgen", "connect", "/run/uuidd/request", "uuidgen -t asks the service of this machine for a number"},
 	{"xq", "exec", "jq", "the xq of Python starts jq"},
-	{"sqlite3", "*", "/w/*-wal", "a database with a log has its files beside it"},
-	{"sqlite3", "*", "/w/*-shm", "a database with a log has its files beside it"},
 	{"jstat", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
 	{"jcmd", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
 	{"jdeps", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},

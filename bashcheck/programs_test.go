@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,18 +20,6 @@ func TestFilesThatAct(t *testing.T) {
 		make       func(t *testing.T, dir string)
 		harm, fine string
 	}{
-		"a view of a database that is only opened for reading (edit)": {"sqlite3", func(t *testing.T, dir string) {
-			out, err := exec.Command("sqlite3", dir+"/app.db", "create view users as select edit('x', 'touch HIT; true') as name").CombinedOutput()
-			require.NoError(t, err, "%s", out)
-		}, "sqlite3 -readonly app.db 'select name from users'", "sqlite3 -readonly -safe app.db 'select name from users'; sqlite3 -readonly app.db .schema; sqlite3 -readonly app.db 'pragma table_info(users)'; sqlite3 -readonly app.db 'explain query plan select name from users'"},
-		"the same behind IN": {"sqlite3", func(t *testing.T, dir string) {
-			out, err := exec.Command("sqlite3", dir+"/app.db", "create view users as select edit('x', 'touch HIT; true') as name").CombinedOutput()
-			require.NoError(t, err, "%s", out)
-		}, "sqlite3 -readonly app.db 'select 1 from sqlite_master where name in users'", "sqlite3 -readonly app.db 'select name from sqlite_master'"},
-		"the same behind ON and a comma": {"sqlite3", func(t *testing.T, dir string) {
-			out, err := exec.Command("sqlite3", dir+"/app.db", "create view users as select edit('x', 'touch HIT; true') as name").CombinedOutput()
-			require.NoError(t, err, "%s", out)
-		}, "sqlite3 -readonly app.db 'select * from sqlite_master a join sqlite_master b on 1, users'", "sqlite3 -readonly app.db 'select 1 from sqlite_master a join sqlite_master b on a.name = b.name'"},
 		"a PreLoad.cmake": {"cmake", func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(dir+"/PreLoad.cmake", []byte("execute_process(COMMAND touch HIT)\n"), 0o600))
 			require.NoError(t, os.WriteFile(dir+"/CMakeCache.txt", []byte("CMAKE_HOME_DIRECTORY:INTERNAL="+dir+"\nCMAKE_CACHEFILE_DIR:INTERNAL="+dir+"\n"), 0o600))
@@ -118,79 +105,4 @@ func TestSafeEnvExifTool(t *testing.T) {
 	assert.False(t, hit(dir))
 	in(dir, without(env, "HOME"), bash, "-c", "exiftool f.jpg")
 	assert.True(t, hit(dir), "exiftool runs the file")
-}
-
-// TestSQLOnlyReads: texts for the shell of SQLite, beside -readonly, and with
-// -safe too.
-func TestSQLOnlyReads(t *testing.T) {
-	for sql, want := range map[string]string{
-		".tables": "schema", ".schema users": "schema", ".schema --indent": "schema", ".indexes t": "schema",
-		".tables\n.shell id": "", ".shell id": "", ".schema 'a'": "", ".open f": "", ".output f": "", ".fullschema": "", ".dump": "", ".tables a b c": "",
-		"pragma table_info(users)": "schema", "PRAGMA table_info('a b')": "schema", "pragma user_version": "schema", "pragma user_version = 2": "", "pragma user_version(2)": "",
-		"pragma main.table_info(t)": "", "pragma integrity_check": "", "pragma writable_schema=1": "", "pragma optimize": "", "pragma": "",
-		"explain select edit(1, 2) from t": "", "explain query plan select a from t, u where a in (select b from v)": "schema", "explain query plan with t as (select 1) select * from t": "schema",
-		"explain pragma user_version(3)": "", "explain delete from t": "", "explain": "", "explain query plan": "",
-		"select 1": "schema", "select name from sqlite_master": "schema", "select name from sqlite_schema where type='table' order by name limit 5;": "schema",
-		"select * from pragma_table_info('users')": "schema", "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p": "schema",
-		"select count(*) from sqlite_master where sql like '%edit(%'": "schema",
-		"select * from users": "safe", "select a, count(*) from t group by a having count(*) > 1 order by 2 desc": "safe", "select * from \"a b\"": "safe", "select * from main.users": "safe",
-		"select * from sqlite_master, users": "safe", "select * from sqlite_master where 1 in users": "", "select (select a from users)": "safe", "select * from (users)": "safe",
-		"select * from sqlite_master union select * from users": "safe", "select * from sqlite_master a join sqlite_master b on a.x = b.x, users": "safe", "select * from 'users'": "safe",
-		"with t(a) as (select 1) select a from t": "safe", "with t as (select 1) insert into u select * from t": "", "select * from json_each('[1]')": "safe",
-		"select edit(a) from t": "", "select \"edit\"(a) from t": "", "select EDIT (a) from t": "", "select writefile('f', 1)": "", "select readfile('f')": "", "select load_extension('x')": "",
-		"select * from fsdir('/')": "", "select * from 'fsdir'": "", "select * from main.fsdir": "", "select a from t -- x": "", "select a from t /* x */": "", "select 1; select 2": "",
-		"select [a] from t": "", "select `a` from t": "", "select ?1": "", "select 'it''s' from sqlite_master": "schema", "select 'a": "", "attach 'f' as f": "", "vacuum": "", "insert into t values (1)": "",
-		"": "", ";": "", "select": "schema", "values (1)": "", "select a from t)": "",
-	} {
-		assert.Equal(t, want == "schema", sqlOnlyReads(sql, false), "-readonly: %s", sql)
-		assert.Equal(t, want != "", sqlOnlyReads(sql, true), "-readonly -safe: %s", sql)
-	}
-}
-
-// FuzzSQLOnlyReads: what is accepted without -safe is accepted with it, and holds
-// none of the words by which SQLite's shell does more than compute.
-func FuzzSQLOnlyReads(f *testing.F) {
-	for _, s := range []string{"select 1", ".tables", "pragma table_info(t)", "explain select 1", "select * from sqlite_master where a in (select 'edit(' from t)", "select \"a\"\"b\" from t"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		schema, safe := sqlOnlyReads(s, false), sqlOnlyReads(s, true)
-		if schema && !safe {
-			t.Errorf("%q: accepted without -safe alone", s)
-		}
-		if !safe {
-			return
-		}
-		tokens, _ := sqlTokens(s)
-		for i, x := range tokens {
-			if i+1 < len(tokens) && tokens[i+1].kind == '(' {
-				switch strings.ToLower(x.text) {
-				case "edit", "writefile", "readfile", "load_extension", "fsdir", "zipfile":
-					if x.kind == 'a' || x.kind == '"' {
-						t.Errorf("%q is accepted", s)
-					}
-				}
-			}
-		}
-	})
-}
-
-// TestSpelledWords: kinds of operands that are understood only as they are
-// spelled.
-func TestSpelledWords(t *testing.T) {
-	for src, want := range map[string]bool{
-		"ffprobe a.mp4": true, "ffprobe dir/a.mp4": true, "ffprobe ./*.mp4": false, "ffprobe A.MOV": true, "ffprobe a:b.mp4": false, "ffprobe 'a|'": false, "ffprobe @a": false, `ffprobe "$f"`: false,
-		"for f in a.mp4 b.mp4; do ffprobe $f; done": true, "exiftool dir/*.jpg": true, "exiftool ./*.jpg": true, "exiftool ./*": false, "exiftool *.jpg": false,
-		"cloc .": true, "cloc src": true, "cloc a.zip": false, "cloc a.tar.gz": false, "cloc deadbeef": false, "cloc main.go": true, "cloc a.whl": false, `cloc "$d"`: false,
-		"man ls": true, "man 3 printf": true, "man ./ls": false, "man -- -x": false, "man .profile": false, "man ..": false,
-		"nft list table inet filter": true, "nft list table ';'": false, "nft list ruleset 'a;flush ruleset'": false,
-		"tcpdump -nn -r f.pcap port 80": true, "tcpdump -nn -r f.pcap 'tcp and (port 80 or port 443)'": true, "tcpdump -nn -r f.pcap host 10.0.0.1": true, "tcpdump -nn -r f.pcap src net 10.0.0.0/8": true,
-		"tcpdump -nn -r f.pcap host h.example": false, "tcpdump -nn -r f.pcap ether host x": false, "tcpdump -r f.pcap": false, "tcpdump -nn -r f.pcap host ::1": true,
-		"pandoc -t plain a.md": true, "pandoc -t plain a.html": false, "pandoc -t pdf a.md": false, "pandoc -t plain a": false, "pandoc -f gfm -t plain a": true,
-		"mlr --icsv cat f.csv": true, "mlr --icsv cat then": false, "mlr --icsv cat f.csv then": false,
-		"webpinfo -qd a.webp": false, "exiftool -jn a.jpg": false, "ffprobe -hide_bannerx a.mp4": false, "sqlite3 -readonlyx a.db .tables": false,
-	} {
-		r := Analyze(src)
-		assert.Equal(t, want, r.ReadOnly(), "%s: %s", src, r.Explain())
-	}
 }

@@ -194,10 +194,6 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vMlrFile:
 		// then begins another verb; that no name is it must be spelled.
 		return o.Static && !o.Glob && o.Text != "then" && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vSQLSchema:
-		return o.Static && !o.Glob && sqlOnlyReads(o.Text, false)
-	case vSQLRead:
-		return o.Static && !o.Glob && sqlOnlyReads(o.Text, true)
 	case vPcapFilter:
 		return o.Static && !o.Glob && pcapFilter(o.Text)
 	case vReplace:
