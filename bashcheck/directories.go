@@ -87,6 +87,8 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 	switch {
 	case argv[0].Text == "popd" && len(args) == 0:
 		c.Described = true // back to where nothing in this text tells
+	case argv[0].Text == "cd" && len(args) == 1 && args[0].Static && args[0].Text == "-":
+		c.Described = true // to $OLDPWD
 	case argv[0].Text == "popd" || len(args) > 1 || argv[0].Text == "pushd" && (len(args) == 0 || strings.HasPrefix(args[0].Text, "+")):
 	case len(args) == 0:
 		home := w.get("HOME")
