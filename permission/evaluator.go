@@ -79,11 +79,11 @@ func (e *Evaluator) Inspect(ctx context.Context, st State, call Call) (Inspectio
 // program start in the directory of the one before.
 func (e *Evaluator) lookout(dir, callDir string) *lookout {
 	if e.last == nil {
-		return &lookout{e.policy, dir, callDir}
+		return newLookout(e.policy, dir, callDir)
 	}
 	l := e.last.Load()
 	if l == nil || l.p != e.policy || l.dir != dir || l.callDir != callDir {
-		l = &lookout{e.policy, dir, callDir}
+		l = newLookout(e.policy, dir, callDir)
 		e.last.Store(l)
 	}
 	return l

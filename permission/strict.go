@@ -510,20 +510,25 @@ type lookout struct {
 	p       *Policy
 	dir     string
 	callDir string
+	starts
+}
+
+func newLookout(p *Policy, dir, callDir string) *lookout {
+	return &lookout{p, dir, callDir, startsOf(dir, callDir)}
 }
 
 // Below reports deny and ask rules that could name something below dir, the
 // first few where there are many.
-func (l lookout) Below(dir string) []RuleRef {
+func (l *lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
-	folded, start := foldPath(dir), startsOf(l.dir, l.callDir)
+	folded := foldPath(dir)
 	for _, t := range l.p.strict {
 		if len(t.paths) == 0 {
 			continue
 		}
-		list := t.mayBelow(folded, start.foldedDir, start.foldedCallDir)
+		list := t.mayBelow(folded, l.foldedDir, l.foldedCallDir)
 		for _, i := range list {
-			if r := &t.rules[i]; r.family == "Read" && (start.mayBeBelow(r, dir) || start.coversFolded(r, dir, true)) {
+			if r := &t.rules[i]; r.family == "Read" && (l.mayBeBelow(r, dir) || l.coversFolded(r, dir, true)) {
 				if out = append(out, r.ref); len(out) == maxMay {
 					return out
 				}
@@ -534,7 +539,7 @@ func (l lookout) Below(dir string) []RuleRef {
 }
 
 // Denies reports the deny or ask rule that matches reading path.
-func (l lookout) Denies(p string) (RuleRef, bool) {
+func (l *lookout) Denies(p string) (RuleRef, bool) {
 	if r := l.denies(p, "Read"); r != nil {
 		return r.ref, true
 	}
@@ -543,7 +548,7 @@ func (l lookout) Denies(p string) (RuleRef, bool) {
 
 // DeniesWriting reports the deny or ask rule that matches writing or removing
 // path. An inspector that looks below a tree may ask for it.
-func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
+func (l *lookout) DeniesWriting(p string) (RuleRef, bool) {
 	if r := l.denies(p, "Read", "Edit"); r != nil {
 		return r.ref, true
 	}
@@ -552,13 +557,13 @@ func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
 
 // denies returns the deny rule, else the ask rule, that matches the path, of
 // one of the families.
-func (l lookout) denies(p string, families ...string) *Rule {
+func (l *lookout) denies(p string, families ...string) *Rule {
 	var found *Rule
-	folded, start := foldPath(p), startsOf(l.dir, l.callDir)
+	folded := foldPath(p)
 	for _, t := range l.p.strict {
 		t.eachPath(folded, func(i int32) {
 			r := &t.rules[i]
-			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && start.coversFolded(r, folded, false) {
+			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && l.coversFolded(r, folded, false) {
 				found = r
 			}
 		})

@@ -309,8 +309,11 @@ func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool 
 // changedBefore says whether a part that runs before command i may remove or
 // replace names.
 func (b *builder) changedBefore(s *shellCall, i int) bool {
+	if len(s.rep.Commands) == 1 {
+		return false
+	}
 	for j := range s.rep.Commands {
-		if j >= i && !s.unordered {
+		if j >= i && !s.unordered() {
 			break
 		}
 		if j == i {
