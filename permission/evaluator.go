@@ -153,11 +153,14 @@ type decider struct {
 	// rule for, whatever is done with them: the actions of a call name the same
 	// few again and again.
 	unnamed [2]string
-	denied  bool
-	asks    int
-	asked   Settlers
-	reasons []Reason // deny and ask
-	settled []Reason // allow
+	// unnamedDir is a directory, folded and with its last slash, of whose names
+	// the table has no rule for any.
+	unnamedDir string
+	denied     bool
+	asks       int
+	asked      Settlers
+	reasons    []Reason // deny and ask
+	settled    []Reason // allow
 }
 
 func (d *decider) deny(r *Reason) {

@@ -52,7 +52,7 @@ func (d *decider) table(n int32, t *ruleTable) {
 	t.eachTool(d.call.Tool, d.ins.Family, func(i int32) {
 		d.hit(t, n, i, t.rules[i].matchCall(&d.call, &d.ins), 0)
 	})
-	d.unnamed = [2]string{}
+	d.unnamed, d.unnamedDir = [2]string{}, ""
 	for i := range d.ins.Actions {
 		d.tableAction(n, t, i)
 	}
@@ -86,15 +86,10 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			return
 		}
 		if plain := p.Real == p.Clean && p.Also == nil; !plain || p.Clean != d.unnamed[0] && p.Clean != d.unnamed[1] {
-			none := plain
-			d.eachName(p, func(name string) {
-				t.eachPath(name, func(r int32) {
-					none = false
-					try(r)
-				})
-			})
-			if none {
-				d.unnamed[0], d.unnamed[1] = p.Clean, d.unnamed[0]
+			if plain {
+				d.tablePath(t, p.Clean, try)
+			} else {
+				d.eachName(p, func(name string) { t.eachPath(name, try) })
 			}
 		}
 		if p.Extent != Exact && !p.Walked && a.Kind != List {
@@ -116,6 +111,24 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			d.some(t, n, t.paths, i)
 			d.some(t, n, t.allHosts, i)
 		}
+	}
+}
+
+// tablePath looks the rules up for a path with one name, and keeps that there
+// are none. The names of one directory have those of the directory in common.
+func (d *decider) tablePath(t *ruleTable, clean string, try func(int32)) {
+	name, none := foldPath(clean), true
+	look := name
+	if rest, ok := strings.CutPrefix(name, d.unnamedDir); ok && d.unnamedDir != "" {
+		look = rest
+	}
+	t.eachPath(look, func(r int32) {
+		none = false
+		try(r)
+	})
+	if none {
+		d.unnamed[0], d.unnamed[1] = clean, d.unnamed[0]
+		d.unnamedDir = name[:strings.LastIndexByte(name, '/')+1]
 	}
 }
 
