@@ -483,6 +483,9 @@ func (b *builder) undeclared(all []string) {
 				b.ins.Strings = appendNew(b.ins.Strings, p)
 			}
 			read := b.resolve(b.call.Dir, name, scope.Read)
+			if read.Class == permission.Sensitive {
+				b.ins.Brings |= permission.SensitiveData
+			}
 			switch {
 			case r.path.Class == permission.Forbidden:
 				p := r.path
