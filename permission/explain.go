@@ -76,6 +76,11 @@ func (d *decider) explains(r *Rule, n int) match {
 				m = matchYes
 			}
 		}
+		for _, f := range d.ins.Folders {
+			if m == matchNo && d.namesBelow(r, f) {
+				m = matchMay
+			}
+		}
 		return m
 	}
 	yes := func(b bool) match {

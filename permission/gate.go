@@ -470,6 +470,14 @@ func (s *Session) evaluator() (*Evaluator, *generation) {
 	return e, g
 }
 
+// ruleVersion changes with the session's own rules, those of its parents among
+// them.
+func (s *Session) ruleVersion() uint64 {
+	s.root.shared.Lock()
+	defer s.root.shared.Unlock()
+	return s.root.version
+}
+
 // maxRounds bounds how often a call is decided again because it changed while
 // a person was asked.
 const maxRounds = 3
@@ -531,10 +539,14 @@ func (s *Session) approve(ctx context.Context, p *pending) (a Answer, settled bo
 	root.shared.Lock()
 	root.all[p] = true
 	root.shared.Unlock()
+	defer func() { // also where the Approver panics
+		root.shared.Lock()
+		delete(root.all, p)
+		root.shared.Unlock()
+	}()
 	a, err = s.gate.opts.Approver.Approve(ctx, s.gate.shown(p.req))
 	root.shared.Lock()
 	defer root.shared.Unlock()
-	delete(root.all, p)
 	// What the person said counts where they said something.
 	if p.done && (err != nil || a.Token != p.req.Token) {
 		return Answer{}, true, nil
@@ -669,12 +681,13 @@ func (s *Session) decide(ctx context.Context, call Call, run *round) (*Grant, *p
 	if call.Dir == "" {
 		call.Dir = s.dir
 	}
+	version := s.ruleVersion()
 	e, gen := s.evaluator()
 	st := s.state()
 	// An inspection that failed asks, and says why.
 	ins, _ := e.Inspect(ctx, st, call)
 	st = s.known(ctx, st, &ins)
-	g := &Grant{call: call, ins: ins, digest: digest(call, ins), gen: gen, eval: e, state: st}
+	g := &Grant{call: call, ins: ins, digest: digest(call, ins), gen: gen, version: version, eval: e, state: st}
 	g.opinions = s.advise(ctx, e, st, call, ins)
 	g.decision = e.Decide(st, call, ins, g.opinions...)
 	if g.decision.Verdict != Ask {
@@ -832,11 +845,11 @@ func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) er
 }
 
 // conclude records the decision and turns it into a grant or a refusal. again
-// says that the settings, the mode or the labels changed under an Allow, which
+// says that the rules, the mode or the labels changed under an Allow, which
 // is then not given.
 func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant, again bool, err error) {
 	if g.decision.Verdict == Allow {
-		if now := s.state(); s.gate.current.Load() != g.gen || now.Mode != g.state.Mode || now.Labels != g.state.Labels {
+		if now := s.state(); s.gate.current.Load() != g.gen || s.ruleVersion() != g.version || now.Mode != g.state.Mode || now.Labels != g.state.Labels {
 			return nil, true, nil
 		}
 		if err := s.wrote(ctx, g, false); err != nil {

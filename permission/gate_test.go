@@ -662,3 +662,54 @@ func TestSecretShapedOutput(t *testing.T) {
 	_, err = s.Authorize(ctx, bash("both"))
 	require.Equal(t, CodeSend, refused(t, err).Decision.Reasons[0].Code)
 }
+
+// restricting is an adviser that takes a right away while a call is decided.
+type restricting struct{ once func() }
+
+func (r *restricting) Advise(context.Context, State, Call, Inspection) (Opinion, error) {
+	if r.once != nil {
+		once := r.once
+		r.once = nil
+		once()
+	}
+	return Opinion{From: FromHook, Verdict: Allow}, nil
+}
+
+// TestRestrictedWhileDeciding: what a session or its parent was denied before a
+// grant is given is denied, although the decision was made with the rules of
+// before. Without the new rule the same call runs.
+func TestRestrictedWhileDeciding(t *testing.T) {
+	ctx := context.Background()
+	for _, deny := range [][]string{nil, {"Bash(foo)"}} {
+		hook := &restricting{}
+		parent := NewGate(eval(t, &tool{}, `{"permissions":{"allow":["Bash(foo)"]}}`), GateOptions{Advisers: []Adviser{hook}}).Session(SessionOptions{Dir: proj})
+		child, err := parent.Child(nil)
+		require.NoError(t, err)
+		hook.once = func() { require.NoError(t, parent.Restrict(deny...)) }
+		_, err = child.Authorize(ctx, bash("foo"))
+		if deny == nil {
+			require.NoError(t, err)
+			continue
+		}
+		require.Equal(t, Deny, refused(t, err).Decision.Verdict)
+	}
+}
+
+// TestApproverPanics: it grants nothing, and the session goes on.
+func TestApproverPanics(t *testing.T) {
+	ctx := context.Background()
+	fails := true
+	s := NewGate(eval(t, &tool{}, `{}`), GateOptions{Approver: person(func(_ context.Context, r Request) (Answer, error) {
+		if fails {
+			panic("gone")
+		}
+		return Answer{Token: r.Token, Choice: ForSession}, nil
+	})}).Session(SessionOptions{Dir: proj})
+	var g *Grant
+	require.Panics(t, func() { g, _ = s.Authorize(ctx, bash("foo")) })
+	require.Nil(t, g)
+	fails = false
+	g, err := s.Authorize(ctx, bash("foo"))
+	require.NoError(t, err)
+	require.Equal(t, Allow, g.Decision().Verdict)
+}

@@ -10,6 +10,7 @@ type Grant struct {
 	decision Decision
 	digest   string
 	gen      *generation
+	version  uint64 // of the session's own rules
 	eval     *Evaluator
 	state    State
 	opinions []Opinion

@@ -40,6 +40,11 @@ type Inspection struct {
 	// Strings are scalars found in the input of a tool whose meaning is not
 	// declared; deny and ask rules meet them as possible paths and hosts.
 	Strings []string `json:"strings,omitempty"`
+	// Folders are existing folders below the directory of the session that such
+	// strings name, absolute. What the tool reaches in them is not known: a deny
+	// or ask rule that names something in one, by more than a pattern that would
+	// fit any folder, may match.
+	Folders []string `json:"folders,omitempty"`
 	// Unconfined says that the call asks to run outside the sandbox.
 	Unconfined bool `json:"unconfined,omitempty"`
 	// Brings names the labels that the result would put on the session.

@@ -59,6 +59,23 @@ func (d *decider) table(n int32, t *ruleTable) {
 	for _, s := range d.ins.Strings {
 		d.tableString(n, t, s)
 	}
+	for _, f := range d.ins.Folders {
+		for _, i := range t.mayBelow(foldPath(f), d.foldedDir, d.foldedCallDir) {
+			if d.namesBelow(&t.rules[i], f) {
+				d.hit(t, n, i, matchMay, 0)
+			}
+		}
+	}
+}
+
+// namesBelow says whether a path rule means something in this folder rather
+// than in any: secrets/** does of secrets, **/.env does not.
+func (d *decider) namesBelow(r *Rule, folder string) bool {
+	if !r.hasPath() || r.broken {
+		return false
+	}
+	another := path.Dir(folder) + anyChild
+	return d.mayBeBelow(r, folder) && !d.mayBeBelow(r, another) || d.coversFolded(r, folder+anyChild, false) && !d.coversFolded(r, another, false)
 }
 
 // tableAction looks the rules up that can speak of one action.
@@ -236,6 +253,9 @@ func unknownPart(ins *Inspection, action int) string {
 	}
 	if action > 0 && ins.Actions[action-1].Kind == Run {
 		return "a word of the command"
+	}
+	if action == 0 && len(ins.Folders) > 0 {
+		return "which files it reaches in a folder that its input names"
 	}
 	return "which files or hosts it reaches"
 }

@@ -39,19 +39,54 @@ type gitReader struct {
 	one   bool // shows a single object
 	loud  bool // whatever its flags say: -s of blame and of format-patch is another one
 	blob  bool // shows a file that is named by an object, whatever its flags say
-	// verbose says that it shows contents with -v only.
-	verbose bool
+	// only are the flags with which it shows contents, all that the index holds
+	// among them: one letter each, and the word of that letter in onlyWords; "*"
+	// is always.
+	only string
 	// parent says that a single commit is compared with its parents.
 	parent bool
 }
 
 var gitReaders = map[string]gitReader{
 	"log": {words: 1, patch: true, walks: true}, "whatchanged": {words: 1, patch: true, walks: true}, "reflog": {words: 1, patch: true, walks: true, all: true, own: true},
-	"show": {words: 1, blob: true}, "status": {words: 1, patch: true, pair: true, verbose: true}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
+	"show": {words: 1, blob: true}, "status": {words: 1, patch: true, pair: true, only: "v"}, "diff": {words: 1, pair: true}, "diff-tree": {words: 1, patch: true, pair: true, parent: true}, "diff-index": {words: 1, patch: true, pair: true},
 	"range-diff": {words: 1, walks: true, all: true}, "format-patch": {words: 1, walks: true, all: true, own: true, loud: true},
 	"merge-tree": {words: 1, whole: true, own: true}, "grep": {words: 1, whole: true}, "archive": {words: 1, whole: true, own: true, loud: true}, "cat-file": {words: 1, one: true},
 	"blame": {words: 1, none: true, loud: true}, "annotate": {words: 1, none: true, loud: true},
+	"commit": {words: 1, pair: true, only: "vp", own: true}, "reset": {words: 1, pair: true, only: "p", own: true}, "checkout": {words: 1, pair: true, only: "p", own: true},
+	"rerere diff": {words: 2, pair: true, only: "*", own: true}, "request-pull": {words: 1, walks: true, all: true, patch: true, only: "p", own: true}, "difftool": {words: 1, pair: true, own: true, loud: true},
+	"fast-export": {words: 1, walks: true, all: true, patch: true, own: true, loud: true}, "bundle create": {words: 2, walks: true, own: true, loud: true}, "pack-objects": {words: 1, walks: true, all: true, patch: true, own: true, loud: true},
 	"stash show": {words: 2, patch: true, stash: true}, "stash list": {words: 2, patch: true, stash: true, own: true},
+}
+
+// onlyWords are the long forms of gitReader.only. git takes the beginning of one
+// for the whole.
+var onlyWords = map[rune][]string{'v': {"--verbose"}, 'p': {"--patch", "--interactive"}}
+
+// beforeText are flags of those commands that take the next word for a value,
+// beside clusters that end in m.
+var beforeText = map[string]bool{"--message": true, "-F": true, "--file": true, "--author": true, "--date": true, "--trailer": true, "-b": true, "-B": true}
+
+// asksFor says whether a word is, or may be, one of the flags of gitReader.only.
+func (r gitReader) asksFor(w bashcheck.Word) bool {
+	if !w.Static {
+		return true
+	}
+	for _, letter := range r.only {
+		for _, long := range onlyWords[letter] {
+			if len(w.Text) > 2 && strings.HasPrefix(long, w.Text) {
+				return true
+			}
+		}
+	}
+	if !strings.HasPrefix(w.Text, "-") || strings.HasPrefix(w.Text, "--") {
+		return false
+	}
+	flags := w.Text[1:]
+	if i := strings.IndexAny(flags, "mFcCtSu"); i >= 0 {
+		flags = flags[:i] // the rest is a value
+	}
+	return strings.ContainsAny(flags, r.only)
 }
 
 // valueFlags take their value from the next word. moreValues do so with some
@@ -268,8 +303,11 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 		b.git.silent = true
 		return
 	}
-	if g.verbose { // it compares everything in the index, whatever paths it is given
-		g.cached, g.specs.all, words = true, true, nil
+	if g.only != "" && g.pair { // it compares everything in the index, whatever paths it is given
+		g.cached, g.specs.all = true, true
+		if !g.own {
+			words = nil
+		}
 	}
 	var err error
 	if !g.none {
@@ -309,6 +347,11 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 	default:
 		var names []string
 		if names, err = g.names(b); err == nil {
+			for n := range g.index {
+				if rel, ok := strings.CutPrefix(n, strings.TrimSuffix(g.top, "/")+"/"); ok && g.only != "" && g.pair && g.own {
+					names = append(names, rel)
+				}
+			}
 			b.shown(g, c, of, names)
 			return
 		}
@@ -318,17 +361,21 @@ func (b *builder) history(g *gitCall, c *bashcheck.Command, words []bashcheck.Wo
 
 // contents says whether the command prints contents of files.
 func (g *gitCall) contents(c *bashcheck.Command, words []bashcheck.Word) bool {
+	if g.only != "" {
+		for i, w := range words {
+			value := i > 0 && words[i-1].Static && (beforeText[words[i-1].Text] || strings.HasPrefix(words[i-1].Text, "-") && !strings.HasPrefix(words[i-1].Text, "--") && strings.HasSuffix(words[i-1].Text, "m"))
+			if !value && g.asksFor(w) {
+				return true
+			}
+		}
+		return g.only == "*" || slices.ContainsFunc(c.Argv, verboseSetting)
+	}
 	if !c.Described {
 		return true
 	}
 	silent, patch := false, false
 	if g.loud {
 		return true
-	}
-	if g.verbose {
-		return slices.ContainsFunc(words, func(w bashcheck.Word) bool {
-			return !w.Static || w.Text == "--verbose" || strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--") && strings.Contains(w.Text, "v")
-		})
 	}
 	if g.one {
 		for _, w := range words {
@@ -346,6 +393,11 @@ func (g *gitCall) contents(c *bashcheck.Command, words []bashcheck.Word) bool {
 		silent, patch = silent || quiet(w.Text), patch || strings.HasPrefix(w.Text, "-") && shows(w.Text)
 	}
 	return patch || !g.patch && !silent
+}
+
+// verboseSetting says that a word of git -c makes commits verbose.
+func verboseSetting(w bashcheck.Word) bool {
+	return strings.HasPrefix(strings.ToLower(w.Text), "commit.verbose")
 }
 
 // namesFile says that the command may show a file that is named by an object,

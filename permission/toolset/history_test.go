@@ -35,6 +35,8 @@ var showsSecret = []string{
 	"cd src && git diff --cached", "cd src && git show old:.env", "git --no-pager show old", "git --no-pager -C src show old", "git -C src log -p -- ../.env", "git log -p --diff-filter=D", "git show -U0 old", "git log -c -p old", "git log -p HEAD@{14}", "git log -p -- ':!conf'", "git log -p --full-diff -- a.txt",
 	"git blame -s old -- .env", "git annotate -s old -- .env", "git -c user.name=a -c user.email=a@b format-patch -s --stdout -20", "git format-patch -q --stdout -20", "git show -s old:.env", "git show --stat old:.env",
 	"git diff old: HEAD:src", "git diff clean:src key:src", "git diff key:src", "git diff key:./src clean:./src", "git diff-tree -p key:src/ clean:src", "cd src && git diff key:./ clean:src", "git grep TOP key:src -- key.pem", "git diff --stat -p key:src clean:src",
+	"git commit --dry-run -v", "git commit -v --dry-run", "git commit -nvv --dry-run -m x", "git commit --dry-run --verb", "git -c commit.verbose=true commit --dry-run", "cd src && git commit --dry-run -v", "git commit --dry-run $'-v'",
+	"git reset -p", "git reset --patch -q", "git fast-export --all", "git fast-export old", "git fast-export clean..key", "git request-pull old~1 . old -p", "git difftool -y -x cat old", "git -C src reset -p",
 	"git format-patch --stdout -20", "git archive old", "git log -p -g", "git log -p old -- .e*", "git show --stat -p old", "git log -1 -p old", "git log -p --first-parent -n 13",
 }
 
@@ -87,6 +89,27 @@ func TestGitHistory(t *testing.T) {
 			t.Logf("%d of %d harmless commands ask", asked, len(harmless))
 			assert.LessOrEqual(t, asked, 2)
 		})
+	}
+}
+
+// TestGitCommitsAlone: what records or chooses commits, and prints no contents,
+// runs under a rule for git beside a deny rule for files; what prints those of a
+// conflict or packs them up does not.
+func TestGitCommitsAlone(t *testing.T) {
+	needs(t, "git")
+	const conflict = `git init -q -b main . && git config rerere.enabled true && echo a > .env && git add -f . && git commit -qm one
+git checkout -qb side; echo SIDE > .env; git commit -qam two; git checkout -q main; echo TOP-SECRET > .env; git commit -qam three; git merge -q side; echo TOP-SECRET > .env`
+	m := newMachine(t, conflict, `"allow":["Bash(git *)"],"deny":["Read(.env)"]`)
+	const c = "git rerere diff"
+	assert.Contains(t, m.output(t, c), "TOP-SECRET")
+	for _, c := range []string{c, "git bundle create - --all", "git pack-objects --stdout --all"} {
+		assert.NotEqual(t, permission.Allow, m.command(t, permission.ModeBypass, c).Verdict, c)
+	}
+	m = newMachine(t, past, `"allow":["Bash(git *)"],"deny":["Read(.env)","Read(**/prod.env)","Read(*.pem)"]`)
+	for _, c := range []string{"git commit -m 'very patchy'", "git commit -am vp", `git commit -m "$MSG"`, "git commit -m \"$(cat <<'EOF'\n-v\nEOF\n)\"", "git commit --amend --no-edit", "git commit -qm x a.txt", "git commit --dry-run --short", "git commit --dry-run -mvp", `git commit --dry-run -m "$(date) -v"`, "git request-pull HEAD~2 . main",
+		"git reset", "git reset HEAD a.txt", "git checkout -b vp", "git checkout main", "git checkout -- a.txt", "git rerere", "git bundle verify x"} {
+		d := m.command(t, permission.ModeDefault, c)
+		assert.Equal(t, permission.Allow, d.Verdict, "%s: %s", c, d.Text())
 	}
 }
 

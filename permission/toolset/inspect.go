@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -464,18 +465,29 @@ func (b *builder) mcp() error {
 }
 
 // undeclared keeps the strings of an input for the deny and ask rules, each in
-// every spelling that could name a path. One that names a protected file, or
-// one that may hold secrets, is a finding; one of the host's own files is what
-// the tool is taken to write.
+// every spelling that could name a path, and behind every folder that another
+// one names. One that names a protected file, or one that may hold secrets, is
+// a finding; one of the host's own files is what the tool is taken to write.
 func (b *builder) undeclared(all []string) {
 	b.ins.Strings = all
-	for _, s := range all {
+	var joined []string
+	for _, dir := range b.folders(all) {
+		for _, s := range all {
+			if name := strings.TrimSpace(s); name != "" && len(name) <= maxName && !path.IsAbs(name) && len(joined) < maxSpellings {
+				joined = append(joined, path.Join(dir, name))
+			}
+		}
+	}
+	for _, s := range slices.Concat(all, joined) {
 		for _, name := range b.pathSpellings(s) {
 			r := b.look(b.call.Dir, name, scope.Write)
 			for _, p := range append([]string{r.path.Clean, r.path.Real}, r.path.Also...) {
 				b.ins.Strings = appendNew(b.ins.Strings, p)
 			}
 			read := b.resolve(b.call.Dir, name, scope.Read)
+			if read.Class == permission.Sensitive {
+				b.ins.Brings |= permission.SensitiveData
+			}
 			switch {
 			case r.path.Class == permission.Forbidden:
 				p := r.path
@@ -489,6 +501,41 @@ func (b *builder) undeclared(all []string) {
 	}
 }
 
+// Limits of how strings of an input are taken for folders.
+const (
+	maxFolders = 8
+	maxName    = 255
+)
+
+// folders are the existing folders that strings name. Those below the directory
+// of the session are kept for the rules; the directory itself and what holds it
+// are not, or each listing of a project would ask for each rule in it.
+func (b *builder) folders(all []string) []string {
+	if b.t.o.Offline {
+		return nil
+	}
+	var out []string
+	for i, s := range all {
+		if len(s) > 4096 || strings.ContainsAny(s, "\n\x00") || i == maxSpellings || len(out) == maxFolders {
+			continue
+		}
+		for _, name := range b.pathSpellings(s) {
+			p := &b.look(b.call.Dir, name, scope.Read).path
+			st, err := os.Stat(p.Real)
+			if p.Real == "" || err != nil || !st.IsDir() {
+				continue
+			}
+			out = appendNew(out, p.Clean)
+			for _, f := range []string{p.Clean, p.Real} {
+				if !beneath(f, b.call.Dir) {
+					b.ins.Folders = appendNew(b.ins.Folders, f)
+				}
+			}
+		}
+	}
+	return out
+}
+
 func orText(a, b string) string {
 	if a != "" {
 		return a
@@ -500,8 +547,10 @@ func orText(a, b string) string {
 const maxSpellings = 200
 
 // pathSpellings returns the paths that a string may mean: itself, without
-// file://, with percent signs decoded, with ~ written out.
+// file://, a fragment, a query, a line number or blanks around it, with percent
+// signs decoded, with ~ written out.
 func (b *builder) pathSpellings(s string) []string {
+	s = strings.TrimSpace(s)
 	if len(s) == 0 || len(s) > 4096 || strings.ContainsAny(s, "\n\x00") || b.spelled >= maxSpellings {
 		return nil
 	}
@@ -513,16 +562,24 @@ func (b *builder) pathSpellings(s string) []string {
 		if i := strings.IndexByte(rest, '/'); i >= 0 {
 			s = rest[i:]
 		}
+	} else if len(s) > 5 && strings.EqualFold(s[:5], "file:") {
+		s = s[5:]
 	}
 	var out []string
-	add := func(s string) {
+	var add func(s string)
+	add = func(s string) {
+		if i := strings.IndexAny(s, "#?"); i > 0 {
+			add(s[:i])
+		} else if i := strings.IndexByte(s, ':'); i > 0 && len(s) > i+1 && s[i+1] >= '0' && s[i+1] <= '9' {
+			add(s[:i]) // FILE:LINE
+		}
 		if s == "~" || strings.HasPrefix(s, "~/") {
 			if b.t.home == "" {
 				return
 			}
 			s = b.t.home + s[1:]
 		}
-		if strings.ContainsAny(s, "/.") {
+		if b.spelled < maxSpellings && (strings.ContainsAny(s, "/.") || b.isThere(s)) {
 			b.spelled++
 			out = appendNew(out, s)
 		}
@@ -537,6 +594,16 @@ func (b *builder) pathSpellings(s string) []string {
 		add(strings.ReplaceAll(s, `\`, "/"))
 	}
 	return out
+}
+
+// isThere says whether a word without a slash and a dot is the name of something
+// in the directory of the call.
+func (b *builder) isThere(name string) bool {
+	if b.t.o.Offline || name == "" || len(name) > maxName {
+		return false
+	}
+	_, err := os.Lstat(path.Join(b.call.Dir, name))
+	return err == nil
 }
 
 func (b *builder) mcpFields(declared map[string]permission.Kind) error {
@@ -586,7 +653,7 @@ func (b *builder) mcpFields(declared map[string]permission.Kind) error {
 	if err != nil {
 		return err
 	}
-	b.ins.Strings = all
+	b.undeclared(all)
 	b.say(fmt.Sprintf("Uses %s. %s", b.call.Tool, strings.Join(said, " ")))
 	return nil
 }

@@ -161,9 +161,11 @@ func TestToolFields(t *testing.T) {
 		`mcp__fs__read {"path":"denied/x"}`:                      permission.Deny,
 		`mcp__fs__many {"paths":["a.txt","denied/x"]}`:           permission.Deny,
 		`mcp__fs__read {"path":"a.txt","also":"denied/x"}`:       permission.Deny,
+		`mcp__fs__read {"path":"a.txt","also":".env"}`:           permission.Ask,
+		`mcp__fs__read {"path":"a.txt","to":".git/hooks/x"}`:     permission.Ask,
 		`mcp__fs__write {"path":".git/config"}`:                  permission.Ask,
 		`mcp__fs__write {"path":"a.txt"}`:                        permission.Allow,
-		`mcp__fs__other {"p":"link"}`:                            permission.Allow,
+		`mcp__fs__other {"p":"link"}`:                            permission.Ask,
 		`mcp__fs__other {"p":"./link"}`:                          permission.Ask,
 		`mcp__fs__other {"p":{"q":["x","denied/y"]}}`:            permission.Deny,
 		`mcp__fs__other {"u":"https://u:p@evil.net:1/x"}`:        permission.Deny,
@@ -176,6 +178,8 @@ func TestToolFields(t *testing.T) {
 		ins, _ := eval.Inspect(context.Background(), st, call)
 		d := eval.Decide(st, call, ins)
 		assert.Equal(t, want, d.Verdict, "%s: %v", input, d.Reasons)
+		secret := strings.Contains(in, "link") || strings.Contains(in, ".env") || strings.Contains(in, ".ssh")
+		assert.Equal(t, secret, ins.Brings&permission.SensitiveData != 0, "%s: what is known of a secret afterwards", input)
 	}
 }
 
