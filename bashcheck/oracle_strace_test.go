@@ -236,6 +236,9 @@ func straceEvents(traces map[int]string, start string) (events []straceEvent, pr
 			add := func(call, p string) { events = append(events, straceEvent{call: call, path: p, line: line}) }
 			switch name {
 			case "open", "openat", "openat2", "creat":
+				if strings.Contains(rest, " = -1 EISDIR") {
+					break // a folder is not written
+				}
 				flags := rest
 				if len(strs) > 0 {
 					flags = rest[strs[0].end:]

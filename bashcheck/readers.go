@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -1004,12 +1005,30 @@ func ssFilter(text string) bool {
 			"all", "connected", "synchronized", "bucket", "big", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait",
 			"closed", "close-wait", "last-ack", "listening", "listen", "closing":
 		default:
-			if strings.Trim(t, "0123456789.:/*[]") != "" {
+			if !socketAddress(t) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// socketAddress says that the text is an address in numbers, with a port or
+// without: anything else would be looked up ("." too).
+func socketAddress(t string) bool {
+	host, port := t, ""
+	if at := strings.LastIndexByte(t, ':'); at >= 0 && !strings.HasSuffix(t, "]") {
+		host, port = t[:at], t[at+1:]
+	}
+	if port != "*" && strings.Trim(port, "0123456789") != "" {
+		return false
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		host = strings.TrimSuffix(inner, "]")
+	}
+	_, addr := netip.ParseAddr(host)
+	_, prefix := netip.ParsePrefix(host)
+	return host == "" && t != "" || host == "*" || addr == nil || prefix == nil
 }
 
 // ddOperand adds what an operand of dd reads or writes.

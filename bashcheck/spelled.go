@@ -69,7 +69,7 @@ func (o word) endsIn(list string) bool {
 
 // unpacked adds what is read below a file or folder that is no archive.
 func (w *walker) unpacked(o word, j *judged) bool {
-	if !o.Static || o.Glob || o.Text == "" || len(o.Text) >= 7 && strings.Trim(o.Text, "0123456789abcdef:") == "" {
+	if !o.Static || o.Glob || o.Text == "" || o.Text == "-" || len(o.Text) >= 7 && strings.Trim(o.Text, "0123456789abcdef:") == "" {
 		return false // what may be a commit (cloc(1))
 	}
 	switch ext := strings.ToLower(path.Ext(o.Text)); {

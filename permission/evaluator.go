@@ -79,11 +79,11 @@ func (e *Evaluator) Inspect(ctx context.Context, st State, call Call) (Inspectio
 // program start in the directory of the one before.
 func (e *Evaluator) lookout(dir, callDir string) *lookout {
 	if e.last == nil {
-		return &lookout{e.policy, dir, callDir}
+		return newLookout(e.policy, dir, callDir)
 	}
 	l := e.last.Load()
 	if l == nil || l.p != e.policy || l.dir != dir || l.callDir != callDir {
-		l = &lookout{e.policy, dir, callDir}
+		l = newLookout(e.policy, dir, callDir)
 		e.last.Store(l)
 	}
 	return l
@@ -153,11 +153,14 @@ type decider struct {
 	// rule for, whatever is done with them: the actions of a call name the same
 	// few again and again.
 	unnamed [2]string
-	denied  bool
-	asks    int
-	asked   Settlers
-	reasons []Reason // deny and ask
-	settled []Reason // allow
+	// unnamedDir is a directory, folded and with its last slash, of whose names
+	// the table has no rule for any.
+	unnamedDir string
+	denied     bool
+	asks       int
+	asked      Settlers
+	reasons    []Reason // deny and ask
+	settled    []Reason // allow
 }
 
 func (d *decider) deny(r *Reason) {

@@ -65,7 +65,7 @@ func (g *Grant) hidden(kind Kind, real, root string) bool {
 	if g.eval == nil {
 		return true
 	}
-	l := lookout{g.eval.policy, g.state.Dir, g.call.Dir}
+	l := newLookout(g.eval.policy, g.state.Dir, g.call.Dir)
 	families := []string{"Read"}
 	if kind == Write || kind == Delete {
 		families = append(families, "Edit")

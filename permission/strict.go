@@ -52,7 +52,7 @@ func (d *decider) table(n int32, t *ruleTable) {
 	t.eachTool(d.call.Tool, d.ins.Family, func(i int32) {
 		d.hit(t, n, i, t.rules[i].matchCall(&d.call, &d.ins), 0)
 	})
-	d.unnamed = [2]string{}
+	d.unnamed, d.unnamedDir = [2]string{}, ""
 	for i := range d.ins.Actions {
 		d.tableAction(n, t, i)
 	}
@@ -103,15 +103,10 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			return
 		}
 		if plain := p.Real == p.Clean && p.Also == nil; !plain || p.Clean != d.unnamed[0] && p.Clean != d.unnamed[1] {
-			none := plain
-			d.eachName(p, func(name string) {
-				t.eachPath(name, func(r int32) {
-					none = false
-					try(r)
-				})
-			})
-			if none {
-				d.unnamed[0], d.unnamed[1] = p.Clean, d.unnamed[0]
+			if plain {
+				d.tablePath(t, p.Clean, try)
+			} else {
+				d.eachName(p, func(name string) { t.eachPath(name, try) })
 			}
 		}
 		if p.Extent != Exact && !p.Walked && a.Kind != List {
@@ -133,6 +128,24 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			d.some(t, n, t.paths, i)
 			d.some(t, n, t.allHosts, i)
 		}
+	}
+}
+
+// tablePath looks the rules up for a path with one name, and keeps that there
+// are none. The names of one directory have those of the directory in common.
+func (d *decider) tablePath(t *ruleTable, clean string, try func(int32)) {
+	name, none := foldPath(clean), true
+	look := name
+	if rest, ok := strings.CutPrefix(name, d.unnamedDir); ok && d.unnamedDir != "" {
+		look = rest
+	}
+	t.eachPath(look, func(r int32) {
+		none = false
+		try(r)
+	})
+	if none {
+		d.unnamed[0], d.unnamed[1] = clean, d.unnamed[0]
+		d.unnamedDir = name[:strings.LastIndexByte(name, '/')+1]
 	}
 }
 
@@ -530,20 +543,25 @@ type lookout struct {
 	p       *Policy
 	dir     string
 	callDir string
+	starts
+}
+
+func newLookout(p *Policy, dir, callDir string) *lookout {
+	return &lookout{p, dir, callDir, startsOf(dir, callDir)}
 }
 
 // Below reports deny and ask rules that could name something below dir, the
 // first few where there are many.
-func (l lookout) Below(dir string) []RuleRef {
+func (l *lookout) Below(dir string) []RuleRef {
 	var out []RuleRef
-	folded, start := foldPath(dir), startsOf(l.dir, l.callDir)
+	folded := foldPath(dir)
 	for _, t := range l.p.strict {
 		if len(t.paths) == 0 {
 			continue
 		}
-		list := t.mayBelow(folded, start.foldedDir, start.foldedCallDir)
+		list := t.mayBelow(folded, l.foldedDir, l.foldedCallDir)
 		for _, i := range list {
-			if r := &t.rules[i]; r.family == "Read" && (start.mayBeBelow(r, dir) || start.coversFolded(r, dir, true)) {
+			if r := &t.rules[i]; r.family == "Read" && (l.mayBeBelow(r, dir) || l.coversFolded(r, dir, true)) {
 				if out = append(out, r.ref); len(out) == maxMay {
 					return out
 				}
@@ -554,7 +572,7 @@ func (l lookout) Below(dir string) []RuleRef {
 }
 
 // Denies reports the deny or ask rule that matches reading path.
-func (l lookout) Denies(p string) (RuleRef, bool) {
+func (l *lookout) Denies(p string) (RuleRef, bool) {
 	if r := l.denies(p, "Read"); r != nil {
 		return r.ref, true
 	}
@@ -563,7 +581,7 @@ func (l lookout) Denies(p string) (RuleRef, bool) {
 
 // DeniesWriting reports the deny or ask rule that matches writing or removing
 // path. An inspector that looks below a tree may ask for it.
-func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
+func (l *lookout) DeniesWriting(p string) (RuleRef, bool) {
 	if r := l.denies(p, "Read", "Edit"); r != nil {
 		return r.ref, true
 	}
@@ -572,13 +590,13 @@ func (l lookout) DeniesWriting(p string) (RuleRef, bool) {
 
 // denies returns the deny rule, else the ask rule, that matches the path, of
 // one of the families.
-func (l lookout) denies(p string, families ...string) *Rule {
+func (l *lookout) denies(p string, families ...string) *Rule {
 	var found *Rule
-	folded, start := foldPath(p), startsOf(l.dir, l.callDir)
+	folded := foldPath(p)
 	for _, t := range l.p.strict {
 		t.eachPath(folded, func(i int32) {
 			r := &t.rules[i]
-			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && start.coversFolded(r, folded, false) {
+			if (found == nil || found.ref.Effect > r.ref.Effect) && slices.Contains(families, r.family) && l.coversFolded(r, folded, false) {
 				found = r
 			}
 		})

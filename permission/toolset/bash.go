@@ -22,9 +22,8 @@ type shellCall struct {
 	parts []part
 	// steady says that no part makes, moves or may make links or names.
 	steady bool
-	// unordered: loops, pipelines and background jobs, where a later part may
-	// run before an earlier one.
-	unordered bool
+	// mixed is the answer of unordered, once it was asked for.
+	mixed, mixedKnown bool
 	// own says that git finds the repository of the project.
 	own bool
 	// The last answer of shaky, for the command before asked.
@@ -187,7 +186,6 @@ func (b *builder) analyzed(told *account) {
 		at.described, at.unknown = b.makesLinks(&rep.Commands[i], at.program)
 		s.steady = s.steady && !at.described && !at.unknown
 	}
-	s.unordered = unordered(rep.Source) || s.repeats()
 	for i := range rep.Commands {
 		b.command(s, i)
 		b.ins.Brings |= brought(&rep.Commands[i], s.parts[i].program)
@@ -332,6 +330,15 @@ func unordered(src string) bool {
 	return false
 }
 
+// unordered says that a later part may run before an earlier one: in loops,
+// pipelines and background jobs, and where a program starts several commands.
+func (s *shellCall) unordered() bool {
+	if !s.mixedKnown {
+		s.mixed, s.mixedKnown = unordered(s.rep.Source) || s.repeats(), true
+	}
+	return s.mixed
+}
+
 // shaky says whether the paths of command i may lead elsewhere by the time it
 // runs, because of another part of the text.
 func (s *shellCall) shaky(i int) (described, unknown bool) {
@@ -342,7 +349,7 @@ func (s *shellCall) shaky(i int) (described, unknown bool) {
 		return s.described, s.unknown
 	}
 	for j := range s.parts {
-		if j == i && !s.unordered || j > i && !s.unordered {
+		if j >= i && !s.unordered() {
 			continue
 		}
 		described = described || s.parts[j].described

@@ -97,7 +97,8 @@ func (b *builder) holdsLinks(name string) bool {
 }
 
 // sources lists the names that an operand stands for, and the directories that
-// they are relative to. ok is false where they are not known.
+// they are relative to. ok is false where they are not known. The answer holds
+// until the next question.
 func (b *builder) sources(c *bashcheck.Command, e *bashcheck.Effect) (names, dirs []string, ok bool) {
 	target := e.Target
 	pattern := e.Extent == bashcheck.Glob
@@ -115,7 +116,8 @@ func (b *builder) sources(c *bashcheck.Command, e *bashcheck.Effect) (names, dir
 		return nil, nil, false
 	}
 	if !pattern {
-		return []string{target}, dirs, true
+		b.lone[0] = target
+		return b.lone[:], dirs, true
 	}
 	for _, d := range dirs {
 		n, ok := b.expand(d, target)
@@ -212,14 +214,15 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 					unsure("which names are made there is not known")
 					continue
 				}
-				e := a
-				e.Path = b.resolve(d, strings.TrimSuffix(dst.Target, "/")+"/"+base, scope.Create)
+				p := &b.look(d, strings.TrimSuffix(dst.Target, "/")+"/"+base, scope.Create).path
+				e := b.slot()
+				setLike(e, &a)
+				setPath(&e.Path, p)
 				e.Path.Extent = permission.Exact
 				if nsources == 1 && !here.exists && !b.changedBefore(s, i) {
 					e.Path.Steers = false // no folder that it could get into
 				}
-				b.unsteady(&e, described, unknown)
-				b.add(e)
+				b.unsteady(e, described, unknown)
 				if !tree || b.t.o.Offline {
 					continue
 				}
@@ -262,7 +265,7 @@ var pieces = sync.OnceValue(func() (out struct{ numbers, all []string }) {
 // made adds the writes of files whose names a program makes of a text with a
 // star: those that are there, one that may come to be, and those that rules
 // speak of. It returns false where the text is no such one.
-func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool {
+func (b *builder) made(m *common, dir, name string, t *target1) bool {
 	before, after, ok := strings.Cut(name, "*")
 	if !ok || strings.ContainsAny(before, `*?[{(\`) || strings.ContainsAny(after, `*?[{(\/`) {
 		return false
@@ -272,10 +275,10 @@ func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool 
 		return false
 	}
 	for _, n := range there {
-		b.target(a, dir, n, t)
+		b.target(m, dir, n, t)
 	}
 	one := before + "aa" + after
-	b.target(a, dir, one, t)
+	b.target(m, dir, one, t)
 	if b.rules == nil {
 		return true
 	}
@@ -298,7 +301,7 @@ func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool 
 				return false
 			}
 			if _, denied := b.deniesWriting(begin + piece + after); denied {
-				b.target(a, dir, before+piece+after, t)
+				b.target(m, dir, before+piece+after, t)
 				return true
 			}
 		}
@@ -309,8 +312,11 @@ func (b *builder) made(a *permission.Action, dir, name string, t *target1) bool 
 // changedBefore says whether a part that runs before command i may remove or
 // replace names.
 func (b *builder) changedBefore(s *shellCall, i int) bool {
+	if len(s.rep.Commands) == 1 {
+		return false
+	}
 	for j := range s.rep.Commands {
-		if j >= i && !s.unordered {
+		if j >= i && !s.unordered() {
 			break
 		}
 		if j == i {

@@ -61,26 +61,53 @@ func (b *builder) unsteady(a *permission.Action, described, unknown bool) {
 // effect turns an effect into actions. i is the index of its command, of the
 // number of its Run.
 func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashcheck.Command) {
-	hasChild := c != nil && s.parts[i].parent
-	a := permission.Action{Of: of, Origin: permission.Operand, Own: e.Own, Span: span(e.Span)}
+	m := common{of: of, origin: permission.Operand, own: e.Own, span: e.Span}
 	if e.ByShell || c == nil {
-		a.Origin = permission.Shell
+		m.origin = permission.Shell
 	}
 	switch e.Kind {
 	case bashcheck.Read:
-		a.Kind = permission.Read
+		m.kind = permission.Read
 	case bashcheck.List:
-		a.Kind = permission.List
+		m.kind = permission.List
 	case bashcheck.Write, bashcheck.Change:
-		a.Kind = permission.Write
+		m.kind = permission.Write
 	case bashcheck.Delete:
-		a.Kind = permission.Delete
+		m.kind = permission.Delete
+	default:
+		b.otherEffect(m.action(), e, c != nil && s.parts[i].parent)
+		return
+	}
+	b.pathEffect(s, &m, e, i, c)
+}
+
+// common is what the actions for one effect on files have in common.
+type common struct {
+	kind   permission.Kind
+	origin permission.Origin
+	own    bool
+	of     int
+	span   bashcheck.Span
+}
+
+// set gives it to an empty action.
+func (m *common) set(a *permission.Action) {
+	a.Kind, a.Of, a.Origin, a.Own, a.Span = m.kind, m.of, m.origin, m.own, span(m.span)
+}
+
+func (m *common) action() (a permission.Action) {
+	m.set(&a)
+	return a
+}
+
+// otherEffect adds the action for an effect on something else than files.
+func (b *builder) otherEffect(a permission.Action, e *bashcheck.Effect, hasChild bool) {
+	switch e.Kind {
 	case bashcheck.Execute:
 		if !hasChild || e.Target != "" {
 			a.Kind = permission.KindUnknown
 			b.add(a)
 		}
-		return
 	case bashcheck.Connect:
 		a.Kind, a.Port, a.PlainGet = permission.Connect, int(e.Port), e.PlainGet
 		// A host that cannot be read as one stays unknown: any rule may mean it.
@@ -91,33 +118,27 @@ func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashch
 		}
 		b.ins.Brings |= permission.Untrusted
 		b.add(a)
-		return
 	case bashcheck.Environment:
 		a.Kind, a.Name = permission.Use, "environment"
 		b.add(a)
-		return
 	case bashcheck.Process:
 		a.Kind, a.Name = permission.Use, "process"
 		b.add(a)
-		return
 	case bashcheck.Privilege:
 		a.Kind, a.Name = permission.Use, "privilege"
 		b.add(a)
-		return
 	default:
 		a.Kind = permission.KindUnknown
 		b.add(a)
-		return
 	}
-	b.pathEffect(s, &a, e, i, c)
 }
 
 // pathEffect resolves the target of an effect on files, for every directory
 // that the command may be in.
-func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Effect, i int, c *bashcheck.Command) {
+func (b *builder) pathEffect(s *shellCall, m *common, e *bashcheck.Effect, i int, c *bashcheck.Command) {
 	target := e.Target
-	reading := a.Kind == permission.Read || a.Kind == permission.List
-	if e.Extent == bashcheck.Exact && a.Kind != permission.Delete && e.Kind != bashcheck.Change && device(target, !reading) {
+	reading := m.kind == permission.Read || m.kind == permission.List
+	if e.Extent == bashcheck.Exact && m.kind != permission.Delete && e.Kind != bashcheck.Change && device(target, !reading) {
 		// Nothing is kept of what is written there, and nothing is told.
 		return
 	}
@@ -138,11 +159,12 @@ func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Ef
 		}
 	}
 	if e.Extent == bashcheck.Anywhere && !pattern || len(dirs) == 0 || e.Plain && (!reading || b.t.o.Offline || !plainName(target)) {
+		a := m.action()
 		a.Path = permission.Path{Extent: permission.Anywhere}
 		if a.Kind == permission.Delete && c != nil && belowVariable(c) {
 			a.Path.Under, a.Path.Critical = true, true
 		}
-		b.add(*a)
+		b.add(a)
 		return
 	}
 	t := target1{s: s, i: i, c: c, op: effectOp(e), ext: extent(e.Extent), plain: e.Plain}
@@ -158,13 +180,13 @@ func (b *builder) pathEffect(s *shellCall, a *permission.Action, e *bashcheck.Ef
 			if t.ext = permission.Exact; below {
 				t.ext = permission.Tree
 			}
-			if a.Kind == permission.Write && !e.ByShell && !below && writtenAs(c, e) == "" && b.made(a, d, target, &t) {
+			if m.kind == permission.Write && !e.ByShell && !below && writtenAs(c, e) == "" && b.made(m, d, target, &t) {
 				continue
 			}
-			b.pattern(*a, d, target, t)
+			b.pattern(m, d, target, t)
 			continue
 		}
-		b.target(a, d, target, &t)
+		b.target(m, d, target, &t)
 	}
 }
 
@@ -209,7 +231,8 @@ func effectOp(e *bashcheck.Effect) scope.Op {
 }
 
 // pattern adds the actions for the names that a shell pattern matches.
-func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
+func (b *builder) pattern(m *common, dir, pattern string, t target1) {
+	a := m.action()
 	reading := a.Kind == permission.Read || a.Kind == permission.List
 	base := orDot(patternBase(pattern))
 	if a.Kind == permission.Delete {
@@ -234,7 +257,7 @@ func (b *builder) pattern(a permission.Action, dir, pattern string, t target1) {
 			t.ext = permission.Exact
 		}
 		for _, n := range names {
-			b.target(&a, dir, n, &t)
+			b.target(m, dir, n, &t)
 		}
 		return
 	}
@@ -268,12 +291,11 @@ func setLike(a, of *permission.Action) {
 	}
 }
 
-// target adds the actions for one target in one directory, each like of but for
-// the path.
-func (b *builder) target(of *permission.Action, dir, name string, t *target1) {
+// target adds the actions for one target in one directory.
+func (b *builder) target(m *common, dir, name string, t *target1) {
 	at := len(b.ins.Actions)
 	a := b.slot()
-	setLike(a, of)
+	m.set(a)
 	reading := a.Kind == permission.Read || a.Kind == permission.List
 	p := &a.Path
 	setPath(p, &b.look(dir, name, t.op).path)

@@ -28,13 +28,13 @@ type field struct {
 // fields are the top-level fields of a call's input, in their order.
 type fields []field
 
-func (in fields) get(name string) (field, bool) {
+func (in fields) get(name string) (*field, bool) {
 	for i := range in {
 		if in[i].name == name {
-			return in[i], true
+			return &in[i], true
 		}
 	}
-	return field{}, false
+	return nil, false
 }
 
 func newField(name string, raw json.RawMessage) field {

@@ -170,6 +170,8 @@ type builder struct {
 	// dir is the directory of the call, cleaned; here holds it alone.
 	dir  string
 	here [1]string
+	// lone holds a list of one name.
+	lone [1]string
 	// told says that the parameters are set.
 	told bool
 	// first are the first questions about paths, in memory that never moves;

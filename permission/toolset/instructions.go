@@ -2,6 +2,7 @@ package toolset
 
 import (
 	"strings"
+	"sync"
 )
 
 // instructions are the files that coding agents read at the start of a session
@@ -20,14 +21,31 @@ var instructions = []struct {
 	{".github/copilot-instructions.md", "GitHub Copilot"}, {".junie/guidelines.md", "Junie"},
 }
 
+// instructionsBy are the names of instructions by their last byte, in upper and
+// in lower case: most paths end otherwise.
+var instructionsBy = sync.OnceValue(func() *[256][]string {
+	var out [256][]string
+	for i := range instructions {
+		n := instructions[i].name
+		last := n[len(n)-1]
+		out[last] = append(out[last], n)
+		if upper := last &^ 0x20; upper != last && 'a' <= last && last <= 'z' {
+			out[upper] = append(out[upper], n)
+		}
+	}
+	return &out
+})
+
 // steers says that agents take a file for instructions. Upper and lower case
 // play no part. For Copilot that is also every *.instructions.md below
 // .github/instructions, for Amazon Q and Trae what lies in their folder of rules.
 func steers(p string) bool {
+	if p == "" {
+		return false
+	}
 	at := strings.LastIndexByte(p, '/') + 1
 	base := p[at:]
-	for i := range instructions {
-		n := instructions[i].name
+	for _, n := range instructionsBy()[p[len(p)-1]] {
 		k := len(p) - len(n)
 		if k >= 0 && (k == 0 || p[k-1] == '/') && strings.EqualFold(p[k:], n) {
 			return true

@@ -190,12 +190,16 @@ func homeOf(p string) string {
 	return ""
 }
 
+// foldsFurther are the bytes of a name that some file systems read otherwise:
+// short names, blanks at the end, streams.
+var foldsFurther = [256]bool{'~': true, ' ': true, ':': true}
+
 // foldAll folds every name of a path, where that is more than lower case.
 func foldAll(p string) string {
 	plain := true
 	for i := 0; i < len(p) && plain; i++ {
 		c := p[i]
-		plain = c < 0x80 && c != '~' && c != ' ' && c != ':'
+		plain = c < 0x80 && !foldsFurther[c]
 	}
 	if plain {
 		return ""

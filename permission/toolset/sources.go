@@ -48,36 +48,25 @@ var sources = []source{
 // name is the base name of its program.
 func brought(c *bashcheck.Command, name string) permission.Labels {
 	var out permission.Labels
-	known := sourcesOf()
-	if name == "" || len(name) > maxSourceName || known.lengths[name[0]]>>len(name)&1 == 0 {
+	if name == "" {
 		return 0
 	}
-	for _, s := range known.programs[name] {
-		if s.meant(c.Argv[1:]) {
+	for _, s := range sourcesOf()[name[0]] {
+		if s.program == name && s.meant(c.Argv[1:]) {
 			out |= s.brings
 		}
 	}
 	return out
 }
 
-// maxSourceName bounds the names of the programs that are sources.
-const maxSourceName = 15
-
-// sourceTable holds the sources by program, and of each first letter the lengths
-// of the names that begin with it: most programs are none.
-type sourceTable struct {
-	programs map[string][]*source
-	lengths  [256]uint16
-}
-
-var sourcesOf = sync.OnceValue(func() *sourceTable {
-	out := &sourceTable{programs: map[string][]*source{}}
+// sourcesOf are the sources by the first letter of their program.
+var sourcesOf = sync.OnceValue(func() *[256][]*source {
+	var out [256][]*source
 	for i := range sources {
 		s := &sources[i]
-		out.programs[s.program] = append(out.programs[s.program], s)
-		out.lengths[s.program[0]] |= 1 << len(s.program)
+		out[s.program[0]] = append(out[s.program[0]], s)
 	}
-	return out
+	return &out
 })
 
 // oneOf says that a word is one of those in a list with blanks between them.
@@ -85,24 +74,13 @@ func oneOf(list, word string) bool {
 	if word == "" || strings.Contains(word, " ") {
 		return false
 	}
-	for {
-		i := strings.Index(list, word)
-		if i < 0 {
-			return false
-		}
-		end := i + len(word)
-		if (i == 0 || list[i-1] == ' ') && (end == len(list) || list[end] == ' ') {
+	for more := true; more; {
+		var one string
+		if one, list, more = strings.Cut(list, " "); one == word {
 			return true
 		}
-		list = list[end:]
-		if list == "" || list[0] != ' ' {
-			_, rest, ok := strings.Cut(list, " ")
-			if !ok {
-				return false
-			}
-			list = rest
-		}
 	}
+	return false
 }
 
 func (s *source) meant(args []bashcheck.Word) bool {

@@ -101,7 +101,10 @@ type gitTouches struct {
 
 // gitWorkTree adds what a git command writes to files that a rule speaks of.
 func (b *builder) gitWorkTree(c *bashcheck.Command, of int) {
-	if _, ok := b.rules.(writeLookout); !ok || b.t.o.Offline {
+	if b.t.o.Offline {
+		return
+	}
+	if _, ok := b.rules.(writeLookout); !ok {
 		return
 	}
 	words, in, ok := gitCommand(c)

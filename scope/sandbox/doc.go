@@ -30,6 +30,15 @@
 // trace (but not where bwrap has to make all mounts by itself). It makes no user namespace, so a browser
 // must be told to do without its own sandbox, unless [Profile.Namespaces] is set.
 //
+// Where the kernel has Landlock the program shares the user namespace that owns
+// the mounts, the other namespaces and the user's number with the first process,
+// which holds capabilities there. What keeps them apart: the program has no
+// capability in any set, an empty bounding set and no_new_privs; the filter
+// refuses the calls that change mounts, enter namespaces, make user namespaces
+// or set limits of other processes; Landlock refuses tracing; and the helper
+// of this program cannot be dumped, so that its part of /proc is closed. Without
+// Landlock, for others than root, the program is in a user namespace below.
+//
 // The first process of the sandbox ends with the host, and all others with it.
 // A system that lets only certain programs make user namespaces has no level
 // Namespaces; bwrap is such a program there.
@@ -40,7 +49,8 @@
 // protected name, existing or missing, nothing can be made, renamed or removed;
 // a workspace root always is such a directory unless the profile says otherwise
 // ([ProfileOptions.Unguarded]). The network is closed by seccomp, without a
-// loopback. [Report.Gaps] names what stays open, such as changing modes of the
+// loopback. The program holds no capability, root's neither. [Report.Gaps]
+// names what stays open, such as changing modes of the
 // person's own files.
 //
 // # What no level holds

@@ -312,6 +312,10 @@ func confineBelow(p *plan, c control) error {
 			ready <- started{err: err}
 			return
 		}
+		if err := dropOwnCapabilities(); err != nil {
+			ready <- started{err: err}
+			return
+		}
 		if p.Path == "" {
 			_ = c.say("ok", "")
 			ready <- started{}

@@ -617,6 +617,13 @@ func dropCapabilities() error {
 			return fmt.Errorf("bounding set: %w", err)
 		}
 	}
+	return dropOwnCapabilities()
+}
+
+// dropOwnCapabilities takes every capability from the calling thread. After
+// no_new_privs no program that it becomes has more than it, whoever runs it: the
+// bounding set, which only who holds CAP_SETPCAP may change, is not needed.
+func dropOwnCapabilities() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return fmt.Errorf("ambient set: %w", err)
 	}

@@ -43,7 +43,9 @@ const (
 )
 
 // program returns the filter: another architecture and what is refused get
-// EPERM, socket(2) only the families named. closed refuses new user namespaces:
+// EPERM, socket(2) only the families named, and limits are those of the caller
+// itself: a limit of processor time ends another process as a signal does, and
+// Landlock does not look at it. closed refuses new user namespaces:
 // in one a program has rights over its own network and mounts, and so reaches
 // more of the kernel. clone3(2), whose flags a filter cannot see, is then not
 // there: C libraries use clone(2).
@@ -77,6 +79,8 @@ func program(arch uint32, families []int, closed bool) []unix.SockFilter {
 		}
 		f = append(f, unix.SockFilter{Code: jeq, K: unix.SYS_CLONE3, Jf: 1}, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)})
 	}
+	f = append(f, unix.SockFilter{Code: jeq, K: unix.SYS_PRLIMIT64, Jf: 4},
+		unix.SockFilter{Code: ld, K: dataArg0}, unix.SockFilter{Code: jeq, K: 0, Jf: 1}, allow, deny)
 	f = append(f, unix.SockFilter{Code: jeq, K: unix.SYS_SOCKET, Jt: 1}, allow, unix.SockFilter{Code: ld, K: dataArg0})
 	for _, n := range families {
 		f = append(f, unix.SockFilter{Code: jeq, K: uint32(n), Jf: 1}, allow)
