@@ -311,6 +311,9 @@ func (b *builder) target(m *common, dir, name string, t *target1) {
 			a.Free = a.Free && t.s.own
 		}
 	}
+	if a.Kind == permission.Delete && t.program == "mv" {
+		b.brings(p) // what it holds is there under another name afterwards
+	}
 	// nohup writes its file only where its output is a terminal, which that of
 	// a tool never is.
 	if a.Kind == permission.Write && t.ext == permission.Exact && t.program == "nohup" && a.Origin == permission.Operand &&

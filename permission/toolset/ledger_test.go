@@ -203,3 +203,24 @@ func TestSourcesLabel(t *testing.T) {
 	_, ins := m.decide(t, permission.ModeDefault, "Read", map[string]any{"file_path": m.dir + "/.env"})
 	assert.Equal(t, s, ins.Brings)
 }
+
+// TestMovedTextStaysUntrusted: a later session that moves or copies what an
+// untrusted one wrote has to do with it, so that the new name is noted as well.
+func TestMovedTextStaysUntrusted(t *testing.T) {
+	m := newMachine(t, "mkdir -p d; echo x > bad.txt; echo y > d/bad.txt; echo z > ok.txt", "")
+	l, err := toolset.OpenLedger(filepath.Join(m.home, "ledger"))
+	require.NoError(t, err)
+	require.NoError(t, l.Wrote(context.Background(), []permission.Place{{Path: m.dir + "/bad.txt"}, {Path: m.dir + "/d/bad.txt"}}, true))
+	tools, err := toolset.NewWith(toolset.Options{Files: m.guard, Home: m.home, Analyzer: bashcheck.New(bashcheck.Options{Home: m.home}), Ledger: l, Assume: bashcheck.SafeEnvAssumptions()})
+	require.NoError(t, err)
+	for c, want := range map[string]permission.Labels{
+		"cp bad.txt new.txt": permission.Untrusted, "mv bad.txt new.txt": permission.Untrusted, "mv -f -- ./bad.txt new.txt": permission.Untrusted, "mv d e": permission.Untrusted, "mv -t e bad.txt ok.txt": permission.Untrusted,
+		"mv ok.txt new.txt": 0, "cp ok.txt new.txt": 0, "rm bad.txt": 0, "mv .env new.txt": permission.SensitiveData,
+	} {
+		in, err := json.Marshal(map[string]string{"command": c})
+		require.NoError(t, err)
+		ins, err := tools.Inspect(context.Background(), permission.Call{Tool: "Bash", Input: in, Dir: m.dir}, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, ins.Brings, c)
+	}
+}
