@@ -61,7 +61,6 @@ func setns(name string) error {
 
 // breakouts are in the order in which they are tried; dir may be written.
 func breakouts(dir string) []breakout {
-	const none = ^uintptr(0)
 	all := []breakout{
 		{name: "mount", try: func() error { return unix.Mount("none", dir, "tmpfs", 0, "") }},
 		{name: "remount", try: func() error { return unix.Mount("", "/proc", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOSUID, "") }},
