@@ -116,6 +116,9 @@ func (w *walker) assigns(list []*syntax.Assign, alone bool) []Assignment {
 			continue
 		}
 		name := a.Name.Value
+		if !plainName(name) { // ./x=[ is a program to the shell, and an assignment to the parser
+			w.block(CodeHiddenByParser, w.nodeSpan(a), "to the shell this is the name of a program, and no assignment: %s", escape(name))
+		}
 		if a.Index != nil {
 			w.arithm(a.Index)
 		}

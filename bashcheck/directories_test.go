@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,4 +29,18 @@ func TestZshStack(t *testing.T) {
 	}
 	r := Analyze("cd +1 && rm x")
 	assert.Equal(t, []string{"+1"}, r.Commands[1].Dir.Paths(), "to bash it is a folder")
+}
+
+// TestZshTilde: zsh expands a tilde that stands behind empty quotes.
+func TestZshTilde(t *testing.T) {
+	const src = `cat ''~/.ssh/id_rsa ""~`
+	assert.True(t, Analyze(src).Commands[0].Argv[1].Static)
+	for _, d := range []Dialect{Zsh, Any} {
+		for _, a := range New(Options{Shell: d}).Analyze(src).Commands[0].Argv[1:] {
+			assert.False(t, a.Static, a.Text)
+		}
+	}
+	out, err := exec.Command(need(t, "zsh"), "-fc", `HOME=/h; print -r -- ''~/.ssh/id_rsa ""~`).CombinedOutput()
+	assert.NoError(t, err)
+	assert.Equal(t, "/h/.ssh/id_rsa /h\n", string(out))
 }

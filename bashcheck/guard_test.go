@@ -28,6 +28,7 @@ var differentials = []struct{ name, src string }{
 	{"P11 closed descriptor before a word", ">&-touch HIT"},
 	{"P12 here-document in a here-document", "cat <<E\n$(cat <<F\nE\ntouch HIT\nF\n)\nE\n"},
 	{"P13 quoted file after >&", "echo a >&'x$(touch HIT)'"},
+	{"P14 program that looks like an assignment", "printf 'touch HIT\n' > './x=['; chmod +x './x=['; ./x=[ ls"},
 	{"P10 NUL", "to\x00uch HIT"},
 }
 

@@ -289,6 +289,9 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 				default:
 					unknown()
 				}
+			} else if i > 0 && (w.d == Zsh || w.d == Any) && b.empty() && strings.HasPrefix(x.Value, "~") {
+				first('/') // zsh expands a tilde behind empty quotes
+				unknown()
 			} else if !split && strings.Contains(x.Value, ":~") || split && strings.Contains(x.Value, "=") && (strings.Contains(x.Value, "=~") || strings.Contains(x.Value, ":~")) {
 				unknown() // a tilde is expanded after a colon in an assignment, and in a word that looks like one
 			}
