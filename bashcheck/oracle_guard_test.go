@@ -25,7 +25,7 @@ func TestOracleSeesTheGuard(t *testing.T) {
 	for _, d := range differentials {
 		texts = append(texts, d.src)
 	}
-	box := oracleBox(t, oracle.Options{Stubs: oracleStubs(texts, []string{"touch"}), Real: oracleReal})
+	box := oracleBox(t, oracle.Options{Stubs: oracleStubs(texts, []string{"touch", "!touch=["}), Real: oracleReal})
 	_, err := box.Run(oracle.Request{Put: oracleFiles(), Save: true})
 	require.NoError(t, err)
 	for _, d := range differentials {
@@ -35,6 +35,11 @@ func TestOracleSeesTheGuard(t *testing.T) {
 				// bash drops NUL bytes as the parser does; zsh runs what stands
 				// before one.
 				shell, src = "zsh", "touch\x00ed HIT"
+			}
+			if strings.HasPrefix(d.name, "P14 ") {
+				// The stub of chmod makes nothing executable; the name that bash
+				// looks for is recorded all the same.
+				src = "!touch=[ HIT"
 			}
 			req := oracleCase{output: "w1\n"}.request(shell, src)
 			req.Timeout = 10 * time.Second
