@@ -542,12 +542,17 @@ func TestProcessesLoseNoUpdate(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, left)
 
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "counter"), []byte("0"), 0o600))
-	run("naive", dir)
-	kept, err := os.ReadFile(filepath.Join(dir, "counter"))
-	require.NoError(t, err)
-	n, err := strconv.Atoi(string(kept))
-	require.NoError(t, err)
+	// The control may be lucky: where the processes start far apart, none of
+	// its updates meet.
+	n := processes * rounds
+	for try := 0; try < 20 && n == processes*rounds; try++ {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "counter"), []byte("0"), 0o600))
+		run("naive", dir)
+		kept, err := os.ReadFile(filepath.Join(dir, "counter"))
+		require.NoError(t, err)
+		n, err = strconv.Atoi(string(kept))
+		require.NoError(t, err)
+	}
 	assert.Less(t, n, processes*rounds, "the control, a lock on the data file itself, must lose updates")
 	t.Logf("control kept %d of %d", n, processes*rounds)
 }
