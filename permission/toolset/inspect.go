@@ -125,10 +125,11 @@ func (b *builder) inspect() (err error) {
 	return err
 }
 
-// misnamed returns the standard tool that is meant by a name in other case, "" for
-// none.
+// misnamed returns the tool for commands that is meant by a name in other case,
+// "" for none. Names such as read and write are common words, which a host may
+// have given to tools of its own.
 func misnamed(tool string) string {
-	for _, name := range []string{"Bash", "Monitor", "PowerShell", "Read", "Write", "Edit", "MultiEdit", "NotebookRead", "NotebookEdit", "Grep", "Glob", "LS", "LSP", "WebFetch", "WebSearch", "Agent", "Task", "Skill"} {
+	for _, name := range []string{"Bash", "PowerShell"} {
 		if strings.EqualFold(tool, name) {
 			return name
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/clearance-go/clearance/permission"
 )
 
-// A standard tool in other case is no tool of its own: nobody is offered a rule
+// A tool for commands in other case is no tool of its own: nobody is offered a rule
 // that would let all of it run.
 func TestMisnamedTool(t *testing.T) {
 	m := newMachine(t, "", `"deny":["Bash(rm *)"]`)
-	for tool, input := range map[string]string{"bash": `{"command":"rm x"}`, "READ": `{"file_path":"x"}`, "webfetch": `{"url":"https://example.com"}`} {
+	for tool, input := range map[string]string{"bash": `{"command":"rm x"}`, "BASH": `{"command":"rm x"}`, "powershell": `{"command":"rm x"}`} {
 		s, person, _ := m.session(t, "")
 		_, err := s.Authorize(t.Context(), permission.Call{Tool: tool, Input: json.RawMessage(input)})
 		require.NoError(t, err, "a person may still say yes, once")
