@@ -132,7 +132,8 @@ func (t *programTable) index(file string, data []byte) error {
 				return err
 			}
 		case last == nil && at < end && data[at] != '#':
-			return &DescriptionError{file, line, at - start + 1, "a line before the first program"}
+			word, _ := nextWord(string(data[at:end]), 0)
+			return &DescriptionError{file, line, at - start + 1, beforePrograms(word)}
 		}
 		start = end + 1
 	}
@@ -156,7 +157,7 @@ func (t *programTable) name(d *description, line string) error {
 		at = start + len(word)
 	}
 	if d.names == 0 {
-		return &DescriptionError{d.file, d.line, 1, "program needs a name"}
+		return &DescriptionError{d.file, d.line, 1, programUnnamed}
 	}
 	return nil
 }
