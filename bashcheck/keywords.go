@@ -30,7 +30,7 @@ var keywords = map[string]keyword{
 	"help": (*loader).help, "group": (*loader).group, "alone": (*loader).alone,
 	"own": fact(func(l *loader) *bool { return &l.form.own }), "posix": fact(func(l *loader) *bool { return &l.form.posix }),
 	"words": fact(func(l *loader) *bool { return &l.form.words }), "exact": fact(func(l *loader) *bool { return &l.form.exact }),
-	"told": fact(func(l *loader) *bool { return &l.form.told }),
+	"told":  fact(func(l *loader) *bool { return &l.form.told }),
 	"edits": fact(func(l *loader) *bool { return &l.form.edits }), "whole": fact(func(l *loader) *bool { return &l.cur.whole }),
 	"letters": fact(func(l *loader) *bool { return &l.top.oldLetters }), "script": fact(func(l *loader) *bool { return &l.top.script }),
 	"argfiles": fact(func(l *loader) *bool { return &l.top.argFiles }),
