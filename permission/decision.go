@@ -65,6 +65,7 @@ const (
 	// CodeSteers: a session that has read untrusted text writes a file that agents
 	// take for instructions.
 	CodeSteers  = "steers"
+	CodeUnsaved = "unsaved" // the rules of an answer for good hold for the session only: they could not be saved
 	CodeChanged = "changed" // what a runner runs has changed under an untrusted session
 )
 

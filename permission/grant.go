@@ -14,6 +14,7 @@ type Grant struct {
 	eval     *Evaluator
 	state    State
 	opinions []Opinion
+	unsaved  *UnsavedError
 }
 
 // Permits says whether the grant covers an action of the kind on the resolved
@@ -86,6 +87,16 @@ func (g *Grant) Confined() bool {
 	return g == nil || g.decision.Verdict != Allow || g.decision.Confinement == ConfinementRequired
 }
 
+// Unsaved returns why the rules that a person approved for good are kept for this
+// session only, nil where they were saved or none were to be. A host tells the
+// person.
+func (g *Grant) Unsaved() *UnsavedError {
+	if g == nil {
+		return nil
+	}
+	return g.unsaved
+}
+
 // Call returns the granted call; the zero Call for a nil Grant.
 func (g *Grant) Call() Call {
 	if g == nil {
@@ -135,6 +146,9 @@ type RefusedError struct {
 	Decision Decision
 	// Feedback is what the person said, if anything.
 	Feedback string
+	// Unsaved is set where an answer to an earlier question about this call kept
+	// rules that could not be saved.
+	Unsaved *UnsavedError
 }
 
 // Error says for the model why the call may not run, and that it should not
