@@ -932,6 +932,7 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 	}
 	s.Label(g.ins.Brings)
 	s.ran(ctx, g)
+	g.since = time.Now()
 	return g, false, nil
 }
 

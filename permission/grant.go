@@ -1,6 +1,9 @@
 package permission
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Grant is the proof that a call may run: this call, these paths, once. The
 // zero Grant and a nil Grant permit nothing.
@@ -15,6 +18,7 @@ type Grant struct {
 	state    State
 	opinions []Opinion
 	unsaved  *UnsavedError
+	since    time.Time // when it was given
 }
 
 // Permits says whether the grant covers an action of the kind on the resolved
