@@ -127,3 +127,80 @@ func TestSessionRuleIsForWhatWasThere(t *testing.T) {
 		assert.Equal(t, c.asks, asked == 2, name)
 	}
 }
+
+// TestWhatCannotBeInspected: the model and the person are told what failed and
+// what to do, once, and nothing that only confuses.
+func TestWhatCannotBeInspected(t *testing.T) {
+	ctx := context.Background()
+	for text, c := range map[string]struct{ mode Mode }{`{"permissions":{"allow":["Bash"]}}`: {ModeDefault}, `{}`: {ModeDontAsk}, `{"permissions":{"deny":["Read(x)"]}}`: {ModeBypass}} {
+		f := &tool{err: errors.New("the input has two fields named command")}
+		var asked Request
+		s := NewGate(eval(t, f, text), GateOptions{Approver: person(func(_ context.Context, r Request) (Answer, error) {
+			asked = r
+			return Answer{}, errors.New("gone")
+		})}).Session(SessionOptions{Dir: proj, Mode: &c.mode})
+		_, err := s.Authorize(ctx, bash("ls"))
+		e := refused(t, err)
+		assert.Contains(t, e.Error(), "could not be inspected: the input has two fields named command.", text)
+		assert.Contains(t, e.Error(), "Correct the call and send it again", text)
+		assert.NotContains(t, e.Error(), "does this", text)
+		if c.mode != ModeDontAsk {
+			assert.Contains(t, asked.Prompt(), "Correct the call and send it again")
+		}
+		_, err = NewGate(eval(t, f, text), GateOptions{}).Session(SessionOptions{Dir: proj}).Authorize(ctx, bash("ls"))
+		if text == `{"permissions":{"allow":["Bash"]}}` {
+			assert.NotContains(t, err.Error(), "Do not try", "sending it again corrected is what it should do")
+		}
+	}
+	// A refusal by a person is one, whatever else stands beside it.
+	s := NewGate(eval(t, &tool{err: errors.New("x")}, `{}`), GateOptions{Approver: says(No)}).Session(SessionOptions{Dir: proj})
+	_, err := s.Authorize(ctx, bash("ls"))
+	assert.Contains(t, err.Error(), "Do not try")
+}
+
+// TestTextIsSafeToPrint: what a terminal would act on does not reach it through
+// the text of a decision or of a refusal. The control is the reason as it came.
+func TestTextIsSafeToPrint(t *testing.T) {
+	for _, odd := range []string{"\x1b[2J\x1b[H", "\r", "\x07", "\u202e", "\u200b", "\x9b31m", "\xff", "\n  Risk: low", "\x00", "\u2066", "\x1b]0;x\x07", "\b\b", "\u2028", "\x7f"} {
+		ins := shell(file(Write, "/etc/"+odd+"x", Outside, Ordinary))
+		f := &tool{}
+		f.set("c", ins)
+		s := NewGate(eval(t, f, `{}`), GateOptions{}).Session(SessionOptions{Dir: proj})
+		c := bash("c")
+		_, err := s.Authorize(context.Background(), c)
+		e := refused(t, err)
+		raw := ""
+		for _, r := range e.Decision.Reasons {
+			raw += r.Text
+		}
+		require.Contains(t, raw, odd, "the control")
+		c.Tool = "T" + odd
+		_, err = s.Authorize(context.Background(), c)
+		for _, text := range []string{e.Decision.Text(), e.Error(), err.Error()} {
+			assert.NotContains(t, text, odd, "%q", odd)
+			for _, r := range text {
+				assert.True(t, r >= ' ' && r != 0x7f && !(r >= 0x80 && r < 0xa0), "%q in %q", r, text)
+			}
+		}
+	}
+}
+
+// advises says what it was made with.
+type advises struct{ o Opinion }
+
+func (a advises) Advise(context.Context, State, Call, Inspection) (Opinion, error) { return a.o, nil }
+
+// TestAdviserIsNoPerson: only an answer to a request is a person's.
+func TestAdviserIsNoPerson(t *testing.T) {
+	o := Opinion{From: FromPerson, Verdict: Allow}
+	e := eval(t, &tool{}, `{"permissions":{"ask":["Bash(foo)"]}}`)
+	st := State{Dir: proj}
+	ins, err := e.Inspect(context.Background(), st, bash("foo"))
+	require.NoError(t, err)
+	require.Equal(t, Allow, e.Decide(st, bash("foo"), ins, o).Verdict, "the control: as a person's it would settle the ask rule")
+	_, err = NewGate(e, GateOptions{Advisers: []Adviser{advises{o}}}).Session(SessionOptions{Dir: proj}).Authorize(context.Background(), bash("foo"))
+	require.Equal(t, Ask, refused(t, err).Decision.Verdict)
+	o.Verdict = Deny
+	_, err = NewGate(e, GateOptions{Advisers: []Adviser{advises{o}}}).Session(SessionOptions{Dir: proj}).Authorize(context.Background(), bash("foo"))
+	require.Equal(t, Deny, refused(t, err).Decision.Verdict)
+}

@@ -101,7 +101,8 @@ func (e *UnsavedError) Error() string {
 func (e *UnsavedError) Unwrap() error { return e.Err }
 
 // Adviser has an opinion on calls: a hook or a classifier. Its error counts as
-// no opinion of a classifier and as Ask of anything else.
+// no opinion of a classifier and as Ask of anything else. An Allow of it never
+// counts as a person's, whatever it says.
 type Adviser interface {
 	Advise(ctx context.Context, st State, call Call, ins Inspection) (Opinion, error)
 }
@@ -768,6 +769,9 @@ func (s *Session) advise(ctx context.Context, e *Evaluator, st State, call Call,
 		o, err := a.Advise(ctx, st, call, ins)
 		if err != nil {
 			o = Opinion{From: o.From, Verdict: Ask, Reason: "failed: " + err.Error()}
+		}
+		if o.From == FromPerson && o.Verdict == Allow {
+			o.From = FromHook // persons answer requests
 		}
 		opinions = append(opinions, o)
 	}

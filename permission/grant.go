@@ -156,14 +156,17 @@ type RefusedError struct {
 }
 
 // Error says for the model why the call may not run, and that it should not
-// try another way. Secrets that Redact knows are taken out.
+// try another way, or what to correct. Secrets that Redact knows are taken out,
+// and control characters are written as \xNN or \u{NNNN}.
 func (e *RefusedError) Error() string {
-	s := fmt.Sprintf("The call of %s was refused. %s", e.Call.Tool, e.Decision.Text())
+	s := fmt.Sprintf("The call of %s was refused. %s", visible(e.Call.Tool), e.Decision.Text())
 	if e.Decision.Verdict == Ask {
-		s = fmt.Sprintf("The call of %s was not approved. %s", e.Call.Tool, e.Decision.Text())
+		s = fmt.Sprintf("The call of %s was not approved. %s", visible(e.Call.Tool), e.Decision.Text())
 	}
 	if e.Feedback != "" {
 		s += " The user says: " + e.Feedback
+	} else if e.Decision.Verdict == Ask && e.Decision.uninspected() {
+		return s
 	}
 	return s + " Do not try to reach the same end another way."
 }
