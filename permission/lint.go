@@ -21,6 +21,9 @@ type Lint struct {
 // String says on one line what the rule really does and what to write instead.
 func (l Lint) String() string {
 	s := l.Rule.String() + ": " + l.Problem
+	if l.Code == LintMisplaced {
+		s = fmt.Sprintf("%s:%d: the key %q: %s", l.Rule.File, l.Rule.Line, l.Rule.Text, l.Problem)
+	}
 	if l.Fix != "" {
 		s += "; " + l.Fix
 	}
@@ -37,6 +40,7 @@ const (
 	LintBare       = "bare"       // is about calls of the tool, not about effects
 	LintNarrow     = "narrow"     // covers less than it seems to
 	LintUnknown    = "unknown"    // names a tool that is not a standard one
+	LintMisplaced  = "misplaced"  // a key of a settings file that decides nothing; Rule holds its name and place
 	LintHeldBack   = "held-back"  // not in force: the workspace is not trusted, or managed rules only
 )
 
@@ -62,6 +66,9 @@ func (e *Evaluator) Lint() []Lint {
 	}
 	for _, ref := range e.policy.unread {
 		l.add(Lint{Code: LintUnreadable, Rule: ref.Rule, Problem: ref.Problem + "; it allows nothing", Fix: ref.Fix})
+	}
+	for _, x := range e.policy.strays {
+		l.add(x)
 	}
 	for _, ref := range e.policy.inert {
 		l.add(Lint{Code: LintHeldBack, Rule: ref, Problem: "it is not in force", Fix: "trust the workspace, or put it into settings that may allow"})

@@ -47,6 +47,7 @@ type Policy struct {
 	sources       []Source
 	inert         []RuleRef
 	unread        []*RuleError // allow rules that allow nothing
+	strays        []Lint       // keys that decide nothing
 }
 
 type locks struct {
@@ -109,7 +110,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			continue
 		}
 		managed := src.Layer == LayerManaged
-		file, closed, err := readSettings(src)
+		file, closed, strays, err := readSettings(src)
 		if err == nil {
 			rules += len(file.get(keyAllow).texts) + len(file.get(keyAsk).texts) + len(file.get(keyDeny).texts)
 			if rules > MaxRules {
@@ -123,6 +124,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			lockUnknown = lockUnknown || managed
 			continue
 		}
+		p.strays = append(p.strays, strays...)
 		for _, e := range closed {
 			errs = append(errs, e)
 		}
