@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Limits of one settings layer. What exceeds them is an error of the layer,
@@ -46,6 +47,7 @@ type Policy struct {
 	sources       []Source
 	inert         []RuleRef
 	unread        []*RuleError // allow rules that allow nothing
+	strays        []Lint       // keys that decide nothing
 }
 
 type locks struct {
@@ -108,7 +110,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			continue
 		}
 		managed := src.Layer == LayerManaged
-		file, closed, err := readSettings(src)
+		file, closed, strays, err := readSettings(src)
 		if err == nil {
 			rules += len(file.get(keyAllow).texts) + len(file.get(keyAsk).texts) + len(file.get(keyDeny).texts)
 			if rules > MaxRules {
@@ -122,6 +124,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 			lockUnknown = lockUnknown || managed
 			continue
 		}
+		p.strays = append(p.strays, strays...)
 		for _, e := range closed {
 			errs = append(errs, e)
 		}
@@ -157,7 +160,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 					p.inert = append(p.inert, ref)
 					continue
 				}
-				r, err := ParseRule(ref, home, f.src.Base)
+				rules, err := readRules(ref, home, f.src.Base)
 				if err != nil {
 					var re *RuleError
 					if errors.As(err, &re) {
@@ -172,14 +175,16 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 						more++
 					}
 				}
-				switch effect {
-				case Deny:
-					deny = append(deny, r)
-				case Ask:
-					ask = append(ask, r)
-				case Allow:
-					if r.kind != ruleInert {
-						allow = append(allow, r)
+				for _, r := range rules {
+					switch effect {
+					case Deny:
+						deny = append(deny, r)
+					case Ask:
+						ask = append(ask, r)
+					case Allow:
+						if r.kind != ruleInert {
+							allow = append(allow, r)
+						}
 					}
 				}
 			}
@@ -241,6 +246,35 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	}
 	p.add(append(deny, ask...), allow)
 	return p, errors.Join(errs...)
+}
+
+// readRules reads a text that may stand for several rules. Each refers to it.
+func readRules(ref RuleRef, home, base string) ([]Rule, error) {
+	texts := expand(ref.Effect, ref.Text)
+	if len(texts) == 1 {
+		r, err := ParseRule(ref, home, base)
+		return []Rule{r}, err
+	}
+	var rules []Rule
+	var first error
+	for _, text := range texts {
+		as := ref
+		as.Text = text
+		r, err := ParseRule(as, home, base)
+		if first == nil {
+			first = err
+		}
+		r.ref, r.shared = ref, &ref
+		rules = append(rules, r)
+	}
+	var re *RuleError
+	switch {
+	case errors.As(first, &re):
+		re.Rule = ref
+	case strings.Contains(ref.Text, "{"):
+		first = &RuleError{Rule: ref, Inert: true, Problem: "braces are letters of a name in a path pattern; honoured as " + strings.Join(texts, " and "), Fix: "write one rule for each name"}
+	}
+	return rules, first
 }
 
 // unreadable is the rule that stands for a layer whose rules are not known.
@@ -309,11 +343,11 @@ func (p *Policy) Inert() []RuleRef { return append([]RuleRef(nil), p.inert...) }
 func (p *Policy) With(layer Layer, base string, effect Verdict, texts ...string) (*Policy, error) {
 	var rules []Rule
 	for _, text := range texts {
-		r, err := ParseRule(RuleRef{Effect: effect, Text: text, Layer: layer}, p.home, base)
+		some, err := readRules(RuleRef{Effect: effect, Text: text, Layer: layer}, p.home, base)
 		if err != nil {
 			return nil, err
 		}
-		rules = append(rules, r)
+		rules = append(rules, some...)
 	}
 	return p.withRules(effect, rules), nil
 }
