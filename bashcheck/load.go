@@ -19,85 +19,6 @@ func (e *DescriptionError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Reason)
 }
 
-// valueKind is what a flag's value or an operand is.
-type valueKind uint8
-
-const (
-	vNone valueKind = iota
-	vText
-	vNumber
-	vPattern
-	vPlus // a text that begins with +
-	vPath
-	vHost
-	vURL
-	vCommand
-	vShell
-	vCode
-	vSed
-	vAwk
-	vJq
-	vFind
-	vTest
-	vAssign
-	vRefuse
-	vEnvName     // a variable whose value is no secret
-	vPairFile    // two words follow: a name and a file that is read
-	vPair        // two words follow: a name and a text
-	vLiteral     // a text that the source spells
-	vAwkVar      // NAME=VALUE for awk, the value spelled or a variable
-	vVarName     // a shell variable that is assigned
-	vGitObject   // a revision, a path or REVISION:PATH
-	vFormat      // a git format without signature checks
-	vRevision    // the name of a revision, not of a sub-command
-	vPSLetters   // the old flags of ps
-	vPSFormat    // columns of ps
-	vSysctlName  // a name of dots and letters
-	vSetOption   // a shell option that makes the shell stricter
-	vUpload      // a text that is sent, or @FILE, which is read and sent
-	vReplace     // what xargs replaces in the command
-	vLocalFile   // a path that no program takes for HOST:PATH or @FILE
-	vAwkFile     // a file that awk reads, or NAME=VALUE
-	vInet        // sockets that lsof lists
-	vUsedFile    // a file or port whose users fuser lists
-	vPrintf      // a format of printf that assigns no variable
-	vDD          // an operand of dd, NAME=VALUE
-	vSSFilter    // a filter of ss without names
-	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
-	vGzipFile    // an archive that gzip reads, whose name it may lengthen
-	vUserName    // a user
-	vPIDs        // numbers of processes; several words may be several of them
-	vChart       // a folder that helm takes for nothing else
-	vCharset     // a character set, or with a slash the file that describes one
-	vGitKey      // the name of a git setting
-	vGitSort     // what references are sorted by, without checking signatures
-	vKubeOutput  // an output format of kubectl that no file holds
-	vComposeFile // a compose file on this machine
-	vOutput      // a file that is written, or - for the output
-	vKept        // a file that is read and not sent
-	vMoved       // a path that is deleted, whose content lives on at another
-	vLocal       // a path of effect and extent that is taken for nothing else
-	vRemote      // the same, or one on another machine
-	vLocalName   // the name of one, which is not used yet
-	vSource      // a file that a C compiler compiles or links, by its name
-	vPacked      // a packed file, which is replaced by what it holds
-	vStart       // a folder that the operands behind it are relative to
-	vOneOf       // one of the words of valueSpec.words
-	vEnding      // a plain name that ends with one of valueSpec.words
-	vWord        // a plain word, not a path
-	vUnpacked    // a file or folder that is read, whose name is not that of an archive
-	vPlainName   // a file that is read, spelled, which no program takes for more
-	vMlrFile     // a file that mlr reads, and not the word then
-	vPcapFilter  // a filter of packets, without names that would be looked up
-)
-
-type valueSpec struct {
-	kind   valueKind
-	effect Kind // for vPath and vLocal
-	extent Extent
-	words  string // for vOneOf and vEnding, separated by commas
-}
-
 type flagSpec struct {
 	takes    bool // a value follows
 	optional bool // only attached
@@ -118,14 +39,12 @@ type operandSpec struct {
 }
 
 type fixedEffect struct {
-	kind   Kind
-	extent Extent
-	target string // "?" not known, "{1}", "{*}" or a literal
-	own    bool
-	// instead: only where no operand or flag names a path
-	instead bool
+	kind    Kind
+	extent  Extent
+	target  string // "?" not known, "{1}", "{*}" or a literal
+	own     bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
-	least   int // how many operands there must be
+	conditions
 	derived
 }
 
@@ -190,66 +109,7 @@ type program struct {
 	reader       valueKind // find, test: the whole argument list has a reader
 }
 
-var effectWords = map[string]Kind{
-	"read": Read, "list": List, "write": Write, "delete": Delete, "change": Change,
-	"execute": Execute, "connect": Connect, "environment": Environment,
-	"process": Process, "privilege": Privilege, "unknown": Unknown,
-}
-
 var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
-
-var valueWords = map[string]valueKind{
-	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
-	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
-	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "awkvar": vAwkVar,
-	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
-	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
-	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
-	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "pcapfilter": vPcapFilter,
-}
-
-func parseEffectWord(w string) (Kind, Extent, bool) {
-	base, suffix, has := strings.Cut(w, "/")
-	k, ok := effectWords[base]
-	if !ok {
-		return 0, 0, false
-	}
-	if !has {
-		return k, Exact, true
-	}
-	switch suffix {
-	case "tree":
-		return k, Tree, true
-	case "within":
-		return k, Within, true
-	}
-	return 0, 0, false
-}
-
-func parseValueWord(w string) (valueSpec, bool) {
-	if k, ok := valueWords[w]; ok {
-		return valueSpec{kind: k}, true
-	}
-	for prefix, k := range map[string]valueKind{"one:": vOneOf, "ending:": vEnding} {
-		if words, ok := strings.CutPrefix(w, prefix); ok {
-			return valueSpec{kind: k, words: words}, !strings.Contains(","+words+",", ",,")
-		}
-	}
-	kind := vPath
-	if rest, ok := strings.CutPrefix(w, "local:"); ok {
-		kind, w = vLocal, rest
-	} else if rest, ok := strings.CutPrefix(w, "remote:"); ok {
-		kind, w = vRemote, rest
-	}
-	k, e, ok := parseEffectWord(w)
-	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
-		return valueSpec{}, false
-	}
-	return valueSpec{kind: kind, effect: k, extent: e}, true
-}
 
 type loader struct {
 	file  string
@@ -323,7 +183,7 @@ func (l *loader) line(raw string, line int) error {
 	}
 	key := words[0]
 	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "show" {
+	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "control" && key != "show" {
 		for i, w := range words {
 			if w == "#" {
 				words, cols = words[:i], cols[:i]
@@ -391,9 +251,9 @@ func (l *loader) line(raw string, line int) error {
 			return fail(cols[0], "flag needs a kind and flags")
 		}
 		kind, optional := strings.CutSuffix(args[0], "?")
-		v, ok := parseValueWord(kind)
-		if !ok {
-			return fail(col(0), "unknown kind %q", args[0])
+		v, problem := parseKind(kind)
+		if problem != "" {
+			return fail(col(0), "%s", problem)
 		}
 		for i, f := range args[1:] {
 			spec := &flagSpec{takes: true, optional: optional, value: v}
@@ -436,9 +296,9 @@ func (l *loader) line(raw string, line int) error {
 			} else if n, ok := strings.CutSuffix(name, "?"); ok {
 				name, o.optional = n, true
 			}
-			v, ok := parseValueWord(name)
-			if !ok {
-				return fail(col(i), "unknown kind %q", a)
+			v, problem := parseKind(name)
+			if problem != "" {
+				return fail(col(i), "%s", problem)
 			}
 			if o.repeat {
 				if repeats++; repeats > 1 {
@@ -457,31 +317,10 @@ func (l *loader) line(raw string, line int) error {
 			o.valueSpec = v
 			l.form.operands = append(l.form.operands, o)
 		}
-	case "effect", "default", "otherwise":
-		var on derived
-		args, problem := on.conditions(l.top, args)
+	case "effect":
+		fe, at, problem := l.effect(args)
 		if problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-		on.unclear = key == "otherwise"
-		least := 0
-		if n := len(args); n > 3 && args[n-2] == "from" {
-			var err error
-			if least, err = strconv.Atoi(args[n-1]); err != nil || least < 1 {
-				return fail(col(n-1), "from needs a number of operands")
-			}
-			args = args[:n-2]
-		}
-		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "%s needs a kind, a target and perhaps own, from N", key)
-		}
-		k, e, ok := parseEffectWord(args[0])
-		if !ok {
-			return fail(col(0), "unknown effect %q", args[0])
-		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least, derived: on}
-		if problem := fe.aim(l.top); problem != "" {
-			return fail(col(1), "%s", problem)
+			return fail(cols[at], "%s", problem)
 		}
 		l.form.effects = append(l.form.effects, fe)
 	case "own":
@@ -587,7 +426,7 @@ func (l *loader) line(raw string, line int) error {
 		}
 		p.names = names
 		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
-	case "lost", "show", "told":
+	case "lost", "control", "show", "told":
 		if problem := l.form.tell(key, rest); problem != "" {
 			return fail(cols[0], "%s", problem)
 		}
@@ -673,19 +512,19 @@ func (l *loader) finish() error {
 		}
 		if q.globOK {
 			for name, f := range q.flags {
-				if !harmless(f.value) {
+				if !f.value.harmless() {
 					return fail("glob ok, but flag %s does more than read", name)
 				}
 			}
 			for _, o := range q.operands {
-				if !harmless(o.valueSpec) {
+				if !o.harmless() {
 					return fail("glob ok, but an operand does more than read")
 				}
 			}
 			if len(q.forms) > 0 {
 				for _, f := range q.forms {
 					for _, o := range f.operands {
-						if !harmless(o.valueSpec) {
+						if !o.harmless() {
 							return fail("glob ok, but form %s does more than read", f.name)
 						}
 					}
@@ -783,14 +622,4 @@ func (p *program) flag(name string) *flagSpec {
 		return nil
 	}
 	return p.flags[name]
-}
-
-func harmless(v valueSpec) bool {
-	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vOneOf, vZipFile, vGzipFile, vCharset:
-		return true
-	case vPath:
-		return v.effect == Read || v.effect == List
-	}
-	return false
 }

@@ -12,16 +12,22 @@ import (
 // What a program makes has a name that its arguments spell, or one that it puts
 // together from them: a.o for a.c, part-aa for the prefix part-.
 
-// derived says when a fixed effect holds and how its target is put together.
-type derived struct {
+// conditions say when a fixed effect holds; all of them must.
+type conditions struct {
+	unnamed       bool   // only where no flag or operand names a path that is read or listed
 	unclear       bool   // only where something of the command is not described
 	with, without uint16 // marks that must and must not be there
+	least         int    // how many operands there must be
 	most          int    // how many operands there may be, plus one; 0: any number
-	mark          uint16 // the flag whose value target names; 0: an operand
-	rest          bool   // every operand from the one on
-	last          bool   // the last operand
-	how           string // "", "dir", "unpacked", "url", a suffix that takes the place of another, / and one, + and one
-	tail          string // what follows
+}
+
+// derived says how the target of a fixed effect is put together.
+type derived struct {
+	mark uint16 // the flag whose value target names; 0: an operand
+	rest bool   // every operand from the one on
+	last bool   // the last operand
+	how  string // "", "dir", "unpacked", "url", a suffix that takes the place of another, / and one, + and one
+	tail string // what follows
 }
 
 // marked is the value of a flag that has a mark.
@@ -43,8 +49,9 @@ func (l *loader) mark(args []string) (problem string) {
 	}
 	at := slices.Index(l.top.marks, args[0])
 	if at < 0 {
-		if at = len(l.top.marks); at == 15 || args[0] == remoteMark {
-			return "there are more than 15 marks, or one is called remote"
+		at = len(l.top.marks)
+		if name := args[0]; at == 15 || name == remoteForm || name == unnamedWord || name == unclearWord || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
+			return "there are more than 15 marks, or one is called remote, unnamed or unclear, or in other than small letters"
 		}
 		l.top.marks = append(l.top.marks, args[0])
 	}
@@ -58,45 +65,69 @@ func (l *loader) mark(args []string) (problem string) {
 	return ""
 }
 
-// remoteMark is given where an operand of the kind remote lies on another
-// machine.
-const remoteMark = "remote"
-
+// markOf is the bit of a mark. The mark remote is given where an operand of the
+// kind remote lies on another machine.
 func (p *program) markOf(name string) uint16 {
-	if name == remoteMark {
+	if name == remoteForm {
 		return 1 << 15
 	}
 	return 1 << slices.Index(p.marks, name)
 }
 
-// conditions reads what stands behind if, and to N, at the end of an effect
-// line, and returns what is left.
-func (d *derived) conditions(p *program, args []string) (left []string, problem string) {
-	if at := slices.Index(args, "if"); at >= 0 {
-		for _, name := range args[at+1:] {
-			name, not := strings.CutPrefix(name, "!")
-			if name != remoteMark && !slices.Contains(p.marks, name) {
-				return nil, fmt.Sprintf("there is no mark %q above this line", name)
+// Conditions that are no marks.
+const (
+	unnamedWord = "unnamed"
+	unclearWord = "unclear"
+)
+
+// effect reads the line effect KIND TARGET [own] [if CONDITION…]; at is the word
+// of the line that a problem is about.
+func (l *loader) effect(args []string) (fe fixedEffect, at int, problem string) {
+	left := args
+	if n := slices.Index(args, "if"); n >= 0 {
+		if left = args[:n]; n == len(args)-1 {
+			return fe, n + 1, "if needs conditions: write if NAME, if !NAME, if 2+, if 1-, if unnamed or if unclear"
+		}
+		for i, word := range args[n+1:] {
+			if problem := fe.condition(l.top, word); problem != "" {
+				return fe, n + 2 + i, problem
 			}
-			if not {
-				d.without |= p.markOf(name)
-			} else {
-				d.with |= p.markOf(name)
-			}
 		}
-		if at == len(args)-1 {
-			return nil, "if needs marks"
-		}
-		args = args[:at]
 	}
-	if n := len(args); n > 2 && args[n-2] == "to" {
-		most, err := strconv.Atoi(args[n-1])
-		if err != nil || most < 0 {
-			return nil, "to needs a number of operands"
-		}
-		d.most, args = most+1, args[:n-2]
+	if len(left) < 2 || len(left) > 3 || len(left) == 3 && left[2] != "own" {
+		return fe, 0, "effect needs a kind and a target: write effect KIND TARGET [own] [if CONDITION…]"
 	}
-	return args, ""
+	if fe.kind, fe.extent, problem = parseEffect(left[0]); problem != "" {
+		return fe, 1, problem
+	}
+	fe.target, fe.own = left[1], len(left) == 3
+	return fe, 2, fe.aim(l.top)
+}
+
+// condition reads one word behind if.
+func (c *conditions) condition(p *program, word string) (problem string) {
+	name, not := strings.CutPrefix(word, "!")
+	number, most := strings.CutSuffix(word, "-")
+	if !most {
+		number, _ = strings.CutSuffix(word, "+")
+	}
+	switch n, err := strconv.Atoi(number); {
+	case word == unnamedWord:
+		c.unnamed = true
+	case word == unclearWord:
+		c.unclear = true
+	case err == nil && number != word && n >= 0 && most:
+		c.most = n + 1
+	case err == nil && number != word && n >= 1:
+		c.least = n
+	case name != remoteForm && !slices.Contains(p.marks, name):
+		return fmt.Sprintf("there is no mark %q above this line: write mark %s FLAG… there, or one of the conditions 2+, 1-, unnamed, unclear and remote", name, name)
+	case not:
+		c.without |= p.markOf(name)
+	default:
+		c.with |= p.markOf(name)
+	}
+	return ""
 }
 
 // aim reads the target.
@@ -138,8 +169,8 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 }
 
 // holds says that the effect is one of this command.
-func (d *derived) holds(operands int, j *judged) bool {
-	return !(d.unclear && j.ok) && j.marks&d.with == d.with && j.marks&d.without == 0 && (d.most == 0 || operands < d.most)
+func (c *conditions) holds(operands int, named bool, j *judged) bool {
+	return !(c.unnamed && named) && !(c.unclear && j.ok) && j.marks&c.with == c.with && j.marks&c.without == 0 && operands >= c.least && (c.most == 0 || operands < c.most)
 }
 
 // computed says that the target is more than an operand or a text.
@@ -176,7 +207,7 @@ func (w *walker) compute(fe *fixedEffect, operands []word, j *judged) {
 
 // made adds the effect on what is made of a word.
 func (w *walker) made(fe *fixedEffect, o word, j *judged) {
-	spec := valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}
+	spec := pathOf(fe.kind, fe.extent)
 	if fe.how == "" && fe.tail == "" && (fe.kind != Delete || fe.extent != Within) {
 		if fe.mark == 0 || !o.Static || o.Text != "-" { // the program's input or output
 			w.usePath(spec, o, j)
@@ -296,13 +327,13 @@ func unpacked(name string) string {
 func (w *walker) packed(o word, j *judged) bool {
 	if !o.Static || o.Glob || o.Text == "" {
 		j.effects = append(j.effects, Effect{Kind: Write, Dir: w.st.dir, Span: o.Span})
-		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return w.usePath(pathOf(Read, Exact), o, j)
 	}
 	made := o
 	if made.Text = unpacked(o.Text); made.Text == "" {
 		return false
 	}
-	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j) && w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, made, j)
+	return w.usePath(pathOf(Read, Exact), o, j) && w.usePath(pathOf(Write, Exact), made, j)
 }
 
 // remote uses an operand that may lie on another machine.
@@ -319,7 +350,7 @@ func (w *walker) remote(v valueSpec, o word, j *judged) bool {
 		}
 		return true
 	}
-	v.kind = vLocal
+	v.kind, v.narrow = vPath, nLocal|nSingle
 	return w.useValue(v, o, j)
 }
 
@@ -339,7 +370,7 @@ func (w *walker) source(o word, j *judged) bool {
 	}
 	switch path.Ext(o.Text) {
 	case ".c", ".C", ".cc", ".cp", ".cpp", ".cxx", ".c++", ".CPP", ".m", ".mm", ".i", ".ii", ".s", ".S", ".o", ".a", ".so", ".obj", ".lo":
-		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return w.usePath(pathOf(Read, Exact), o, j)
 	}
 	return false
 }
@@ -351,7 +382,7 @@ func (w *walker) startAt(o word, j *judged) bool {
 		return false
 	}
 	j.start = &start{dir: enterDir(w.st.dir, o.Text)}
-	return w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
+	return w.usePath(pathOf(List, Exact), o, j)
 }
 
 // flagValue uses the value of a flag that stands behind so many operands.

@@ -138,6 +138,9 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 			for range r.IntN(4) {
 				a.Command.Deny = append(a.Command.Deny, pick(r, someTexts...))
 			}
+			if chance(r, 6) {
+				a.Command.MayRun = append(a.Command.MayRun, pick(r, someTexts...))
+			}
 			c := a.Command
 			c.Closed, c.ExactOnly, c.Opaque, c.Dynamic, c.Edits, c.Runner = chance(r, 3), chance(r, 6), chance(r, 4), chance(r, 8), chance(r, 3), chance(r, 6)
 		case Connect:

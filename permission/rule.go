@@ -3,6 +3,7 @@ package permission
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -129,6 +130,21 @@ const (
 	ruleParam
 	ruleName
 )
+
+// bind makes of a rule for a command one for what the command runs today. That
+// nothing of the workspace is run, or nothing was there, is content as well: a
+// script that is written later was not approved.
+func (r *Rule) bind(ins *Inspection) {
+	if r.kind != ruleCommand {
+		return
+	}
+	r.bound = map[string]bool{}
+	for i := range ins.Actions {
+		if a := &ins.Actions[i]; a.Kind == Run && slices.ContainsFunc(a.command().Allow, r.command.matches) {
+			r.bound[a.command().Digest] = true
+		}
+	}
+}
 
 // maxRuleBytes bounds one rule.
 const maxRuleBytes = 8 << 10

@@ -25,7 +25,10 @@ func (d *decider) action(i int) {
 	}
 	at := &Reason{Action: i + 1, Span: a.Span}
 	if a.Origin != Tool && a.Origin != Operand && a.Origin != Shell {
-		at.Code, at.Text = CodeUnmatched, "Who does this is not known."
+		if slices.ContainsFunc(d.ins.Findings, func(f Finding) bool { return f.Code == CodeInspection }) {
+			return // the finding asks already, and says more
+		}
+		at.Code, at.Text = CodeUnmatched, "The inspector does not say whether the tool, a command or the shell does this, so a person decides."
 		d.ask(askedPlain, at)
 		return
 	}

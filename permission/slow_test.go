@@ -327,6 +327,11 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 				best = max(best, may)
 			}
 		}
+		for _, t := range a.Command.MayRun {
+			if slowCommand(s.spec, t) || strings.Contains(t, "\x00") && slowMay(s.spec, t) {
+				best = max(best, may)
+			}
+		}
 		return best
 	case (family == "Read" || family == "Edit") && onPath:
 		p := a.Path

@@ -94,6 +94,9 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 		for _, text := range a.command().Deny {
 			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
 		}
+		for _, text := range a.command().MayRun {
+			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
+		}
 	case Read, List, Write, Delete:
 		p := &a.Path
 		if !p.known() {
@@ -255,6 +258,9 @@ func unknownPart(ins *Inspection, action int) string {
 		return "whether the command writes " + show(&ins.Actions[action-1].Path)
 	}
 	if action > 0 && ins.Actions[action-1].Kind == Run {
+		if len(ins.Actions[action-1].command().MayRun) > 0 {
+			return "what the command runs"
+		}
 		return "a word of the command"
 	}
 	if action == 0 && len(ins.Folders) > 0 {
@@ -360,6 +366,11 @@ func (d *decider) matchCommand(r *Rule, c *Command) match {
 			return matchYes
 		}
 		if strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
+			may = matchMay
+		}
+	}
+	for _, text := range c.MayRun {
+		if r.command.matches(text) || strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
 			may = matchMay
 		}
 	}
@@ -589,6 +600,17 @@ func (l *lookout) DeniesWriting(p string) (RuleRef, bool) {
 		return r.ref, true
 	}
 	return RuleRef{}, false
+}
+
+// DeniesCommand says whether a deny or ask rule for commands begins with this
+// word. An inspector that finds commands in the words of others may ask for it.
+func (l *lookout) DeniesCommand(word string) bool {
+	for _, t := range l.p.strict {
+		if len(t.firstWords[word]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // denies returns the deny rule, else the ask rule, that matches the path, of

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -646,4 +647,23 @@ func submodule(t *testing.T, d *desk, key string) {
 	require.NoFileExists(t, d.home+"/owned")
 	in(d.dir, "status")
 	require.FileExists(t, d.home+"/owned", "with nothing in between, git status runs it")
+}
+
+// TestReasonIsSafeToPrint: the agent shows the reason on its terminal, and the
+// names in it are the model's and the repository's choice.
+func TestReasonIsSafeToPrint(t *testing.T) {
+	d := newDesk(t)
+	for _, odd := range []string{"\x1b[2J", "\u202e", "\u009b31m", "\u200b", "\rx"} {
+		for tool, input := range map[string]map[string]any{"Write": {"file_path": "/etc/" + odd + "x", "content": "x"}, "Read": {"file_path": "/root/" + odd}, "mcp__a__" + odd: {"a": odd}, "Bash": {"command": "foo '" + odd + "'"}, "T" + odd: {}} {
+			_, reason := d.pre(tool, input)
+			require.NotEmpty(t, reason)
+			require.NotContains(t, reason, odd, tool)
+			for _, r := range reason {
+				require.True(t, unicode.IsPrint(r) || r == '\n', "%q in %q", r, reason)
+			}
+		}
+	}
+	out, errs, status := d.run(`{"hook_event_name":"PreToolUse","tool_name":"Bash","cwd":"/no/\u001b[2J"}`)
+	require.Equal(t, 2, status, out)
+	require.NotContains(t, errs, "\x1b")
 }

@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
@@ -59,7 +60,7 @@ type config struct {
 func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status int) {
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintln(errs, "hook: the call is blocked: internal error:", p)
+			fmt.Fprintln(errs, "hook: the call is blocked: internal error:", printable(fmt.Sprint(p)))
 			status = 2
 		}
 	}()
@@ -84,11 +85,11 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	var ev event
 	fail := func(err error) int {
 		if ev.Name == "PermissionRequest" {
-			fmt.Fprintln(errs, "hook: no decision:", err)
+			fmt.Fprintln(errs, "hook: no decision:", printable(err.Error()))
 			_, _ = io.WriteString(out, "{}\n")
 			return 0
 		}
-		fmt.Fprintln(errs, "hook: the call is blocked:", err)
+		fmt.Fprintln(errs, "hook: the call is blocked:", printable(err.Error()))
 		return 2
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
@@ -343,10 +344,21 @@ func environ(env []string) map[string]string {
 	return out
 }
 
+// printable is a text that the agent can show on its terminal: names of files
+// stand in it, and a repository chooses them.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
 func encode(name string, d permission.Decision, changes string) ([]byte, error) {
 	text := d.Text()
 	if said := d.Explanation.String(); said != "" && d.Verdict != permission.Allow {
-		text += " " + said
+		text += " " + printable(said)
 	}
 	if changes != "" && d.Verdict == permission.Ask {
 		text += "\nWhat changed since it last ran:\n" + changes
