@@ -99,6 +99,10 @@ type Rule struct {
 	// broken says that a deny or ask rule cannot be read: it may mean any
 	// call of its tool and any action that its family speaks of.
 	broken bool
+	// problem says why, and what to write instead; whole that a layer or a list
+	// cannot be read, not this rule.
+	problem string
+	whole   bool
 	// alsoPath says that a parameter rule of a file tool may as well be a path
 	// that holds a colon: it is both.
 	alsoPath bool
@@ -197,6 +201,10 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 	fail := func(inert bool, problem, fix string) (Rule, error) {
 		if ref.Effect != Allow && !inert {
 			r.broken = true
+			r.problem = problem
+			if fix != "" {
+				r.problem += "; " + fix
+			}
 		}
 		return r, &RuleError{Rule: ref, Problem: problem, Fix: fix, Inert: inert}
 	}

@@ -233,7 +233,10 @@ func (d *decider) strictly(h *hit) {
 		d.ask(who, &reason)
 	case r.broken:
 		reason.Code = CodeMayMatch
-		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call. Correct it.", r.ref)
+		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call: %s.", r.ref, strings.TrimSuffix(r.problem, "."))
+		if r.whole {
+			reason.Text = fmt.Sprintf("The %s settings (%s:%d) cannot be read, and may hold a rule against this call: %s.", r.ref.Layer, r.ref.File, r.ref.Line, strings.TrimSuffix(r.problem, "."))
+		}
 		d.ask(askedRule, &reason)
 	default:
 		reason.Code = CodeMayMatch
