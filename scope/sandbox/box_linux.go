@@ -121,6 +121,7 @@ func gaps(r Report, p Profile) []string {
 		out = append(out,
 			"modes, owners, times and attributes of the person's own files can be changed anywhere",
 			"all processes of the machine can be seen",
+			"System V shared memory, semaphores and message queues of the person can be used",
 			"nothing can be made, renamed or removed directly in a folder that holds a protected name, such as the workspace root",
 			"a new file in a folder that holds a secret cannot be read by the command that is running")
 		if r.ABI < 6 {

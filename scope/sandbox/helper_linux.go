@@ -477,7 +477,7 @@ func restrictCalls(p *plan) error {
 	if p.Families != nil {
 		// Where the limit on namespaces holds, the command itself is started in
 		// one.
-		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
+		if err := filter(p.Families, !p.Namespaces && !p.Below, p.Stay); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
