@@ -122,7 +122,7 @@ func (l *linter) bare(r *Rule, say func(code, problem, fix string)) {
 }
 
 func (l *linter) command(r *Rule, say func(code, problem, fix string)) {
-	p := &r.command
+	p := r.command
 	word, rest, _ := strings.Cut(p.parts[0], " ")
 	if r.ref.Effect != Allow {
 		if p.exact() && !strings.Contains(p.parts[0], " ") {

@@ -245,7 +245,9 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 
 // unreadable is the rule that stands for a layer whose rules are not known.
 func unreadable(ref RuleRef) Rule {
-	return Rule{ref: ref, shared: &ref, tool: "*", toolParts: []string{"", ""}, broken: true}
+	r := newRule(ref)
+	r.shared, r.tool, r.toolParts, r.broken = &ref, "*", []string{"", ""}, true
+	return r
 }
 
 // add puts further tables of rules into the policy.

@@ -345,7 +345,7 @@ func (d *decider) matchCommand(r *Rule, c *Command) match {
 		if d.ins.Family != "PowerShell" {
 			return matchNo
 		}
-		return powerShellMatch(&r.command, c.Deny)
+		return powerShellMatch(r.command, c.Deny)
 	}
 	if d.unknownText(c) {
 		return matchMay
