@@ -88,8 +88,8 @@ type Rule struct {
 	spec string
 	has  bool // a specifier stands in parentheses
 
-	kind    ruleKind
-	family  string
+	kind   ruleKind
+	family string
 	// What the specifier says, by the kind of the rule. Most of these are the
 	// empty ones that all rules share, so that a long list stays small.
 	command *commandPattern
