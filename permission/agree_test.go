@@ -89,11 +89,11 @@ func randomPath(r *rand.Rand) Path {
 			p.Real = pick(r, somePaths...)
 		}
 		if chance(r, 10) {
-			p.Also = []string{pick(r, somePaths...)}
+			p.Describe(PathDetails{Also: []string{pick(r, somePaths...)}})
 		}
 	}
 	if chance(r, 3) {
-		p.Secret = pick(r, somePaths...)
+		p.Describe(PathDetails{Also: p.Also(), Secret: pick(r, somePaths...)})
 	}
 	// What could lie below a tree is an estimate of the matcher; it has a test
 	// of its own.

@@ -292,7 +292,10 @@ func readRules(ref RuleRef, home, base string) ([]Rule, error) {
 
 // unreadable is the rule that stands for a layer whose rules are not known.
 func unreadable(ref RuleRef, problem string) Rule {
-	return Rule{ref: ref, shared: &ref, problem: problem, whole: true, tool: "*", toolParts: []string{"", ""}, broken: true}
+	r := newRule(ref)
+	r.shared, r.problem, r.whole = &ref, problem, true
+	r.tool, r.toolParts, r.broken = "*", []string{"", ""}, true
+	return r
 }
 
 // add puts further tables of rules into the policy.

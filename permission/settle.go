@@ -287,7 +287,7 @@ func (d *decider) pathAllows(r *Rule, a *Action) bool {
 		!d.allows(r, p.Clean, p.Extent) || p.Real != p.Clean && !d.allows(r, p.Real, p.Extent) {
 		return false
 	}
-	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret, p.Extent)
+	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret(), p.Extent)
 }
 
 // tells says whether an allow rule spells a part of the name of p, at secret or
@@ -646,8 +646,8 @@ func show(p *Path) string {
 }
 
 func className(p *Path) string {
-	if p.ClassName == "" {
+	if p.ClassName() == "" {
 		return ""
 	}
-	return " (" + p.ClassName + ")"
+	return " (" + p.ClassName() + ")"
 }

@@ -345,7 +345,7 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 			return may
 		}
 		isDir := p.Extent == Tree || p.Extent == Within || a.Kind == List
-		for _, name := range append([]string{p.Clean, p.Real}, p.Also...) {
+		for _, name := range append([]string{p.Clean, p.Real}, p.Also()...) {
 			if slowPath(w, s.spec, r.effect, []string{st.Dir, call.Dir}, name, isDir) {
 				return yes
 			}
@@ -479,7 +479,7 @@ func (w *slowWorld) allowsPath(st State, a Action, families ...string) bool {
 			}
 			return false
 		}
-		if spelled(p.Clean, p.Clean) || spelled(p.Real, p.Secret) {
+		if spelled(p.Clean, p.Clean) || spelled(p.Real, p.Secret()) {
 			return true
 		}
 	}

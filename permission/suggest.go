@@ -186,7 +186,7 @@ func fed(call Call, at Span) bool {
 	if strings.Contains(in.Command, "<") {
 		return true
 	}
-	if at.Start <= 0 || at.Start > len(in.Command) {
+	if at.Start <= 0 || int(at.Start) > len(in.Command) {
 		return false
 	}
 	before := strings.TrimRight(in.Command[:at.Start], " \t\n({")

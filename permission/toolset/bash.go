@@ -261,7 +261,7 @@ func boolField(in fields, name string) bool {
 }
 
 func span(s bashcheck.Span) permission.Span {
-	return permission.Span{Start: int(s.Start), End: int(s.End)}
+	return permission.Span{Start: s.Start, End: s.End}
 }
 
 // ordering are the bytes with which begins what unordered looks for.
