@@ -204,3 +204,56 @@ func TestAdviserIsNoPerson(t *testing.T) {
 	_, err = NewGate(e, GateOptions{Advisers: []Adviser{advises{o}}}).Session(SessionOptions{Dir: proj}).Authorize(context.Background(), bash("foo"))
 	require.Equal(t, Deny, refused(t, err).Decision.Verdict)
 }
+
+// TestSettledDestinations: one answer settles the host that was asked about and
+// no other: not a part of its name, not its address, not another program of the
+// same text. Ports and schemes are the same host, as in rules.
+func TestSettledDestinations(t *testing.T) {
+	ctx := context.Background()
+	host := func(host string, port int) Inspection {
+		return Inspection{Family: "WebFetch", Brings: Untrusted, Actions: []Action{{Kind: Connect, Origin: Tool, Host: host, Port: port}}}
+	}
+	in := func(text, dir string) Inspection {
+		a := command(text)
+		a.Command.Dir = dir
+		return shell(a)
+	}
+	dynamic := shell(Action{Kind: Run, Origin: Tool, Command: &Command{Deny: []string{"deploy " + DynamicWord}, Dynamic: true}})
+	for _, c := range []struct {
+		then, now Inspection
+		settled   bool
+	}{
+		{host("a.org", 443), host("a.org", 443), true},
+		{host("a.org", 443), host("a.org", 8080), true},
+		{host("a.org", 0), host("www.a.org", 0), false},
+		{host("www.a.org", 0), host("a.org", 0), false},
+		{host("a.org", 0), host("a.org.evil.example", 0), false},
+		{host("localhost", 3000), host("127.0.0.1", 3000), false},
+		{host("127.0.0.1", 0), host("127.0.0.2", 0), false},
+		{host("", 0), host("", 0), false},
+		{host("", 0), host("a.org", 0), false},
+		{in("./deploy", proj), in("./deploy", proj), true},
+		{in("./deploy", proj), in("./deploy", "/tmp"), false},
+		{in("./deploy", proj), in("./deploy x", proj), false},
+		{dynamic, dynamic, false},
+	} {
+		f, sends := &tool{}, 0
+		s := NewGate(eval(t, f, `{"permissions":{"allow":["WebFetch","Bash"]}}`), GateOptions{Approver: person(func(_ context.Context, r Request) (Answer, error) {
+			for _, reason := range r.Decision.Reasons {
+				if reason.Code == CodeSend {
+					sends++
+				}
+			}
+			return Answer{Token: r.Token, Choice: ForSession}, nil
+		})}).Session(SessionOptions{Dir: proj})
+		s.Label(Untrusted | SensitiveData)
+		f.set("c", c.then)
+		_, err := s.Authorize(ctx, bash("c"))
+		require.NoError(t, err)
+		require.Equal(t, 1, sends, "%+v", c.then.Actions)
+		f.set("c", c.now)
+		_, err = s.Authorize(ctx, bash("c"))
+		require.NoError(t, err)
+		assert.Equal(t, c.settled, sends == 1, "%+v then %+v", c.then.Actions[0], c.now.Actions[0])
+	}
+}
