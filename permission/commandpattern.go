@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// DynamicWord stands in [Command.Deny] for a word whose value is not known
+// DynamicWord stands in [Command.Deny] and [Command.Allow] for a word whose value is not known
 // before the command runs.
 const DynamicWord = "\x00"
 

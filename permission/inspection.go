@@ -194,7 +194,8 @@ func (p Path) GoString() string {
 // Command is a simple command as rules see it.
 type Command struct {
 	// Allow are the texts that allow rules are matched against; empty where
-	// no allow rule may speak of the command.
+	// no allow rule may speak of the command. [DynamicWord] stands for words that
+	// it is given when it runs.
 	Allow []string `json:"allow,omitempty"`
 	// Deny are the texts that deny and ask rules are matched against.
 	Deny []string `json:"deny,omitempty"`

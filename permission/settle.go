@@ -91,6 +91,9 @@ func (d *decider) run(i int, a *Action, at *Reason) {
 		}
 	}
 	at.Code, at.Text = CodeUnmatched, fmt.Sprintf("No rule allows %s.", quoteCommand(c))
+	if a.Note != "" && !c.Opaque && len(c.Allow) == 0 {
+		at.Text += " " + a.Note
+	}
 	if r := d.climbed; r != nil {
 		at.Text += fmt.Sprintf(" The %s means names below the directory before its *, and here a path leads up with .. or may.", r.ref)
 	}
@@ -141,7 +144,7 @@ func commandText(c *Command) string {
 
 func quoteCommand(c *Command) string {
 	if len(c.Allow) > 0 {
-		return fmt.Sprintf("%q", shorten(c.Allow[0], 80))
+		return fmt.Sprintf("%q", shorten(strings.ReplaceAll(c.Allow[0], DynamicWord, "…"), 80))
 	}
 	if len(c.Deny) > 0 {
 		return fmt.Sprintf("%q", shorten(strings.ReplaceAll(c.Deny[0], DynamicWord, "…"), 80))

@@ -39,6 +39,8 @@ type part struct {
 	parent bool
 	// opaque says that no allow rule may speak of it.
 	opaque bool
+	// fed says that xargs gives it further words.
+	fed bool
 	// described and unknown say that it made, moved or may have made links or
 	// names: one whose description tells, or a program that is not described.
 	described, unknown bool
@@ -162,6 +164,7 @@ func (b *builder) analyzed(told *account) {
 		c, at := &rep.Commands[i], &s.parts[i]
 		if c.Parent > 0 {
 			at.opaque = !c.Transparent || s.parts[c.Parent-1].opaque
+			at.fed = s.parts[c.Parent-1].fed || s.parts[c.Parent-1].program == "xargs"
 		}
 		command := &told.first
 		if i > 0 {
