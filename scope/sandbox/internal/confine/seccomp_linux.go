@@ -1,4 +1,4 @@
-package sandbox
+package confine
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// auditArch returns the number by which seccomp knows this architecture. Others
+// FilterArch returns the number by which seccomp knows this architecture. Others
 // reach sockets also through socketcall(2), which a filter cannot look into.
-func auditArch() (uint32, bool) {
+func FilterArch() (uint32, bool) {
 	switch runtime.GOARCH {
 	case "amd64":
 		return unix.AUDIT_ARCH_X86_64, true
@@ -113,7 +113,7 @@ func program(arch uint32, families []int, closed, alone bool) []unix.SockFilter 
 
 // filter loads the program for the calling thread, for good.
 func filter(families []int, closed, alone bool) error {
-	arch, ok := auditArch()
+	arch, ok := FilterArch()
 	if !ok {
 		return errors.New("no filter for " + runtime.GOARCH)
 	}
