@@ -169,7 +169,8 @@ type program struct {
 	forms        map[string]*form
 	subs         map[string]*program
 	parent       *program
-	help         bool       // --help alone explains the program or the sub-command before it
+	help         bool // --help alone explains the program or the sub-command before it
+	about        []about
 	pairs        bool       // a sub-command has two words
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
@@ -188,6 +189,12 @@ type program struct {
 	file         string
 	line         int
 	reader       valueKind // find, test: the whole argument list has a reader
+}
+
+// about lists words that, standing alone, make a program only tell about itself.
+type about struct {
+	names []string // of the program; nil: all
+	words [][]string
 }
 
 var effectWords = map[string]Kind{
@@ -534,6 +541,33 @@ func (l *loader) line(raw string, line int) error {
 			return fail(cols[0], "help stands before the first sub-command")
 		}
 		l.cur.help = true
+	case "about":
+		if l.cur.parent != nil || l.form != &l.cur.form {
+			return fail(cols[0], "about stands before the first sub-command and the first form")
+		}
+		var on about
+		words, problem := subNames(rest)
+		if problem != "" {
+			return fail(cols[0], "%s", problem)
+		}
+		if i := slices.Index(words, ":"); i >= 0 {
+			on.names, words = words[:i], words[i+1:]
+			for _, n := range on.names {
+				if !slices.Contains(l.cur.names, n) {
+					return fail(cols[0], "%q is no name of the program", n)
+				}
+			}
+		}
+		if len(words) == 0 || on.names != nil && len(on.names) == 0 {
+			return fail(cols[0], "about lists words")
+		}
+		for _, a := range words {
+			if strings.Trim(a, "- ") == "" {
+				return fail(cols[0], "%q is no word that makes a program tell about itself", a)
+			}
+			on.words = append(on.words, strings.Fields(a))
+		}
+		l.cur.about = append(l.cur.about, on)
 	case "group":
 		if l.cur.parent == nil || len(l.cur.operands) > 0 {
 			return fail(cols[0], "group is about a sub-command without operands")
