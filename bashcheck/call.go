@@ -332,8 +332,12 @@ func (w *walker) run(s spelling, argv []word) dirs {
 	}
 	c.Effects = w.room.closeEffects(effects)
 	index := w.add()
-	for _, text := range j.lost {
-		w.findAt(CodeDestructive, Notice, s.at, index, "%s", text)
+	for _, l := range j.warnings {
+		if l.control {
+			w.findAt(CodeGivesControl, Suspicious, s.at, index, "%s", l.text)
+		} else {
+			w.findAt(CodeDestructive, Notice, s.at, index, "%s", l.text)
+		}
 	}
 	inside := w.follow(index, &j)
 	switch name.Text {

@@ -58,6 +58,10 @@ const (
 	// the command, for what cannot be had or taken back (git reset --hard, a
 	// forced push, npm publish).
 	CodeDestructive = "destructive"
+	// CodeGivesControl: by the command somebody else gets control, or more of it:
+	// a shell for whoever answers a connection, a container with the rights of the
+	// machine, a program that will run as its owner.
+	CodeGivesControl = "gives-control"
 	// CodePrivilege: a command runs with other rights (sudo). A notice.
 	CodePrivilege = "privilege"
 	// CodePersistence: a file is written that runs by itself later: start-up

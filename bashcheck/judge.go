@@ -29,7 +29,7 @@ type judged struct {
 	names     bool // it prints nothing but names of what its effects reach
 	nul       bool // they end with NUL; xargs: it splits at NUL
 	other     bool // it prints something else
-	lost      []string
+	warnings  []*warning
 	told      bool
 	input     []word   // what its input says, where that is a program like its arguments
 	marks     uint16   // of the flags that were given
@@ -117,7 +117,7 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 				if p.prefix >= 0 {
 					j.prefix = p.prefix
 				}
-				p.loseLater(j)
+				p.warnLater(j)
 				return
 			}
 		} else {

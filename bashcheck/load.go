@@ -27,7 +27,8 @@ const (
 	vText
 	vNumber
 	vPattern
-	vPlus // a text that begins with +
+	vPlus     // a text that begins with +
+	vFileMode // the rights of a file, as chmod takes them
 	vPath
 	vHost
 	vURL
@@ -206,7 +207,7 @@ var effectWords = map[string]Kind{
 var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
 
 var valueWords = map[string]valueKind{
-	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus,
+	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus, "filemode": vFileMode,
 	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
 	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
 	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "awkvar": vAwkVar,
@@ -330,7 +331,7 @@ func (l *loader) line(raw string, line int) error {
 	}
 	key := words[0]
 	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "show" {
+	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "control" && key != "show" {
 		for i, w := range words {
 			if w == "#" {
 				words, cols = words[:i], cols[:i]
@@ -621,7 +622,7 @@ func (l *loader) line(raw string, line int) error {
 		}
 		p.names = names
 		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
-	case "lost", "show", "told":
+	case "lost", "control", "show", "told":
 		if problem := l.form.tell(key, rest); problem != "" {
 			return fail(cols[0], "%s", problem)
 		}

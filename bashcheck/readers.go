@@ -158,7 +158,9 @@ func (w *walker) findArgs(args []word, j *judged) {
 			j.exact = true
 			for _, e := range places {
 				e.Kind = Delete
-				e.Span = a.Span
+				if e.Extent != Anywhere || tests {
+					e.Span = a.Span
+				}
 				if tests && e.Extent == Tree {
 					e.Extent = Within // what the tests choose below the start
 				}

@@ -96,6 +96,8 @@ func (w *walker) suspectFlow(f flow) {
 			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers is run as a program by %s", escape(name))
 		case f.pipe && c.Class == Shell && c.Parent > 0 && r.Commands[c.Parent-1].Argv[0].Text == "xargs":
 			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers becomes part of a shell program")
+		case f.pipe && network(c) && slices.ContainsFunc(r.Commands[f.from:f.to], func(c Command) bool { return c.Class == Shell && readsProgram(&c) }):
+			w.findAt(CodeGivesControl, Suspicious, c.Span, i+1, "what a shell prints goes to the other end of a connection, which may be where its commands come from")
 		case !f.pipe && fetched && (c.Class == Shell || c.Class == Interpreter || name == "eval" || name == "source" || name == "."):
 			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what another command fetches or decodes is run as a program by %s", escape(name))
 		}
@@ -219,13 +221,25 @@ func (w *walker) spelled(e Effect) string {
 	if e.Target != "" || e.Span.Start < 0 || int(e.Span.End) > len(w.rep.Source) || e.Span.Start >= e.Span.End {
 		return ""
 	}
-	text := strings.Trim(w.rep.Source[e.Span.Start:e.Span.End], `"`)
-	for _, home := range []string{"~", "$HOME/", "${HOME}/"} {
-		if strings.HasPrefix(text, home) {
-			return text
+	text := strings.ReplaceAll(w.rep.Source[e.Span.Start:e.Span.End], `"`, "")
+	if e.ByShell {
+		text = strings.TrimLeft(text, "0123456789<>&| \t")
+	}
+	if _, ok := belowHome(text); !ok && !strings.HasPrefix(text, "~") {
+		return ""
+	}
+	return text
+}
+
+// belowHome is the path below the home directory of a text that begins with it,
+// cleaned and with a slash before it.
+func belowHome(text string) (string, bool) {
+	for _, home := range []string{"~", "$HOME", "${HOME}"} {
+		if rest, ok := strings.CutPrefix(text, home); ok && (rest == "" || rest[0] == '/') {
+			return path.Clean("/" + rest), true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // secretPath says that a file is one that holds credentials, by its name.
@@ -261,7 +275,7 @@ func (w *walker) suspectEffect(e Effect) {
 		if e.Extent == Exact || e.Own {
 			return
 		}
-		if what := e.vital(); what != "" {
+		if what := w.vital(e); what != "" {
 			verb := "deletes"
 			if e.Kind == Change {
 				verb = "changes the rights of"
@@ -273,6 +287,9 @@ func (w *walker) suspectEffect(e Effect) {
 			w.findAt(CodeDestructive, Dangerous, at, 0, "it writes to the device %s", escape(e.Target))
 			return
 		}
+		if e.Target == "" {
+			e.Target = w.spelled(e)
+		}
 		if what := startsLater(e); what != "" {
 			w.findAt(CodePersistence, Suspicious, at, 0, "it writes %s, %s", escape(e.Target), what)
 		}
@@ -280,9 +297,12 @@ func (w *walker) suspectEffect(e Effect) {
 }
 
 // vital names what is lost with the target of a removal, or is empty.
-func (e Effect) vital() string {
+func (w *walker) vital(e Effect) string {
 	t := path.Clean(e.Target)
 	if e.Target == "" {
+		if below, ok := belowHome(w.spelled(e)); ok && (below == "/" || path.Dir(below) == "/" && strings.Trim(below, "/*.?") == "") {
+			return "the home directory"
+		}
 		return ""
 	}
 	if e.Extent == Glob {
@@ -303,6 +323,9 @@ func (e Effect) vital() string {
 	}
 	if t == ".." || strings.HasSuffix(t, "/..") || strings.HasPrefix(t, "../") && strings.Trim(t, "./") == "" {
 		return "the folder above"
+	}
+	if home := w.a.opts.Home; home != "" && t == path.Clean(home) {
+		return "the home directory " + escape(t)
 	}
 	if rest, ok := cutAny(t, "/home/", "/Users/"); ok && !strings.Contains(rest, "/") {
 		return "the home directory " + escape(t)

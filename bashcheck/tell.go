@@ -9,14 +9,16 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// What a description tells besides effects: what is lost for good, and which
-// words of a command the explanation names.
+// What a description tells besides effects: what is lost for good, who gets
+// control, and which words of a command the explanation names.
 
-// loss is a sentence on what a command takes away for good.
-type loss struct {
-	words []string // said only where an argument is like one of them; none: always
-	not   []string // and none is like one of these
-	text  string
+// warning is a sentence on what a command takes away for good or, with control,
+// on who gets control by it.
+type warning struct {
+	words   []string // said only where an argument is like one of them; none: always
+	not     []string // and none is like one of these
+	text    string
+	control bool
 }
 
 // showing puts words of the command into the phrase of the explanation.
@@ -35,12 +37,12 @@ const allWords = -1
 
 // telling is what a form tells.
 type telling struct {
-	losses []loss
-	shows  []showing
-	told   bool // the phrase tells what is run, reached and changed without a name
+	warnings []warning
+	shows    []showing
+	told     bool // the phrase tells what is run, reached and changed without a name
 }
 
-// tell reads the line of one of the keywords lost, show and told.
+// tell reads the line of one of the keywords lost, control, show and told.
 func (t *telling) tell(key, rest string) (problem string) {
 	if key == "told" {
 		if rest != "" || t.told {
@@ -51,18 +53,19 @@ func (t *telling) tell(key, rest string) (problem string) {
 	}
 	head, text, ok := strings.Cut(" "+rest, " : ")
 	words := strings.Fields(head)
-	if !ok && key == "lost" {
+	warns := key == "lost" || key == "control"
+	if !ok && warns {
 		words, text = nil, strings.TrimSuffix(rest, " :")
 		ok = text == rest
 	}
 	if text = strings.TrimSpace(text); !ok || text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
 		return key + " needs a text, without a full stop or backquotes"
 	}
-	if key == "lost" {
-		l := loss{text: text}
+	if warns {
+		l := warning{text: text, control: key == "control"}
 		for _, w := range words {
 			if strings.Trim(w, "!~") == "" {
-				return "lost needs words that are not empty"
+				return key + " needs words that are not empty"
 			}
 			if n, ok := strings.CutPrefix(w, "!"); ok {
 				l.not = append(l.not, n)
@@ -70,7 +73,7 @@ func (t *telling) tell(key, rest string) (problem string) {
 				l.words = append(l.words, w)
 			}
 		}
-		t.losses = append(t.losses, l)
+		t.warnings = append(t.warnings, l)
 		return ""
 	}
 	s := showing{phrase: text}
@@ -130,9 +133,9 @@ func (p *program) tell(f *form, operands []word, j *judged) {
 	from := f
 	if f != &p.form && f.say == "" {
 		from = &p.form
-		j.lose(&p.form.telling, args)
+		j.warn(&p.form.telling, args)
 	}
-	j.lose(&f.telling, args)
+	j.warn(&f.telling, args)
 	j.told = from.told
 	if len(from.shows) == 0 {
 		return
@@ -160,9 +163,9 @@ func (p *program) tell(f *form, operands []word, j *judged) {
 	}
 }
 
-// loseLater adds what the first sub-command among the arguments loses, where a
+// warnLater adds what the first sub-command among the arguments warns of, where a
 // flag before it is not understood: kubectl --context prod delete ns x.
-func (p *program) loseLater(j *judged) {
+func (p *program) warnLater(j *judged) {
 	args := j.argv[1:]
 	for i, a := range args {
 		sub := p.subs[a.Text]
@@ -174,15 +177,15 @@ func (p *program) loseLater(j *judged) {
 		if sub == nil {
 			continue
 		}
-		j.lose(&sub.form.telling, args[i:])
+		j.warn(&sub.form.telling, args[i:])
 		for name, f := range sub.forms {
 			for flag, spec := range sub.flags {
 				if slices.Contains(strings.Split(name, "+"), spec.mode) && slices.ContainsFunc(args[i:], func(a word) bool { return alike(flag, a.Text) }) {
-					j.lose(&f.telling, args[i:])
+					j.warn(&f.telling, args[i:])
 				}
 			}
 		}
-		slices.Sort(j.lost)
+		slices.SortFunc(j.warnings, func(a, b *warning) int { return strings.Compare(a.text, b.text) })
 		return
 	}
 }
@@ -244,16 +247,17 @@ func (w *walker) printed(start int) string {
 	return ""
 }
 
-func (j *judged) lose(t *telling, args []word) {
-	for i := range t.losses {
-		if l := &t.losses[i]; l.holds(args) && !slices.Contains(j.lost, l.text) {
-			j.lost = append(j.lost, l.text)
+func (j *judged) warn(t *telling, args []word) {
+	for i := range t.warnings {
+		l := &t.warnings[i]
+		if l.holds(args) && !slices.ContainsFunc(j.warnings, func(o *warning) bool { return o.text == l.text }) {
+			j.warnings = append(j.warnings, l)
 		}
 	}
 }
 
 // holds says that the sentence is true of a command with these arguments.
-func (l *loss) holds(args []word) bool {
+func (l *warning) holds(args []word) bool {
 	like := func(patterns []string, short bool) bool {
 		return slices.ContainsFunc(args, func(a word) bool {
 			return slices.ContainsFunc(patterns, func(p string) bool {
@@ -272,7 +276,7 @@ func (l *loss) holds(args []word) bool {
 	return !like(l.not, false)
 }
 
-// alike says that an argument is like a pattern of a lost line: -x also among
+// alike says that an argument is like a pattern of a warning: -x also among
 // other letters, a beginning before *, ~word anywhere in a text. Case matters
 // in flags only. It errs by saying too much.
 func alike(p, arg string) bool {

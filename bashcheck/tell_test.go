@@ -184,13 +184,13 @@ func TestExplainShort(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(said, "`"))
 }
 
-// TestTellLines: what the lines lost, show and told of a description may hold.
+// TestTellLines: what the lines lost, control, show and told of a description may hold.
 func TestTellLines(t *testing.T) {
 	program := func(line string) Options {
 		return Options{Programs: []Source{{"x.txt", "program frob\n  why ours\n  say frobs\n  flags -q\n  flag text -m\n  operands text*\n  effect write ?\n" + line + "\n  no frob\n"}}}
 	}
 	for _, line := range []string{
-		"lost", "lost -f :", "lost ! : x", "lost ~ : x", "show -z : frobs", "lost all.", "lost a `b`", "show frobs", "show operands :", "show {0} : frobs", "show {x} : frobs", "show all : frobs", "show -m operands : frobs", "told yes", "told\n  told",
+		"lost", "control", "control -f :", "lost -f :", "lost ! : x", "lost ~ : x", "show -z : frobs", "lost all.", "lost a `b`", "show frobs", "show operands :", "show {0} : frobs", "show {x} : frobs", "show all : frobs", "show -m operands : frobs", "told yes", "told\n  told",
 	} {
 		a := New(program("  " + line))
 		var bad *DescriptionError
@@ -206,6 +206,7 @@ func TestTellLines(t *testing.T) {
 		"show {1} : frobs\n  show -m : , with": "Frobs `a`, with `x`",
 		"show -q : frobs\n  show -m : , with":  "Frobs, with `x`",
 		"lost all of it":                       "All of it.",
+		"control another gets it":              "Another gets it.",
 		"lost -m B : all of it":                "All of it.",
 		"lost ~B !d : all of it":               "Frobs",
 	} {

@@ -16,6 +16,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return !o.Static || number(o.Text)
 	case vPlus:
 		return o.Static && strings.HasPrefix(o.Text, "+")
+	case vFileMode:
+		if setsUser(o.Text) {
+			j.warnings = append(j.warnings, &runsAsOwner)
+		}
+		return true
 	case vPath:
 		return w.usePath(v, o, j)
 	case vHost:
@@ -435,4 +440,42 @@ func psColumns(text string) bool {
 		}
 	}
 	return true
+}
+
+// runsAsOwner warns of rights that let a program run as its owner.
+var runsAsOwner = warning{text: "whoever runs the file does it with the rights of its owner", control: true}
+
+// setsUser says that a mode of chmod gives a file its owner's rights when it runs:
+// 4755, u+s, a=rs. That of the group is for folders and does less.
+func setsUser(mode string) bool {
+	if strings.Trim(mode, "01234567") == "" {
+		n, err := strconv.ParseUint(mode, 8, 32)
+		return err == nil && n&0o4000 != 0
+	}
+	for clause := range strings.SplitSeq(mode, ",") {
+		who, rights := clause, ""
+		if at := strings.IndexAny(clause, "+=-"); at >= 0 {
+			who, rights = clause[:at], clause[at:]
+		}
+		if who != "" && !strings.ContainsAny(who, "ua") {
+			continue
+		}
+		adds := false
+		for _, c := range rights {
+			switch c {
+			case '+', '=':
+				adds = true
+			case '-':
+				adds = false
+			case 's':
+				if adds {
+					return true
+				}
+			}
+		}
+		if at := strings.LastIndexAny(clause, "+="); at >= 0 && clause[at+1:] != "" && strings.Trim(clause[at+1:], "01234567") == "" && setsUser(clause[at+1:]) {
+			return true // GNU: u=4755
+		}
+	}
+	return false
 }

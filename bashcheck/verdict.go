@@ -248,7 +248,7 @@ func (r *Report) risk() (Risk, cause) {
 		}
 	}
 	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Code == CodeDestructive {
+		if f := &r.Findings[i]; f.Code == CodeDestructive || f.Code == CodeGivesControl {
 			return RiskHigh, cause{finding: f}
 		}
 	}
