@@ -99,8 +99,9 @@ func inertAssign(name string, v word) bool {
 	if !inertName(name) {
 		return false
 	}
+	folder := name == "TZ" && !strings.HasPrefix(v.Text, "/") && !strings.ContainsAny(v.Text, ".:") // Europe/Rome, below the system's folder of time zones
 	for i := range len(v.Text) {
-		if c := v.Text[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.,:+@=-", c) >= 0) {
+		if c := v.Text[i]; !(folder && c == '/' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.,:+@=-", c) >= 0) {
 			return false
 		}
 	}
@@ -226,8 +227,10 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
 	}
 	c := Command{Span: w.nodeSpan(x)}
-	prints := w.d == Bash && printsDeclared(argv)
-	if len(effects) == 0 && !prints {
+	prints := w.d == Bash && printsDeclared(x, argv)
+	if prints {
+		effects = nil
+	} else if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
 	w.fill(&c, text, false, argv)
@@ -257,7 +260,7 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 // printsDeclared: declare -p prints the variables that follow, none of which
 // holds a credential by its name, declare -F the names of functions and -f their
 // texts (bash manual, 4.2; to zsh -F makes a number).
-func printsDeclared(argv []word) bool {
+func printsDeclared(x *syntax.DeclClause, argv []word) bool {
 	if name := argv[0].Text; name != "declare" && name != "typeset" || len(argv) < 2 || !argv[1].Static {
 		return false
 	}
@@ -265,8 +268,8 @@ func printsDeclared(argv []word) bool {
 	if flag != "-F" && flag != "-f" && (flag != "-p" || len(argv) == 2) {
 		return false
 	}
-	for _, a := range argv[2:] {
-		if !a.Static || a.Glob || !syntax.ValidName(a.Text) || flag == "-p" && secretName(a.Text) {
+	for i, a := range argv[2:] {
+		if y := x.Args[i+1]; !y.Naked || !a.Static || a.Glob || !syntax.ValidName(a.Text) || flag == "-p" && secretName(a.Text) {
 			return false
 		}
 	}
