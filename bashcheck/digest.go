@@ -43,6 +43,7 @@ var builtinSum = sync.OnceValue(func() [sha256.Size]byte {
 		h.Write(data)
 		return nil
 	})
+	hashText(h, keysFile)
 	return [sha256.Size]byte(h.Sum(nil))
 })
 

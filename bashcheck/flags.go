@@ -181,7 +181,7 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				if has || i+2 >= len(args) || args[i+1].fields || args[i+2].fields {
 					ok = false
 				} else if s.value.kind == vPairFile {
-					ok = w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, args[i+2], j) && ok
+					ok = w.usePath(pathOf(Read, Exact), args[i+2], j) && ok
 				}
 				i += 2
 			case !s.takes:
@@ -236,8 +236,8 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				v := *a
 				v.Text = t[k+1:]
 				ok = ok && (!s.apart || strings.Trim(v.Text, "0123456789,") == "")
-				if v.Text[0] == '=' && s.value.kind != vText && s.value.kind != vPattern && s.value.kind != vLiteral && s.value.kind != vAwkVar {
-					ok = false // -o=f is f to some programs and =f to others
+				if v.Text[0] == '=' && !s.value.equalsSign() {
+					ok = false
 				}
 				ok = w.flagValue(s, v, len(operands), j) && ok
 			} else if !s.optional {

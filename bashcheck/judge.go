@@ -287,17 +287,17 @@ func (w *walker) fixed(f *form, operands []word, j *judged, argv []word) {
 	for i := range f.effects {
 		fe := &f.effects[i]
 		switch {
-		case fe.instead && named || len(operands) < fe.least || !fe.holds(len(operands), j):
+		case !fe.holds(len(operands), named, j):
 		case fe.computed():
 			w.compute(fe, operands, j)
 		case fe.operand == 0:
 			j.effects = append(j.effects, Effect{Kind: fe.kind, Extent: fe.extent, Target: fe.target, Own: fe.own, Dir: w.st.dir, Span: Span{argv[0].Span.Start, argv[len(argv)-1].Span.End}})
 		case fe.operand == allOperands:
 			for _, o := range operands {
-				w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, o, j)
+				w.usePath(pathOf(fe.kind, fe.extent), o, j)
 			}
 		case fe.operand <= len(operands):
-			w.usePath(valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}, operands[fe.operand-1], j)
+			w.usePath(pathOf(fe.kind, fe.extent), operands[fe.operand-1], j)
 		}
 	}
 }

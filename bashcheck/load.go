@@ -3,7 +3,6 @@ package bashcheck
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -17,86 +16,6 @@ type DescriptionError struct {
 // Error names file, line, column and the reason.
 func (e *DescriptionError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Reason)
-}
-
-// valueKind is what a flag's value or an operand is.
-type valueKind uint8
-
-const (
-	vNone valueKind = iota
-	vText
-	vNumber
-	vPattern
-	vPlus     // a text that begins with +
-	vFileMode // the rights of a file, as chmod takes them
-	vPath
-	vHost
-	vURL
-	vCommand
-	vShell
-	vCode
-	vSed
-	vAwk
-	vJq
-	vFind
-	vTest
-	vAssign
-	vRefuse
-	vEnvName     // a variable whose value is no secret
-	vPairFile    // two words follow: a name and a file that is read
-	vPair        // two words follow: a name and a text
-	vLiteral     // a text that the source spells
-	vAwkVar      // NAME=VALUE for awk, the value spelled or a variable
-	vVarName     // a shell variable that is assigned
-	vGitObject   // a revision, a path or REVISION:PATH
-	vFormat      // a git format without signature checks
-	vRevision    // the name of a revision, not of a sub-command
-	vPSLetters   // the old flags of ps
-	vPSFormat    // columns of ps
-	vSysctlName  // a name of dots and letters
-	vSetOption   // a shell option that makes the shell stricter
-	vUpload      // a text that is sent, or @FILE, which is read and sent
-	vReplace     // what xargs replaces in the command
-	vLocalFile   // a path that no program takes for HOST:PATH or @FILE
-	vAwkFile     // a file that awk reads, or NAME=VALUE
-	vInet        // sockets that lsof lists
-	vUsedFile    // a file or port whose users fuser lists
-	vPrintf      // a format of printf that assigns no variable
-	vDD          // an operand of dd, NAME=VALUE
-	vSSFilter    // a filter of ss without names
-	vZipFile     // an archive that unzip reads: one file, whose name it may lengthen
-	vGzipFile    // an archive that gzip reads, whose name it may lengthen
-	vUserName    // a user
-	vPIDs        // numbers of processes; several words may be several of them
-	vChart       // a folder that helm takes for nothing else
-	vCharset     // a character set, or with a slash the file that describes one
-	vGitKey      // the name of a git setting
-	vGitSort     // what references are sorted by, without checking signatures
-	vKubeOutput  // an output format of kubectl that no file holds
-	vComposeFile // a compose file on this machine
-	vOutput      // a file that is written, or - for the output
-	vKept        // a file that is read and not sent
-	vMoved       // a path that is deleted, whose content lives on at another
-	vLocal       // a path of effect and extent that is taken for nothing else
-	vRemote      // the same, or one on another machine
-	vLocalName   // the name of one, which is not used yet
-	vSource      // a file that a C compiler compiles or links, by its name
-	vPacked      // a packed file, which is replaced by what it holds
-	vStart       // a folder that the operands behind it are relative to
-	vOneOf       // one of the words of valueSpec.words
-	vEnding      // a plain name that ends with one of valueSpec.words
-	vWord        // a plain word, not a path
-	vUnpacked    // a file or folder that is read, whose name is not that of an archive
-	vPlainName   // a file that is read, spelled, which no program takes for more
-	vMlrFile     // a file that mlr reads, and not the word then
-	vPcapFilter  // a filter of packets, without names that would be looked up
-)
-
-type valueSpec struct {
-	kind   valueKind
-	effect Kind // for vPath and vLocal
-	extent Extent
-	words  string // for vOneOf and vEnding, separated by commas
 }
 
 type flagSpec struct {
@@ -119,14 +38,12 @@ type operandSpec struct {
 }
 
 type fixedEffect struct {
-	kind   Kind
-	extent Extent
-	target string // "?" not known, "{1}", "{*}" or a literal
-	own    bool
-	// instead: only where no operand or flag names a path
-	instead bool
+	kind    Kind
+	extent  Extent
+	target  string // "?" not known, "{1}", "{*}" or a literal
+	own     bool
 	operand int // the operand that target names, from 1; allOperands; 0 none
-	least   int // how many operands there must be
+	conditions
 	derived
 }
 
@@ -198,66 +115,7 @@ type about struct {
 	words [][]string
 }
 
-var effectWords = map[string]Kind{
-	"read": Read, "list": List, "write": Write, "delete": Delete, "change": Change,
-	"execute": Execute, "connect": Connect, "environment": Environment,
-	"process": Process, "privilege": Privilege, "unknown": Unknown,
-}
-
 var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
-
-var valueWords = map[string]valueKind{
-	"text": vText, "number": vNumber, "pattern": vPattern, "plus": vPlus, "filemode": vFileMode,
-	"host": vHost, "url": vURL, "command": vCommand, "shell": vShell, "code": vCode,
-	"sed": vSed, "awk": vAwk, "jq": vJq, "find": vFind, "test": vTest,
-	"assign": vAssign, "refuse": vRefuse, "envname": vEnvName, "format": vFormat, "varname": vVarName, "literal": vLiteral, "awkvar": vAwkVar,
-	"gitobject": vGitObject, "pair": vPair, "pairfile": vPairFile, "revision": vRevision, "psletters": vPSLetters, "psformat": vPSFormat, "sysctlname": vSysctlName,
-	"setoption": vSetOption, "upload": vUpload, "replace": vReplace, "localfile": vLocalFile, "awkfile": vAwkFile, "inet": vInet,
-	"usedfile": vUsedFile, "printfformat": vPrintf, "ddoperand": vDD, "ssfilter": vSSFilter, "zipfile": vZipFile, "gzipfile": vGzipFile, "charset": vCharset, "username": vUserName, "pids": vPIDs, "chart": vChart, "gitkey": vGitKey, "gitsort": vGitSort,
-	"kubeoutput": vKubeOutput, "output": vOutput, "composefile": vComposeFile, "kept": vKept, "moved": vMoved,
-	"source": vSource, "localname": vLocalName, "packed": vPacked, "start": vStart,
-	"word": vWord, "unpacked": vUnpacked, "plainname": vPlainName, "mlrfile": vMlrFile, "pcapfilter": vPcapFilter,
-}
-
-func parseEffectWord(w string) (Kind, Extent, bool) {
-	base, suffix, has := strings.Cut(w, "/")
-	k, ok := effectWords[base]
-	if !ok {
-		return 0, 0, false
-	}
-	if !has {
-		return k, Exact, true
-	}
-	switch suffix {
-	case "tree":
-		return k, Tree, true
-	case "within":
-		return k, Within, true
-	}
-	return 0, 0, false
-}
-
-func parseValueWord(w string) (valueSpec, bool) {
-	if k, ok := valueWords[w]; ok {
-		return valueSpec{kind: k}, true
-	}
-	for prefix, k := range map[string]valueKind{"one:": vOneOf, "ending:": vEnding} {
-		if words, ok := strings.CutPrefix(w, prefix); ok {
-			return valueSpec{kind: k, words: words}, !strings.Contains(","+words+",", ",,")
-		}
-	}
-	kind := vPath
-	if rest, ok := strings.CutPrefix(w, "local:"); ok {
-		kind, w = vLocal, rest
-	} else if rest, ok := strings.CutPrefix(w, "remote:"); ok {
-		kind, w = vRemote, rest
-	}
-	k, e, ok := parseEffectWord(w)
-	if !ok || (k != Read && k != List && k != Write && k != Delete && k != Change && k != Execute && k != Process && k != Environment) {
-		return valueSpec{}, false
-	}
-	return valueSpec{kind: kind, effect: k, extent: e}, true
-}
 
 type loader struct {
 	file  string
@@ -318,354 +176,43 @@ func nextWord(s string, at int) (word string, start int) {
 	return s[at:end], at
 }
 
-func (l *loader) line(raw string, line int) error {
-	fail := func(col int, format string, args ...any) error {
-		return &DescriptionError{l.file, line, col, fmt.Sprintf(format, args...)}
-	}
-	if strings.HasPrefix(strings.TrimLeft(raw, " \t"), "#") {
-		return nil
-	}
+// What the loader and the index both say.
+const programUnnamed = "program needs a name: write program NAME…"
+
+func beforePrograms(word string) string {
+	return fmt.Sprintf("%q before the first program: write program NAME… above it", word)
+}
+
+// line reads one line.
+func (l *loader) line(raw string, number int) error {
 	words, cols := l.fields(raw)
-	if len(words) == 0 {
+	if len(words) == 0 || words[0][0] == '#' {
 		return nil
 	}
-	key := words[0]
-	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "control" && key != "show" {
-		for i, w := range words {
-			if w == "#" {
-				words, cols = words[:i], cols[:i]
-				break
-			}
-		}
+	t := tableLine{key: words[0], number: number, indent: indentation(raw)}
+	t.rest = strings.TrimSpace(raw[cols[0]-1+len(t.key):])
+	if at := slices.Index(words, "#"); at > 0 && !textKeyword(t.key) {
+		words = words[:at]
 	}
-	args := words[1:]
-	col := func(i int) int { return cols[i+1] }
-	if key == "program" {
+	t.args = words[1:]
+	at, problem := 0, ""
+	switch read := keywords[t.key]; {
+	case t.key == "program":
 		if err := l.finish(); err != nil {
 			return err
 		}
-		if len(args) == 0 {
-			return fail(cols[0], "program needs a name")
-		}
-		p := &program{names: slices.Clone(args), class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
-		p.prefix = -1
-		for i, n := range args {
-			if l.into[n] != nil && l.into[n].file == l.file || l.seen[n] {
-				return fail(col(i), "program %q is described twice", n)
-			}
-			if l.into[n] != nil {
-				return fail(col(i), "program %q is already described in %s", n, l.into[n].file)
-			}
-			l.seen[n] = true
-		}
-		l.top, l.cur, l.form = p, p, &p.form
+		at, problem = l.program(&t)
+	case l.top == nil:
+		problem = beforePrograms(t.key)
+	case read == nil:
+		problem = fmt.Sprintf("unknown keyword %q: write one that bashcheck/programs/README.md lists", t.key)
+	default:
+		at, problem = read(l, &t)
+	}
+	if problem == "" {
 		return nil
 	}
-	if l.top == nil {
-		return fail(cols[0], "%q before the first program", key)
-	}
-	switch key {
-	case "why":
-		if rest == "" {
-			return fail(cols[0], "why needs a text")
-		}
-		l.top.why = true
-	case "class":
-		if len(args) != 1 || classWords[args[0]] == 0 {
-			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
-		}
-		if l.form == &l.cur.form {
-			l.cur.class = classWords[args[0]]
-		} else {
-			l.form.kind = classWords[args[0]]
-		}
-	case "say":
-		if rest == "" || l.form.say != "" {
-			return fail(cols[0], "say needs one text, once")
-		}
-		l.form.say = rest
-	case "flags":
-		if len(args) == 0 {
-			return fail(cols[0], "flags needs flags")
-		}
-		for i, f := range args {
-			if err := l.addFlag(f, &flagSpec{}); err != "" {
-				return fail(col(i), "%s", err)
-			}
-		}
-	case "flag":
-		if len(args) < 2 {
-			return fail(cols[0], "flag needs a kind and flags")
-		}
-		kind, optional := strings.CutSuffix(args[0], "?")
-		v, ok := parseValueWord(kind)
-		if !ok {
-			return fail(col(0), "unknown kind %q", args[0])
-		}
-		for i, f := range args[1:] {
-			spec := &flagSpec{takes: true, optional: optional, value: v}
-			if v.kind == vRefuse {
-				spec.takes = false
-			}
-			if err := l.addFlag(f, spec); err != "" {
-				return fail(col(i+1), "%s", err)
-			}
-		}
-	case "mode":
-		if len(args) < 2 {
-			return fail(cols[0], "mode needs a name and flags")
-		}
-		for i, f := range args[1:] {
-			spec := l.cur.flags[f]
-			if spec == nil {
-				spec = &flagSpec{}
-				if err := l.addFlag(f, spec); err != "" {
-					return fail(col(i+1), "%s", err)
-				}
-			}
-			if spec.mode != "" {
-				return fail(col(i+1), "flag %s already has a mode", f)
-			}
-			spec.mode = args[0]
-		}
-	case "operands":
-		if len(args) == 0 || l.form.operands != nil {
-			return fail(cols[0], "operands needs kinds, once")
-		}
-		repeats := 0
-		for i, a := range args {
-			var o operandSpec
-			name := a
-			if n, ok := strings.CutSuffix(name, "*"); ok {
-				name, o.repeat, o.optional = n, true, true
-			} else if n, ok := strings.CutSuffix(name, "+"); ok {
-				name, o.repeat = n, true
-			} else if n, ok := strings.CutSuffix(name, "?"); ok {
-				name, o.optional = n, true
-			}
-			v, ok := parseValueWord(name)
-			if !ok {
-				return fail(col(i), "unknown kind %q", a)
-			}
-			if o.repeat {
-				if repeats++; repeats > 1 {
-					return fail(col(i), "only one operand may repeat")
-				}
-			}
-			if (v.kind == vCommand || v.kind == vFind || v.kind == vTest) && i != len(args)-1 {
-				return fail(col(i), "%s must be the last operand", name)
-			}
-			if v.kind == vFind || v.kind == vTest {
-				if i != 0 {
-					return fail(col(i), "%s must be the only operand", name)
-				}
-				l.cur.reader = v.kind
-			}
-			o.valueSpec = v
-			l.form.operands = append(l.form.operands, o)
-		}
-	case "effect", "default", "otherwise":
-		var on derived
-		args, problem := on.conditions(l.top, args)
-		if problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-		on.unclear = key == "otherwise"
-		least := 0
-		if n := len(args); n > 3 && args[n-2] == "from" {
-			var err error
-			if least, err = strconv.Atoi(args[n-1]); err != nil || least < 1 {
-				return fail(col(n-1), "from needs a number of operands")
-			}
-			args = args[:n-2]
-		}
-		if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
-			return fail(cols[0], "%s needs a kind, a target and perhaps own, from N", key)
-		}
-		k, e, ok := parseEffectWord(args[0])
-		if !ok {
-			return fail(col(0), "unknown effect %q", args[0])
-		}
-		fe := fixedEffect{kind: k, extent: e, target: args[1], own: len(args) == 3, instead: key == "default", least: least, derived: on}
-		if problem := fe.aim(l.top); problem != "" {
-			return fail(col(1), "%s", problem)
-		}
-		l.form.effects = append(l.form.effects, fe)
-	case "own":
-		l.form.own = true
-	case "assume":
-		if len(args) != 1 {
-			return fail(cols[0], "assume needs one name")
-		}
-		l.form.assume = append(l.form.assume, Assumption(args[0]))
-	case "glob":
-		switch strings.Join(args, " ") {
-		case "ok":
-			l.form.globOK = true
-		case "below":
-			l.form.globBelow = true
-		case "dot":
-			l.form.globDot = true
-		default:
-			return fail(cols[0], "the line is: glob ok, glob dot or glob below")
-		}
-	case "names", "nul", "other", "first", "apart":
-		if len(args) == 0 {
-			if key != "names" {
-				return fail(cols[0], "%s needs flags", key)
-			}
-			l.form.prints = true
-		}
-		for i, f := range args {
-			spec := l.cur.flags[f]
-			if spec == nil {
-				return fail(col(i), "flag %s is not described above this line", f)
-			}
-			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
-			spec.apart = spec.apart || key == "apart"
-		}
-	case "mark":
-		if problem := l.mark(args); problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-	case "letters":
-		l.top.oldLetters = true
-	case "script":
-		l.top.script = true
-	case "argfiles":
-		l.top.argFiles = true
-	case "whole":
-		l.cur.whole = true
-	case "help":
-		if l.cur.parent != nil {
-			return fail(cols[0], "help stands before the first sub-command")
-		}
-		l.cur.help = true
-	case "about":
-		if l.cur.parent != nil || l.form != &l.cur.form {
-			return fail(cols[0], "about stands before the first sub-command and the first form")
-		}
-		var on about
-		words, problem := subNames(rest)
-		if problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-		if i := slices.Index(words, ":"); i >= 0 {
-			on.names, words = words[:i], words[i+1:]
-			for _, n := range on.names {
-				if !slices.Contains(l.cur.names, n) {
-					return fail(cols[0], "%q is no name of the program", n)
-				}
-			}
-		}
-		if len(words) == 0 || on.names != nil && len(on.names) == 0 {
-			return fail(cols[0], "about lists words")
-		}
-		for _, a := range words {
-			if strings.Trim(a, "- ") == "" {
-				return fail(cols[0], "%q is no word that makes a program tell about itself", a)
-			}
-			on.words = append(on.words, strings.Fields(a))
-		}
-		l.cur.about = append(l.cur.about, on)
-	case "group":
-		if l.cur.parent == nil || len(l.cur.operands) > 0 {
-			return fail(cols[0], "group is about a sub-command without operands")
-		}
-		l.cur.group = true
-	case "posix":
-		l.form.posix = true
-	case "words":
-		l.form.words = true
-	case "alone":
-		if l.form == &l.cur.form {
-			return fail(cols[0], "alone belongs to a form that flags choose")
-		}
-		l.form.alone = true
-	case "exact":
-		l.form.exact = true
-	case "edits":
-		l.form.edits = true
-	case "prefix":
-		n, err := strconv.Atoi(strings.Join(args, " "))
-		if err != nil || n < 0 || n > 3 {
-			return fail(cols[0], "prefix is a number from 0 to 3")
-		}
-		l.form.prefix = n
-	case "form":
-		if len(args) != 1 || l.cur.forms[args[0]] != nil {
-			return fail(cols[0], "form needs one new name")
-		}
-		if l.cur.parent != nil && indentation(raw) <= l.subIndent {
-			return fail(cols[0], "a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub")
-		}
-		f := &form{name: args[0], prefix: -1}
-		l.cur.forms[args[0]] = f
-		l.form = f
-	case "sub":
-		if len(args) == 0 {
-			return fail(cols[0], "sub needs a name")
-		}
-		p := &program{class: l.top.class, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, parent: l.top, file: l.file, line: line}
-		p.prefix = -1
-		// Two words in quotes are a sub-command of a sub-command.
-		names, err := subNames(rest)
-		if err != "" {
-			return fail(col(0), "%s", err)
-		}
-		for _, n := range names {
-			if l.top.subs[n] != nil {
-				return fail(col(0), "sub-command %q is described twice", n)
-			}
-			l.top.subs[n] = p
-		}
-		p.names = names
-		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
-	case "lost", "control", "show", "told":
-		if problem := l.form.tell(key, rest); problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-	case "yes", "no":
-		if rest == "" {
-			return fail(cols[0], "%s needs a command", key)
-		}
-		l.top.examples = append(l.top.examples, example{rest, key == "yes", l.file, line})
-	default:
-		return fail(cols[0], "unknown keyword %q", key)
-	}
-	return nil
-}
-
-// subNames reads names; a name of two words stands in double quotes.
-func subNames(s string) (names []string, problem string) {
-	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
-		if s[0] == '#' {
-			break
-		}
-		if s[0] == '"' {
-			end := strings.IndexByte(s[1:], '"')
-			if end < 0 {
-				return nil, "missing closing quote"
-			}
-			names, s = append(names, s[1:1+end]), s[end+2:]
-			continue
-		}
-		w, rest, _ := strings.Cut(s, " ")
-		names, s = append(names, w), rest
-	}
-	return names, ""
-}
-
-func (l *loader) addFlag(f string, spec *flagSpec) string {
-	if len(f) < 2 || f[0] != '-' && f[0] != '+' {
-		return fmt.Sprintf("%q is not a flag", f)
-	}
-	if l.cur.flags[f] != nil {
-		return fmt.Sprintf("flag %s stands here twice", f)
-	}
-	l.cur.flags[f] = spec
-	return ""
+	return &DescriptionError{l.file, number, cols[at], problem}
 }
 
 // finish checks and stores the program that was read.
@@ -674,82 +221,80 @@ func (l *loader) finish() error {
 	if p == nil {
 		return nil
 	}
-	fail := func(format string, args ...any) error {
-		return &DescriptionError{l.file, p.line, 1, fmt.Sprintf("program %s: ", p.names[0]) + fmt.Sprintf(format, args...)}
-	}
-	all := []*program{p}
-	for _, s := range p.subs {
-		all = append(all, s)
-	}
-	for _, q := range all {
+	p.index(l.specs)
+	line, problem := p.line, p.unfit()
+	for _, q := range p.subs {
 		q.index(l.specs)
-	}
-	for _, q := range all {
-		if flag := q.shownUndescribed(); flag != "" {
-			return fail("show names the flag %s, which is not described", flag)
-		}
-		for name, f := range q.flags {
-			if f.mode != "" && q.forms[f.mode] == nil {
-				return fail("mode %q of %s has no form", f.mode, name)
-			}
-		}
-		for name := range q.forms {
-			used := name == "operands" || name == "bare"
-			for part := range strings.SplitSeq(name, "+") {
-				one := false
-				for _, f := range q.flags {
-					one = one || f.mode == part
-				}
-				used = used || one
-			}
-			if !used {
-				return fail("no flag chooses form %q", name)
-			}
-		}
-		if q.globOK {
-			for name, f := range q.flags {
-				if !harmless(f.value) {
-					return fail("glob ok, but flag %s does more than read", name)
-				}
-			}
-			for _, o := range q.operands {
-				if !harmless(o.valueSpec) {
-					return fail("glob ok, but an operand does more than read")
-				}
-			}
-			if len(q.forms) > 0 {
-				for _, f := range q.forms {
-					for _, o := range f.operands {
-						if !harmless(o.valueSpec) {
-							return fail("glob ok, but form %s does more than read", f.name)
-						}
-					}
-				}
-			}
+		if problem == "" {
+			problem = q.unfit()
 		}
 	}
-	if p.say == "" && len(p.subs) == 0 {
-		return fail("say is missing")
-	}
-	if !p.why {
-		return fail("why is missing")
-	}
-	if len(p.subs) > 0 && (len(p.operands) > 0 || p.withOperands != nil) {
-		return fail("operands beside sub-commands: a word that is no sub-command would be one of them")
-	}
-	if len(p.examples) == 0 {
-		return fail("there is no example")
+	switch {
+	case problem != "":
+	case p.say == "" && len(p.subs) == 0:
+		problem = "say is missing: write say and what it does, in the third person"
+	case !p.why:
+		problem = "why is missing: write why and where the facts come from"
+	case len(p.subs) > 0 && (len(p.operands) > 0 || p.withOperands != nil):
+		problem = "operands beside sub-commands: a word that is no sub-command would be one of them; write operands below a sub"
+	case len(p.examples) == 0:
+		problem = "there is no example: write yes COMMAND and no COMMAND"
 	}
 	for _, e := range p.examples {
-		if !e.calls(p.names) {
-			return &DescriptionError{l.file, e.line, 1, fmt.Sprintf("program %s: the example calls another program", p.names[0])}
+		if problem == "" && !e.calls(p.names) {
+			line, problem = e.line, "the example calls another program: write one that calls this one"
 		}
+	}
+	if problem != "" {
+		return &DescriptionError{l.file, line, 1, fmt.Sprintf("program %s: %s", p.names[0], problem)}
 	}
 	for _, n := range p.names {
 		l.into[n] = p
 	}
 	l.top, l.cur, l.form = nil, nil, nil
 	return nil
+}
+
+// unfit tells what in the lines of a program or a sub-command does not fit
+// together.
+func (p *program) unfit() (problem string) {
+	if flag := p.shownUndescribed(); flag != "" {
+		return fmt.Sprintf("show names the flag %s, which is not described: write flags %s", flag, flag)
+	}
+	modes := map[string]bool{}
+	for name, f := range p.flags {
+		if modes[f.mode] = true; f.mode != "" && p.forms[f.mode] == nil {
+			return fmt.Sprintf("mode %q of %s has no form: write form %s", f.mode, name, f.mode)
+		}
+		if p.globOK && !f.value.harmless() {
+			return fmt.Sprintf("glob ok, but flag %s does more than read: leave glob ok out", name)
+		}
+	}
+	for name := range p.forms {
+		chosen := true
+		for part := range strings.SplitSeq(name, "+") {
+			chosen = chosen && modes[part]
+		}
+		chosen = chosen || name == "operands" || name == "bare"
+		if !chosen {
+			return fmt.Sprintf("no flag chooses form %q: write mode %s FLAG…", name, name)
+		}
+	}
+	if !p.globOK {
+		return ""
+	}
+	does := func(operands []operandSpec) bool {
+		return slices.ContainsFunc(operands, func(o operandSpec) bool { return !o.harmless() })
+	}
+	if does(p.operands) {
+		return "glob ok, but an operand does more than read: leave glob ok out"
+	}
+	for _, f := range p.forms {
+		if does(f.operands) {
+			return fmt.Sprintf("glob ok, but form %s does more than read: leave glob ok out", f.name)
+		}
+	}
+	return ""
 }
 
 // calls says that one of the names stands as a word of the example.
@@ -818,14 +363,4 @@ func (p *program) flag(name string) *flagSpec {
 		return nil
 	}
 	return p.flags[name]
-}
-
-func harmless(v valueSpec) bool {
-	switch v.kind {
-	case vNone, vText, vNumber, vPattern, vPlus, vRefuse, vOneOf, vZipFile, vGzipFile, vCharset:
-		return true
-	case vPath:
-		return v.effect == Read || v.effect == List
-	}
-	return false
 }

@@ -71,7 +71,8 @@ type Analyzer struct {
 	err  error
 	// table is builtin; it is what a test may have other descriptions in.
 	table func() *programTable
-	id    func() string // Report.Analyzer; made on first use
+	keys  func() map[string]bool // keyFlags, likewise
+	id    func() string          // Report.Analyzer; made on first use
 	// always: print and reparse plain text too (for the fuzz test that shows it changes nothing)
 	always bool
 }
@@ -80,7 +81,7 @@ type Analyzer struct {
 // loaded does not disable the analyzer silently: Err returns the error, and
 // every Report then has a blocking finding that names it.
 func New(opts Options) *Analyzer {
-	a := &Analyzer{opts: opts, table: builtin}
+	a := &Analyzer{opts: opts, table: builtin, keys: keyFlags}
 	a.opts.Limits = opts.Limits.withDefaults()
 	a.opts.Vars = maps.Clone(opts.Vars)
 	named := a.opts

@@ -116,7 +116,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 			lead = 'x'
 		}
 		starts++
-		w.usePath(valueSpec{kind: vPath, effect: List, extent: Tree}, a, j)
+		w.usePath(pathOf(List, Tree), a, j)
 	}
 	if starts == 0 {
 		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: w.st.dir, Span: Span{}})
@@ -206,7 +206,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 				j.ok = false
 				return
 			}
-			w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, args[i], j)
+			w.usePath(pathOf(Write, Exact), args[i], j)
 			if a.Text == "-fprintf" {
 				i++
 			}
@@ -1041,9 +1041,9 @@ func (w *walker) ddOperand(o word, j *judged) bool {
 	}
 	switch o.Text = file; name {
 	case "if":
-		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return w.usePath(pathOf(Read, Exact), o, j)
 	case "of":
-		return w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
+		return w.usePath(pathOf(Write, Exact), o, j)
 	case "bs", "cbs", "ibs", "obs", "count", "skip", "seek", "iseek", "oseek", "conv", "iflag", "oflag", "status":
 		return true
 	}
@@ -1054,7 +1054,7 @@ func (w *walker) ddOperand(o word, j *judged) bool {
 // the name, and it does not end as packed files do, one with such an ending
 // (gzip 1.12 and pigz 2.6 do; bzip2, xz and zstd open what they are told).
 func (w *walker) gzipFile(o word, j *judged) bool {
-	read := valueSpec{kind: vPath, effect: Read, extent: Exact}
+	read := pathOf(Read, Exact)
 	if one := o.guessed().one; !o.Static && len(one) > 0 {
 		for _, item := range one {
 			item.Span = o.Span

@@ -78,7 +78,7 @@ func (w *walker) unpacked(o word, j *judged) bool {
 	default:
 		return false
 	}
-	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Tree}, o, j)
+	return w.usePath(pathOf(Read, Tree), o, j)
 }
 
 // pcapFilter accepts a part of a filter of packets: its words, numbers and

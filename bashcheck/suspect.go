@@ -187,8 +187,7 @@ func (c *Command) vague() bool {
 }
 
 // namedSecrets reports the secret files among the words of from, a vague
-// command, which to may send. A key that a flag names is used, not sent, and -e
-// names a program.
+// command, which to may send. What a flag of keys.txt names is used.
 func (w *walker) namedSecrets(from, to *Command) {
 	for i, a := range from.Argv[min(1, len(from.Argv)):] {
 		flag, text := from.Argv[i].Text, a.Text
@@ -198,12 +197,8 @@ func (w *walker) namedSecrets(from, to *Command) {
 			}
 			text = text[at+1:]
 		}
-		switch flag {
-		case "-e", "--rsh", "-i", "-E", "-F", "-CAfile", "-cert", "-key", "--key", "--cert", "--cacert", "--tlscacert", "--tlscert", "--tlskey", "--identity", "--identity-file",
-			"--certificate", "--private-key", "--ca-certificate", "--kubeconfig", "--key-file", "--env-file", "--vault-password-file":
-			if !strings.Contains(a.Text, "@") {
-				continue
-			}
+		if w.a.keys()[flag] && !strings.Contains(a.Text, "@") {
+			continue
 		}
 		if before, _, remote := strings.Cut(text, ":"); remote && !strings.Contains(before, "/") || strings.HasPrefix(text, "-") || !secretPath(text) {
 			continue // HOST:PATH is a file there

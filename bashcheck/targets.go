@@ -12,16 +12,22 @@ import (
 // What a program makes has a name that its arguments spell, or one that it puts
 // together from them: a.o for a.c, part-aa for the prefix part-.
 
-// derived says when a fixed effect holds and how its target is put together.
-type derived struct {
+// conditions say when a fixed effect holds; all of them must.
+type conditions struct {
+	unnamed       bool   // only where no flag or operand names a path that is read or listed
 	unclear       bool   // only where something of the command is not described
 	with, without uint16 // marks that must and must not be there
+	least         int    // how many operands there must be
 	most          int    // how many operands there may be, plus one; 0: any number
-	mark          uint16 // the flag whose value target names; 0: an operand
-	rest          bool   // every operand from the one on
-	last          bool   // the last operand
-	how           string // "", "dir", "unpacked", "url", a suffix that takes the place of another, / and one, + and one
-	tail          string // what follows
+}
+
+// derived says how the target of a fixed effect is put together.
+type derived struct {
+	mark uint16 // the flag whose value target names; 0: an operand
+	rest bool   // every operand from the one on
+	last bool   // the last operand
+	how  string // "", "dir", "unpacked", "url", a suffix that takes the place of another, / and one, + and one
+	tail string // what follows
 }
 
 // marked is the value of a flag that has a mark.
@@ -36,67 +42,77 @@ type start struct {
 	at  int
 }
 
-// mark reads the line mark NAME FLAG….
-func (l *loader) mark(args []string) (problem string) {
-	if len(args) < 2 {
-		return "mark needs a name and flags"
-	}
-	at := slices.Index(l.top.marks, args[0])
-	if at < 0 {
-		if at = len(l.top.marks); at == 15 || args[0] == remoteMark {
-			return "there are more than 15 marks, or one is called remote"
-		}
-		l.top.marks = append(l.top.marks, args[0])
-	}
-	for _, f := range args[1:] {
-		spec := l.cur.flags[f]
-		if spec == nil {
-			return fmt.Sprintf("flag %s is not described above this line", f)
-		}
-		spec.mark |= 1 << at
-	}
-	return ""
-}
-
-// remoteMark is given where an operand of the kind remote lies on another
-// machine.
-const remoteMark = "remote"
-
+// markOf is the bit of a mark. The mark remote is given where an operand of the
+// kind remote lies on another machine.
 func (p *program) markOf(name string) uint16 {
-	if name == remoteMark {
-		return 1 << 15
+	if name == remoteForm {
+		return 1 << mostMarks
 	}
 	return 1 << slices.Index(p.marks, name)
 }
 
-// conditions reads what stands behind if, and to N, at the end of an effect
-// line, and returns what is left.
-func (d *derived) conditions(p *program, args []string) (left []string, problem string) {
-	if at := slices.Index(args, "if"); at >= 0 {
-		for _, name := range args[at+1:] {
-			name, not := strings.CutPrefix(name, "!")
-			if name != remoteMark && !slices.Contains(p.marks, name) {
-				return nil, fmt.Sprintf("there is no mark %q above this line", name)
+// mostMarks is how many marks a program may have; one more bit is for remote.
+const mostMarks = 15
+
+// Conditions that are no marks.
+const (
+	unnamedWord = "unnamed"
+	unclearWord = "unclear"
+)
+
+// effect reads the line effect KIND TARGET [own] [if CONDITION…].
+func (l *loader) effect(t *tableLine) (at int, problem string) {
+	var fe fixedEffect
+	args := t.args
+	if n := slices.Index(args, "if"); n >= 0 {
+		if n == len(args)-1 {
+			return n + 1, "if needs conditions: write if NAME, if !NAME, if 2+, if 1-, if unnamed or if unclear"
+		}
+		for i, word := range args[n+1:] {
+			if problem := fe.condition(l.top, word); problem != "" {
+				return n + 2 + i, problem
 			}
-			if not {
-				d.without |= p.markOf(name)
-			} else {
-				d.with |= p.markOf(name)
-			}
 		}
-		if at == len(args)-1 {
-			return nil, "if needs marks"
-		}
-		args = args[:at]
+		args = args[:n]
 	}
-	if n := len(args); n > 2 && args[n-2] == "to" {
-		most, err := strconv.Atoi(args[n-1])
-		if err != nil || most < 0 {
-			return nil, "to needs a number of operands"
-		}
-		d.most, args = most+1, args[:n-2]
+	if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
+		return 0, "effect needs a kind and a target: write effect KIND TARGET [own] [if CONDITION…]"
 	}
-	return args, ""
+	if fe.kind, fe.extent, problem = parseEffect(args[0]); problem != "" {
+		return 1, problem
+	}
+	fe.target, fe.own = args[1], len(args) == 3
+	if problem := fe.aim(l.top); problem != "" {
+		return 2, problem
+	}
+	l.form.effects = append(l.form.effects, fe)
+	return 0, ""
+}
+
+// condition reads one word behind if.
+func (c *conditions) condition(p *program, word string) (problem string) {
+	name, not := strings.CutPrefix(word, "!")
+	number, most := strings.CutSuffix(word, "-")
+	if !most {
+		number, _ = strings.CutSuffix(word, "+")
+	}
+	switch n, err := strconv.Atoi(number); {
+	case word == unnamedWord:
+		c.unnamed = true
+	case word == unclearWord:
+		c.unclear = true
+	case err == nil && number != word && n >= 0 && most:
+		c.most = n + 1
+	case err == nil && number != word && n >= 1:
+		c.least = n
+	case name != remoteForm && !slices.Contains(p.marks, name):
+		return fmt.Sprintf("there is no mark %q above this line: write mark %s FLAG… there, or one of the conditions 2+, 1-, unnamed, unclear and remote", name, name)
+	case not:
+		c.without |= p.markOf(name)
+	default:
+		c.with |= p.markOf(name)
+	}
+	return ""
 }
 
 // aim reads the target.
@@ -114,11 +130,11 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 	}
 	name, how, has := strings.Cut(inner, ":")
 	if has && how != "dir" && how != "unpacked" && how != "url" && !strings.HasPrefix(strings.TrimLeft(how, "/+"), ".") {
-		return "behind the colon stands dir, unpacked, url or a suffix, perhaps with / or + before it"
+		return "behind the colon stands dir, unpacked, url or a suffix, perhaps with / or + before it: write {1:dir}, {1:.o}, {1:/.o} or {1:+.zip}"
 	}
 	fe.how, fe.tail = how, tail
 	if strings.Count(tail, "*") > 1 || strings.ContainsAny(tail, "?[\\") {
-		return "behind the brace stands a text with one star at most"
+		return "behind the brace stands a text with one star at most: write {1}.gz or {1}*"
 	}
 	switch number, rest := strings.CutSuffix(name, "*"); {
 	case name == "*":
@@ -130,7 +146,7 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 	default:
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return "an operand is {1}, {2}, {2*}, {$} or {*}, and a flag with a mark {NAME}"
+			return "no such target: write {1}, {2}, {2*}, {$} or {*} for operands, and {NAME} for the value of a flag with that mark"
 		}
 		fe.operand, fe.rest = n, rest
 	}
@@ -138,8 +154,8 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 }
 
 // holds says that the effect is one of this command.
-func (d *derived) holds(operands int, j *judged) bool {
-	return !(d.unclear && j.ok) && j.marks&d.with == d.with && j.marks&d.without == 0 && (d.most == 0 || operands < d.most)
+func (c *conditions) holds(operands int, named bool, j *judged) bool {
+	return !(c.unnamed && named) && !(c.unclear && j.ok) && j.marks&c.with == c.with && j.marks&c.without == 0 && operands >= c.least && (c.most == 0 || operands < c.most)
 }
 
 // computed says that the target is more than an operand or a text.
@@ -176,7 +192,7 @@ func (w *walker) compute(fe *fixedEffect, operands []word, j *judged) {
 
 // made adds the effect on what is made of a word.
 func (w *walker) made(fe *fixedEffect, o word, j *judged) {
-	spec := valueSpec{kind: vPath, effect: fe.kind, extent: fe.extent}
+	spec := pathOf(fe.kind, fe.extent)
 	if fe.how == "" && fe.tail == "" && (fe.kind != Delete || fe.extent != Within) {
 		if fe.mark == 0 || !o.Static || o.Text != "-" { // the program's input or output
 			w.usePath(spec, o, j)
@@ -296,13 +312,13 @@ func unpacked(name string) string {
 func (w *walker) packed(o word, j *judged) bool {
 	if !o.Static || o.Glob || o.Text == "" {
 		j.effects = append(j.effects, Effect{Kind: Write, Dir: w.st.dir, Span: o.Span})
-		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return w.usePath(pathOf(Read, Exact), o, j)
 	}
 	made := o
 	if made.Text = unpacked(o.Text); made.Text == "" {
 		return false
 	}
-	return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j) && w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, made, j)
+	return w.usePath(pathOf(Read, Exact), o, j) && w.usePath(pathOf(Write, Exact), made, j)
 }
 
 // remote uses an operand that may lie on another machine.
@@ -313,13 +329,13 @@ func (w *walker) remote(v valueSpec, o word, j *judged) bool {
 	}
 	slash, colon := strings.IndexByte(known, '/'), strings.IndexByte(known, ':')
 	if colon > 0 && (slash < 0 || colon < slash) {
-		if j.marks&(1<<15) == 0 {
-			j.marks |= 1 << 15
+		if j.marks&(1<<mostMarks) == 0 {
+			j.marks |= 1 << mostMarks
 			j.effects = append(j.effects, Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span})
 		}
 		return true
 	}
-	v.kind = vLocal
+	v.kind, v.narrow = vPath, nLocal|nSingle
 	return w.useValue(v, o, j)
 }
 
@@ -339,7 +355,7 @@ func (w *walker) source(o word, j *judged) bool {
 	}
 	switch path.Ext(o.Text) {
 	case ".c", ".C", ".cc", ".cp", ".cpp", ".cxx", ".c++", ".CPP", ".m", ".mm", ".i", ".ii", ".s", ".S", ".o", ".a", ".so", ".obj", ".lo":
-		return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return w.usePath(pathOf(Read, Exact), o, j)
 	}
 	return false
 }
@@ -351,7 +367,7 @@ func (w *walker) startAt(o word, j *judged) bool {
 		return false
 	}
 	j.start = &start{dir: enterDir(w.st.dir, o.Text)}
-	return w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
+	return w.usePath(pathOf(List, Exact), o, j)
 }
 
 // flagValue uses the value of a flag that stands behind so many operands.

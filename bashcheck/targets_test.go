@@ -15,25 +15,34 @@ import (
 // TestMarksAndTargetsAreStrict: what is wrong in the lines that put names
 // together is an error when the table is loaded.
 func TestMarksAndTargetsAreStrict(t *testing.T) {
-	const good = "program p\n why x\n say works\n flags -a\n flag text -o\n mark out -o\n operands text*\n effect write {out:.d}x if out !out\n effect write {*}.gz to 2\n effect write {2*} from 2 to 3\n otherwise write ?\n no p a\n"
+	const good = "program p\n why x\n say works\n flags -a\n flag text -o\n mark out -o\n operands text*\n effect write {out:.d}x if out !out\n effect write {*}.gz if 2-\n effect write {2*} if 2+ 3-\n effect write ? if unclear\n no p a\n"
 	require.NoError(t, loadPrograms("f", good, map[string]*program{}))
 	for line, want := range map[string]string{
-		"effect write {out} if":           "if needs marks",
-		"effect write {out} if none":      `no mark "none"`,
-		"effect write {none}":             "an operand is",
-		"effect write {0}":                "an operand is",
+		"effect write {out} if":           "f:13:21: if needs conditions: write if NAME",
+		"effect write {out} if none":      `f:13:24: there is no mark "none" above this line: write mark none FLAG…`,
+		"effect write {out} if !none out": `f:13:24: there is no mark "none"`,
+		"effect write {out} if out 0+":    `f:13:28: there is no mark "0+"`,
+		"effect write {out} if +":         `no mark "+"`,
+		"effect write {out} if x-":        `no mark "x-"`,
+		"effect write {none}":             "no such target: write {1}",
+		"effect write {0}":                "no such target: write {1}",
 		"effect write {*:gz}":             "behind the colon",
 		"effect write {*}**":              "one star at most",
 		"effect write {*}[a]":             "one star at most",
-		"effect write {*} to x":           "to needs a number",
+		"effect write {*} to 1":           "write effect KIND TARGET [own] [if CONDITION…]",
+		"effect frob {*}":                 `f:13:9: unknown effect "frob": write change, connect,`,
+		"effect connect/tree h":           `unknown effect "connect/tree": only paths have something below them; write connect`,
+		"effect read/all .":               `unknown effect "read/all": write read, read/tree or read/within`,
 		"mark out":                        "a name and flags",
 		"mark out -z":                     "flag -z is not described",
-		"mark remote -a":                  "called remote",
-		"flag local:text -q":              "unknown kind",
+		"mark remote -a":                  "cannot be called remote",
+		"mark unclear -a":                 "that is not remote, unnamed or unclear",
+		"mark 2 -a":                       "small letters",
 		"operands remote:frob":            "operands needs kinds, once",
-		"flag remote:connect -r":          "unknown kind",
-		"otherwise write":                 "needs a kind, a target",
-		"otherwise write ? own if out if": `no mark "if"`,
+		"otherwise write ?":               `unknown keyword "otherwise"`,
+		"default write ?":                 `unknown keyword "default"`,
+		"effect write":                    "f:13:2: effect needs a kind and a target",
+		"effect write ? own if out if":    `no mark "if"`,
 	} {
 		err := loadPrograms("f", good+" "+line+"\n", map[string]*program{})
 		require.Error(t, err, line)

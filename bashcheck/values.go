@@ -10,11 +10,13 @@ import (
 // useValue adds what a flag's value or an operand stands for.
 func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	switch v.kind {
-	case vText, vPattern, vPIDs:
+	case vText:
+		return v.narrow == 0 || v.fits(&o)
+	case vPattern, vPIDs:
 		return true
 	case vNumber:
 		return !o.Static || number(o.Text)
-	case vPlus:
+	case vDateFormat:
 		return o.Static && strings.HasPrefix(o.Text, "+")
 	case vFileMode:
 		if setsUser(o.Text) {
@@ -22,6 +24,12 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		return true
 	case vPath:
+		if v.narrow != 0 && !v.fits(&o) {
+			return false
+		}
+		if v.kept {
+			return w.kept(v, o, j)
+		}
 		return w.usePath(v, o, j)
 	case vHost:
 		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
@@ -52,8 +60,6 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return o.Static && !o.Glob
 		}
 		return !strings.ContainsAny(w.rep.Source[o.Span.Start:o.Span.End], "(`") // a variable, not what a command prints
-	case vLiteral:
-		return o.Static && !o.Glob
 	case vVarName:
 		if !o.Static || o.Glob {
 			return false
@@ -75,11 +81,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vComposeFile:
 		// Anything else may be the address of a repository or an image.
 		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
-			w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vKept:
-		return w.kept(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vMoved:
-		return w.kept(valueSpec{kind: vPath, effect: Delete, extent: Tree}, o, j)
+			w.kept(pathOf(Read, Exact), o, j)
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
 	case vKubeOutput:
@@ -107,7 +109,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			}
 		case at && file != "-":
 			file, _, _ = strings.Cut(file, ";")
-			return w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+			return w.usePath(pathOf(Read, Exact), word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
 		}
 		return true
 	case vSetOption:
@@ -122,14 +124,11 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
-	case vLocalFile:
-		return o.isLocalFile() &&
-			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vAwkFile:
 		if o.Static && !o.Glob && awkAssignment(o.Text) {
 			return true
 		}
-		return !mayBeInet(o) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
+		return !mayBeInet(o) && w.usePath(pathOf(Read, Exact), o, j)
 	case vInet:
 		like := o.guessed().like // :$port
 		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
@@ -137,7 +136,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && !o.Glob && ssFilter(o.Text)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
-			w.usePath(valueSpec{kind: vPath, effect: List, extent: Exact}, o, j)
+			w.usePath(pathOf(List, Exact), o, j)
 	case vPrintf:
 		return w.printfFormat(o, j)
 	case vDD:
@@ -147,7 +146,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		if !o.Static || o.Glob || o.Text == "-" || strings.ContainsAny(o.Text, "*?[") {
 			return false
 		}
-		read := valueSpec{kind: vPath, effect: Read, extent: Exact}
+		read := pathOf(Read, Exact)
 		switch path.Ext(o.Text) {
 		case ".zip", ".jar", ".war", ".ear", ".aar", ".apk", ".ipa", ".whl", ".egg", ".epub", ".docx", ".xlsx", ".pptx", ".odt", ".xpi", ".crx", ".vsix", ".nupkg":
 		default:
@@ -164,20 +163,15 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		// What begins with a dot or a slash is a path or an error (helm's
 		// LocateChart); of other words the repositories are asked.
 		return o.Static && !o.Glob && (o.Text == "." || o.Text == ".." || strings.HasPrefix(o.Text, "./") || strings.HasPrefix(o.Text, "../") || strings.HasPrefix(o.Text, "/")) &&
-			w.usePath(valueSpec{kind: vPath, effect: Read, extent: Tree}, o, j)
+			w.usePath(pathOf(Read, Tree), o, j)
 	case vUserName:
 		w.plainUser(&o)
 		return o.Static && !o.Glob || !o.mayBeFlag()
 	case vCharset:
 		// iconv of glibc takes a name with a slash for a file (charmap(5)).
-		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vLocal:
-		return o.isLocalFile() && !(o.Static && !o.Glob && strings.ContainsAny(o.Text, "*?[")) &&
-			w.usePath(valueSpec{kind: vPath, effect: v.effect, extent: v.extent}, o, j)
+		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(pathOf(Read, Exact), o, j)
 	case vRemote:
 		return w.remote(v, o, j)
-	case vLocalName:
-		return o.isLocalFile()
 	case vSource:
 		return w.source(o, j)
 	case vPacked:
@@ -185,20 +179,9 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	case vStart:
 		return w.startAt(o, j)
 	case vOutput:
-		return o.Static && o.Text == "-" || w.usePath(valueSpec{kind: vPath, effect: Write, extent: Exact}, o, j)
-	case vOneOf:
-		return o.Static && !o.Glob && oneOf(v.words, o.Text)
-	case vEnding:
-		return o.plainName() && o.endsIn(v.words) && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vWord:
-		return o.Static && !o.Glob && plainWord(o.Text)
+		return o.Static && o.Text == "-" || w.usePath(pathOf(Write, Exact), o, j)
 	case vUnpacked:
 		return w.unpacked(o, j)
-	case vPlainName:
-		return o.plainName() && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
-	case vMlrFile:
-		// then begins another verb; that no name is it must be spelled.
-		return o.Static && !o.Glob && o.Text != "then" && w.usePath(valueSpec{kind: vPath, effect: Read, extent: Exact}, o, j)
 	case vPcapFilter:
 		return o.Static && !o.Glob && pcapFilter(o.Text)
 	case vReplace:

@@ -1,6 +1,9 @@
 package permission
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Decision is the answer to a call, with everything that led to it. The zero
 // Decision denies.
@@ -65,6 +68,7 @@ const (
 	// CodeSteers: a session that has read untrusted text writes a file that agents
 	// take for instructions.
 	CodeSteers  = "steers"
+	CodeUnsaved = "unsaved" // the rules of an answer for good hold for the session only: they could not be saved
 	CodeChanged = "changed" // what a runner runs has changed under an untrusted session
 )
 
@@ -151,20 +155,39 @@ type State struct {
 	Contents map[string]string `json:"contents,omitempty"`
 }
 
-// Text returns the deciding reasons as one paragraph, each sentence once. It is
-// not escaped for a terminal: see [Reason].
+// uninspected says that the call asks for nothing but that it could not be
+// inspected.
+func (d *Decision) uninspected() bool {
+	found := false
+	for _, r := range d.Reasons {
+		switch {
+		case r.Verdict != Ask, r.Code == CodeMode, r.Code == CodeMayMatch:
+		case r.Code == CodeFinding && strings.HasPrefix(r.Text, notInspected):
+			found = true
+		default:
+			return false
+		}
+	}
+	return found
+}
+
+// Text returns the deciding reasons as one paragraph, each sentence once; where
+// nothing but the mode refuses, with what it refuses to ask about. It may
+// be printed: what would not show itself (control and format characters, broken
+// UTF-8) is written as \xNN or \u{NNNN}. The Text of each [Reason] is as it came.
 func (d Decision) Text() string {
 	var b strings.Builder
 	said := map[string]bool{}
+	byMode := d.Verdict == Deny && !slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Verdict == Deny && r.Code != CodeMode })
 	for _, r := range d.Reasons {
-		if r.Verdict != d.Verdict || r.Text == "" || said[r.Text] {
+		if r.Verdict != d.Verdict && !(byMode && r.Verdict == Ask) || r.Text == "" || said[r.Text] {
 			continue
 		}
 		said[r.Text] = true
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(r.Text)
+		b.WriteString(visible(r.Text))
 	}
 	return b.String()
 }

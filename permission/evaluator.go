@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -69,11 +70,14 @@ func (e *Evaluator) Inspect(ctx context.Context, st State, call Call) (Inspectio
 		return Inspection{
 			Family:   family(call.Tool),
 			Actions:  []Action{{Kind: KindUnknown}},
-			Findings: []Finding{{Code: CodeInspection, Text: "The call could not be inspected: " + err.Error() + "."}},
+			Findings: []Finding{{Code: CodeInspection, Text: notInspected + strings.TrimRight(err.Error(), ".") + ". Correct the call and send it again, or let a person judge it as it stands."}},
 		}, err
 	}
 	return ins, nil
 }
+
+// notInspected begins the finding of a call that could not be inspected.
+const notInspected = "The call could not be inspected: "
 
 // lookout returns the answers to an inspector's questions. Most calls of a
 // program start in the directory of the one before.

@@ -2,6 +2,7 @@ package permission
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -77,12 +78,31 @@ type Approver interface {
 }
 
 // Rememberer keeps approved rules beyond the session. Package settings has one.
+// It saves all of the rules or, with an error that says why and what to do, none.
 type Rememberer interface {
 	Remember(ctx context.Context, layer Layer, rules []string) error
 }
 
+// UnsavedError says that the rules of an [Always] could not be saved. The yes
+// itself stands: the call runs, and the rules count until the session ends.
+type UnsavedError struct {
+	Layer Layer
+	Rules []string
+	// Err is what the [Rememberer] said.
+	Err error
+}
+
+// Error says where the rules were to be saved, why they are not, and what holds.
+func (e *UnsavedError) Error() string {
+	return fmt.Sprintf("permission: the approval could not be saved to the %s settings and holds for this session only: %v", e.Layer, e.Err)
+}
+
+// Unwrap returns what the Rememberer said.
+func (e *UnsavedError) Unwrap() error { return e.Err }
+
 // Adviser has an opinion on calls: a hook or a classifier. Its error counts as
-// no opinion of a classifier and as Ask of anything else.
+// no opinion of a classifier and as Ask of anything else. An Allow of it never
+// counts as a person's, whatever it says.
 type Adviser interface {
 	Advise(ctx context.Context, st State, call Call, ins Inspection) (Opinion, error)
 }
@@ -124,8 +144,10 @@ type Record struct {
 	// what they said.
 	Answer   string `json:"answer,omitempty"`
 	Feedback string `json:"feedback,omitempty"`
-	// Kept are the rules that the answer added.
-	Kept []string `json:"kept,omitempty"`
+	// Kept are the rules that the answer added, and Unsaved why they hold for the
+	// session only where the answer was for good.
+	Kept    []string `json:"kept,omitempty"`
+	Unsaved string   `json:"unsaved,omitempty"`
 	// Digest stands for call and inspection; an outcome carries that of its
 	// decision.
 	Digest   string        `json:"digest,omitempty"`
@@ -145,7 +167,8 @@ type GateOptions struct {
 	// Approver asks a person; nil refuses what asks.
 	Approver Approver
 	// Remember keeps the rules of an Always for later processes; nil makes of it
-	// a ForSession. They count at once in the session that asked and in its
+	// a ForSession, and so does a failure to save them, which [Grant.Unsaved], the
+	// decision ([CodeUnsaved]) and the record tell. They count at once in the session that asked and in its
 	// children; in other sessions of this gate after Swap.
 	Remember Rememberer
 	// Advisers have opinions on calls, each before a person is asked.
@@ -488,8 +511,9 @@ const maxRounds = 3
 // reaches, the reasons, the settings, the mode. When an answer to another call
 // settles this one meanwhile, the Approver's context ends and the call is
 // decided again.
-func (s *Session) Authorize(ctx context.Context, call Call) (*Grant, error) {
+func (s *Session) Authorize(ctx context.Context, call Call) (_ *Grant, err error) {
 	run := round{start: time.Now()}
+	defer func() { err = cmp.Or(s.left(ctx, &run), err) }()
 	for asked := 0; ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -563,6 +587,26 @@ type round struct {
 	approved string // what a person said yes to; see base
 	said     *Answer
 	kept     []string
+	unsaved  *UnsavedError
+	recorded bool // kept is on record
+}
+
+// notSaved says why the rules of an answer were not saved, "" where they were.
+func (r *round) notSaved() string {
+	if r.unsaved == nil {
+		return ""
+	}
+	return r.unsaved.Err.Error()
+}
+
+// left puts rules on record that were kept for a call of which nothing else is:
+// the caller went away, or the call has to be asked about again.
+func (s *Session) left(ctx context.Context, run *round) error {
+	if run.kept == nil || run.recorded || s.gate.opts.Audit == nil {
+		return nil
+	}
+	return s.gate.record(ctx, Record{Event: EventSettings, Time: time.Now().UTC(), Session: s.id, Parent: s.parentID(),
+		Text: "A person's answer added rules.", Answer: run.said.Choice.String(), Kept: run.kept, Unsaved: s.gate.redactText(run.notSaved())})
 }
 
 // Check decides the call without asking. A nil Request is a final answer: a
@@ -605,7 +649,7 @@ var ErrStale = errors.New("permission: no request is waiting for this answer")
 // Resolve takes a person's answer to a Request of Check; the first answer
 // counts. The call is inspected and decided again: where it changed, a new
 // Request is returned.
-func (s *Session) Resolve(ctx context.Context, a Answer) (*Grant, *Request, error) {
+func (s *Session) Resolve(ctx context.Context, a Answer) (_ *Grant, _ *Request, err error) {
 	s.mu.Lock()
 	p, ok := s.waiting[a.Token]
 	delete(s.waiting, a.Token)
@@ -614,6 +658,7 @@ func (s *Session) Resolve(ctx context.Context, a Answer) (*Grant, *Request, erro
 		return nil, nil, ErrStale
 	}
 	run := round{start: time.Now()}
+	defer func() { err = cmp.Or(s.left(ctx, &run), err) }()
 	g := &Grant{call: p.req.Call, ins: p.req.Inspection, decision: p.req.Decision, state: p.st, opinions: p.ops, digest: digest(p.req.Call, p.req.Inspection)}
 	if err := s.answer(ctx, g, p, a, &run); err != nil {
 		return nil, nil, err
@@ -725,6 +770,9 @@ func (s *Session) advise(ctx context.Context, e *Evaluator, st State, call Call,
 		if err != nil {
 			o = Opinion{From: o.From, Verdict: Ask, Reason: "failed: " + err.Error()}
 		}
+		if o.From == FromPerson && o.Verdict == Allow {
+			o.From = FromHook // persons answer requests
+		}
 		opinions = append(opinions, o)
 	}
 	if e.policy.effective(st) != ModeAuto {
@@ -782,12 +830,12 @@ func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) er
 	if a.Choice != ForSession && a.Choice != Always {
 		return nil
 	}
-	texts := a.Rules
+	texts, shown := a.Rules, s.gate.shown(p.req).Suggestions
 	if texts == nil {
-		texts = s.gate.shown(p.req).Suggestions
+		texts = shown
 	}
 	for _, r := range texts {
-		if !slices.Contains(p.req.Suggestions, r) {
+		if !slices.Contains(shown, r) {
 			return fmt.Errorf("permission: %q was not among the suggested rules", r)
 		}
 	}
@@ -798,27 +846,20 @@ func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) er
 	if err != nil {
 		return err
 	}
+	saved := false
 	if a.Choice == Always && s.gate.opts.Remember != nil {
 		layer := a.Layer
 		if layer == LayerUnknown {
 			layer = LayerLocal
 		}
 		if err := s.gate.opts.Remember.Remember(ctx, layer, texts); err != nil {
-			return fmt.Errorf("permission: the approval was not saved: %w", err)
+			run.unsaved = &UnsavedError{Layer: layer, Rules: slices.Clone(texts), Err: err}
 		}
-	} else {
-		// For the session it is given to what the commands run today.
-		var bound map[string]bool
-		for i := range p.req.Inspection.Actions {
-			if d := p.req.Inspection.Actions[i].command().Digest; d != "" {
-				if bound == nil {
-					bound = map[string]bool{}
-				}
-				bound[d] = true
-			}
-		}
+		saved = run.unsaved == nil
+	}
+	if !saved {
 		for i := range rules {
-			rules[i].bound = bound
+			rules[i].bind(&p.req.Inspection)
 		}
 	}
 	run.kept = texts
@@ -848,6 +889,11 @@ func (s *Session) keep(ctx context.Context, a Answer, p *pending, run *round) er
 // says that the rules, the mode or the labels changed under an Allow, which
 // is then not given.
 func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant, again bool, err error) {
+	if run.unsaved != nil {
+		g.decision.Reasons = append(g.decision.Reasons, Reason{Code: CodeUnsaved, Verdict: Allow,
+			Text: fmt.Sprintf("The rules could not be saved to the %s settings, so they hold for this session only: %v.", run.unsaved.Layer, run.unsaved.Err)})
+		g.unsaved = run.unsaved
+	}
 	if g.decision.Verdict == Allow {
 		if now := s.state(); s.gate.current.Load() != g.gen || s.ruleVersion() != g.version || now.Mode != g.state.Mode || now.Labels != g.state.Labels {
 			return nil, true, nil
@@ -862,7 +908,7 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 	if s.gate.opts.Audit != nil {
 		rec := Record{
 			Event: EventDecision, Time: run.start.UTC(), Session: s.id, Parent: s.parentID(), Tool: g.call.Tool, Dir: g.call.Dir,
-			Digest: g.digest, Duration: time.Since(run.start), Kept: run.kept,
+			Digest: g.digest, Duration: time.Since(run.start), Kept: run.kept, Unsaved: s.gate.redactText(run.notSaved()),
 		}
 		shown := s.gate.shown(Request{Call: g.call, Inspection: g.ins, Decision: g.decision})
 		rec.Input, rec.Inspection, rec.Decision = shown.Call.Input, shown.Inspection, shown.Decision
@@ -877,11 +923,12 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 		if err := s.gate.record(ctx, rec); err != nil {
 			return nil, false, err
 		}
+		run.recorded = true
 	}
 	if g.decision.Verdict != Allow {
 		// The model reads it. What a hook or an approver said when it failed may
 		// hold what they know.
-		e := &RefusedError{Call: g.call, Decision: s.gate.shown(Request{Decision: g.decision}).Decision}
+		e := &RefusedError{Call: g.call, Decision: s.gate.shown(Request{Decision: g.decision}).Decision, Unsaved: run.unsaved}
 		if run.said != nil {
 			e.Feedback = run.said.Feedback
 		}
@@ -889,6 +936,7 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 	}
 	s.Label(g.ins.Brings)
 	s.ran(ctx, g)
+	g.since = time.Now()
 	return g, false, nil
 }
 

@@ -1,6 +1,9 @@
 package permission
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Grant is the proof that a call may run: this call, these paths, once. The
 // zero Grant and a nil Grant permit nothing.
@@ -14,6 +17,8 @@ type Grant struct {
 	eval     *Evaluator
 	state    State
 	opinions []Opinion
+	unsaved  *UnsavedError
+	since    time.Time // when it was given
 }
 
 // Permits says whether the grant covers an action of the kind on the resolved
@@ -86,6 +91,16 @@ func (g *Grant) Confined() bool {
 	return g == nil || g.decision.Verdict != Allow || g.decision.Confinement == ConfinementRequired
 }
 
+// Unsaved returns why the rules that a person approved for good are kept for this
+// session only, nil where they were saved or none were to be. A host tells the
+// person.
+func (g *Grant) Unsaved() *UnsavedError {
+	if g == nil {
+		return nil
+	}
+	return g.unsaved
+}
+
 // Call returns the granted call; the zero Call for a nil Grant.
 func (g *Grant) Call() Call {
 	if g == nil {
@@ -135,17 +150,23 @@ type RefusedError struct {
 	Decision Decision
 	// Feedback is what the person said, if anything.
 	Feedback string
+	// Unsaved is set where an answer to an earlier question about this call kept
+	// rules that could not be saved.
+	Unsaved *UnsavedError
 }
 
 // Error says for the model why the call may not run, and that it should not
-// try another way. Secrets that Redact knows are taken out.
+// try another way, or what to correct. Secrets that Redact knows are taken out,
+// and control characters are written as \xNN or \u{NNNN}.
 func (e *RefusedError) Error() string {
-	s := fmt.Sprintf("The call of %s was refused. %s", e.Call.Tool, e.Decision.Text())
+	s := fmt.Sprintf("The call of %s was refused. %s", visible(e.Call.Tool), e.Decision.Text())
 	if e.Decision.Verdict == Ask {
-		s = fmt.Sprintf("The call of %s was not approved. %s", e.Call.Tool, e.Decision.Text())
+		s = fmt.Sprintf("The call of %s was not approved. %s", visible(e.Call.Tool), e.Decision.Text())
 	}
 	if e.Feedback != "" {
 		s += " The user says: " + e.Feedback
+	} else if e.Decision.Verdict == Ask && e.Decision.uninspected() {
+		return s
 	}
 	return s + " Do not try to reach the same end another way."
 }

@@ -140,6 +140,10 @@ type Command struct {
 	Allow []string `json:"allow,omitempty"`
 	// Deny are the texts that deny and ask rules are matched against.
 	Deny []string `json:"deny,omitempty"`
+	// MayRun are texts of commands that the words of this one hold, where its
+	// program may run what they say (git bisect run …, python3 -c …): deny and ask
+	// rules that match one of them may match.
+	MayRun []string `json:"mayRun,omitempty"`
 	// Prefix is the longest prefix that a saved rule may have; empty where
 	// only the exact text may be saved.
 	Prefix string `json:"prefix,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Input is a file of the workspace that decides what a command runs: the script
@@ -23,6 +24,9 @@ type Input struct {
 type Place struct {
 	Path string // absolute, resolved
 	Tree bool
+	// Since, where it is set, means of a tree only the files that were made or
+	// changed after that: where the call wrote was not known before.
+	Since time.Time
 }
 
 // Ledger remembers, longer than a session and outside of every project, what
@@ -128,12 +132,19 @@ func DescribeInputs(was, now []Input) string {
 }
 
 // places are those that a granted call writes, as far as they are named. A
-// directory that holds the session's own is not one: everything would be.
+// directory that holds the session's own is not one: everything would be. Of an
+// archive that is unpacked somewhere it is what is new once that is done.
 func (s *Session) places(g *Grant) []Place {
 	var out []Place
 	for i := range g.ins.Actions {
 		a := &g.ins.Actions[i]
-		if a.Kind != Write || a.Own || a.Maybe || !a.Path.known() {
+		if a.Kind != Write || a.Own || a.Maybe {
+			continue
+		}
+		if a.Path.Extent == Anywhere && g.ins.Brings&Untrusted != 0 && s.dir != "" && !g.since.IsZero() {
+			out = append(out, Place{Path: s.dir, Tree: true, Since: g.since})
+		}
+		if !a.Path.known() {
 			continue
 		}
 		switch a.Path.Extent {

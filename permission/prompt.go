@@ -97,6 +97,13 @@ func inputLines(in json.RawMessage) []string {
 // visible returns one line in which every character shows itself. A newline is
 // escaped as well.
 func visible(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if plain {
+		return s
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])

@@ -84,7 +84,7 @@ func TestPromptShowsWhatHides(t *testing.T) {
 		Suggestions: []string{nasty},
 		Changes:     "-" + nasty,
 	}
-	require.Contains(t, r.Decision.Text(), "\x1b[2J", "the parts hold it as it came")
+	require.Contains(t, r.Decision.Reasons[0].Text, "\x1b[2J", "the parts hold it as it came")
 	got := r.Prompt()
 	own := 0
 	for line := range strings.Lines(got) {

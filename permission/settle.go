@@ -25,7 +25,10 @@ func (d *decider) action(i int) {
 	}
 	at := &Reason{Action: i + 1, Span: a.Span}
 	if a.Origin != Tool && a.Origin != Operand && a.Origin != Shell {
-		at.Code, at.Text = CodeUnmatched, "Who does this is not known."
+		if slices.ContainsFunc(d.ins.Findings, func(f Finding) bool { return f.Code == CodeInspection }) {
+			return // the finding asks already, and says more
+		}
+		at.Code, at.Text = CodeUnmatched, "The inspector does not say whether the tool, a command or the shell does this, so a person decides."
 		d.ask(askedPlain, at)
 		return
 	}
@@ -553,11 +556,12 @@ func (d *decider) connect(a *Action, at *Reason) {
 			who &^= BySandbox // the sandbox would ask
 		}
 	}
+	credentials := metadataHost(a.Host)
 	if a.Host != "" && (a.Origin == Tool || a.PlainGet) {
 		var found *Rule
 		for _, t := range d.p.allow {
 			t.eachHost(a.Host, func(n int32) {
-				if r := &t.rules[n]; found == nil && r.host.matches(a.Host) {
+				if r := &t.rules[n]; found == nil && r.host.matches(a.Host) && (!credentials || r.host.exact()) {
 					found = r
 				}
 			})
@@ -566,6 +570,11 @@ func (d *decider) connect(a *Action, at *Reason) {
 			d.byRule(at, found)
 			return
 		}
+	}
+	if credentials {
+		at.Code, at.Text = CodeNetwork, a.Host+" gives the credentials of the machine to whoever asks, where it is one of a cloud. Only a rule that names it allows that."
+		d.ask(who&^BySandbox, at)
+		return
 	}
 	if r := d.bareRule(a); r != nil {
 		d.byRule(at, r)

@@ -94,6 +94,9 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 		for _, text := range a.command().Deny {
 			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
 		}
+		for _, text := range a.command().MayRun {
+			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
+		}
 	case Read, List, Write, Delete:
 		p := &a.Path
 		if !p.known() {
@@ -230,7 +233,10 @@ func (d *decider) strictly(h *hit) {
 		d.ask(who, &reason)
 	case r.broken:
 		reason.Code = CodeMayMatch
-		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call. Correct it.", r.ref)
+		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call: %s.", r.ref, strings.TrimSuffix(r.problem, "."))
+		if r.whole {
+			reason.Text = fmt.Sprintf("The %s settings (%s:%d) cannot be read, and may hold a rule against this call: %s.", r.ref.Layer, r.ref.File, r.ref.Line, strings.TrimSuffix(r.problem, "."))
+		}
 		d.ask(askedRule, &reason)
 	default:
 		reason.Code = CodeMayMatch
@@ -252,6 +258,9 @@ func unknownPart(ins *Inspection, action int) string {
 		return "whether the command writes " + show(&ins.Actions[action-1].Path)
 	}
 	if action > 0 && ins.Actions[action-1].Kind == Run {
+		if len(ins.Actions[action-1].command().MayRun) > 0 {
+			return "what the command runs"
+		}
 		return "a word of the command"
 	}
 	if action == 0 && len(ins.Folders) > 0 {
@@ -357,6 +366,11 @@ func (d *decider) matchCommand(r *Rule, c *Command) match {
 			return matchYes
 		}
 		if strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
+			may = matchMay
+		}
+	}
+	for _, text := range c.MayRun {
+		if r.command.matches(text) || strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
 			may = matchMay
 		}
 	}
@@ -586,6 +600,17 @@ func (l *lookout) DeniesWriting(p string) (RuleRef, bool) {
 		return r.ref, true
 	}
 	return RuleRef{}, false
+}
+
+// DeniesCommand says whether a deny or ask rule for commands begins with this
+// word. An inspector that finds commands in the words of others may ask for it.
+func (l *lookout) DeniesCommand(word string) bool {
+	for _, t := range l.p.strict {
+		if len(t.firstWords[word]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // denies returns the deny rule, else the ask rule, that matches the path, of

@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, in *os.File, out, errs io.Writer) i
 		return 1
 	}
 	fail := func(err error) int {
-		fmt.Fprintln(errs, "webfetch:", err)
+		fmt.Fprintln(errs, "webfetch:", mcptrust.Escape(err.Error()))
 		return 1
 	}
 	target, question := flags.Arg(0), flags.Arg(1)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,13 +23,25 @@ import (
 // vouch for the rest of it.
 var ErrUntrusted = errors.New("the file holds settings that nobody has approved: trust the workspace first, or save to the user settings")
 
+// ErrBusy is returned where another process has held the lock of the settings, or
+// has kept changing the file, for longer than saving takes.
+var ErrBusy = errors.New("another process is busy with the settings: try again")
+
+// Limits of saving.
+const (
+	lockWait  = 5 * time.Second // for the lock of another process
+	saveTries = 5               // to save a file that others change meanwhile
+)
+
 // Remember adds allow rules to the settings file of a layer (user, project or
 // local) and keeps every other byte of the file. The file is replaced in one
 // step, under a lock that other processes of this package respect, so that
-// rules saved at the same time are all kept. The rules are in force after it
-// returned.
+// rules saved at the same time are all kept; what another program wrote into the
+// file meanwhile is read again and kept. The rules are in force after it returned,
+// or, where the settings could not be read before either, as soon as Reload can.
 //
-// Errors: [ErrUntrusted]; a [*permission.RuleError] for a rule that cannot be
+// With an error none of the rules is saved. Errors: [ErrUntrusted]; [ErrBusy];
+// [fs.ErrPermission] for a file that is marked read-only or may not be written; a [*permission.RuleError] for a rule that cannot be
 // read; what the file system says. Rules saved to the project's shared settings
 // change what the workspace loosens: where the Truster cannot approve that
 // (a method ApproveWorkspace like that of mcptrust.Registry), the error is
@@ -77,34 +90,64 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 	}
 	defer unlock()
 	var before []string
+	unread := s.reload(ctx, true)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if layer == permission.LayerProject {
 		// The approval below is for the whole workspace: what changed since it was
 		// looked at has not been shown to anybody.
-		if err := s.reload(ctx, true); err != nil {
-			return err
+		if unread != nil {
+			return unread
 		}
 		if _, before, trusted, loaded = s.standing(); !trusted {
 			return untrusted
 		}
 	}
-	old, err := readFile(name)
-	if err != nil {
-		return err
+	var old, data []byte
+	wrote := false
+	for try := 1; ; try++ {
+		old, err = readFile(name)
+		if err != nil {
+			return err
+		}
+		// Whose the file is counts now, under the lock, not when it was loaded:
+		// other processes save too.
+		wrote = layer == permission.LayerLocal && old != nil && s.wroteLocal(name, old)
+		if layer != permission.LayerUser && old != nil && !wrote && (!trusted || !bytes.Equal(old, loaded[layer])) {
+			// Nobody approved it, or somebody else changed it since it was looked at.
+			return untrusted
+		}
+		if data, err = addAllow(old, rules); err != nil {
+			return fmt.Errorf("settings: %s: %w", name, err)
+		}
+		if len(data) > maxFile {
+			return fmt.Errorf("settings: %s would be larger than %d bytes: remove rules that nobody needs", name, maxFile)
+		}
+		if bytes.Equal(data, old) {
+			break
+		}
+		err = s.save(layer, name, data, old, wrote)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errChanged) || try == saveTries {
+			return err
+		}
 	}
-	// Whose the file is counts now, under the lock, not when it was loaded:
-	// other processes save too.
-	wrote := layer == permission.LayerLocal && old != nil && s.wroteLocal(name, old)
-	if layer != permission.LayerUser && old != nil && !wrote && (!trusted || !bytes.Equal(old, loaded[layer])) {
-		// Nobody approved it, or somebody else changed it since it was looked at.
-		return untrusted
+	err = s.inForce(ctx, layer, name, data, old, before, approver, untrusted)
+	if err == nil || unread != nil {
+		return nil
 	}
-	data, err := addAllow(old, rules)
-	if err != nil {
-		return fmt.Errorf("settings: %s: %w", name, err)
+	if !bytes.Equal(data, old) {
+		err = errors.Join(err, s.undo(layer, name, data, old, wrote))
+		_ = s.reload(context.WithoutCancel(ctx), true) // it failed before, or says the same again
 	}
-	if bytes.Equal(data, old) {
-		return s.reload(ctx, true)
-	}
+	return err
+}
+
+// save writes a settings file, and claims it where it is the local one.
+func (s *Settings) save(layer permission.Layer, name string, data, old []byte, wrote bool) error {
 	if layer == permission.LayerLocal {
 		// First the claim, for both: whichever the file holds if this is cut
 		// short, or while others read it, it was written here. The workspace's
@@ -119,16 +162,42 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 		}
 		s.step("claimed")
 	}
-	if err := writeFile(name, data); err != nil {
+	s.step("writing")
+	if err := replaceFile(name, data, old); err != nil {
 		return err
 	}
-	if layer == permission.LayerLocal {
-		s.step("written")
-		if err := s.claimLocal(name, data); err != nil {
-			return err
-		}
-		s.step("done")
+	if layer != permission.LayerLocal {
+		return nil
 	}
+	s.step("written")
+	// The claim of before covers it as well.
+	_ = s.claimLocal(name, data)
+	s.step("done")
+	return nil
+}
+
+// undo puts back what a file held, where it still holds what was saved.
+func (s *Settings) undo(layer permission.Layer, name string, data, old []byte, wrote bool) error {
+	var err error
+	if layer == permission.LayerLocal && wrote {
+		_ = s.claimLocal(name, data, old)
+	}
+	if old != nil {
+		err = replaceFile(name, old, data)
+	} else if now, e := readFile(name); e == nil && bytes.Equal(now, data) {
+		err = os.Remove(name)
+	}
+	if err != nil {
+		return fmt.Errorf("settings: %s holds the rules all the same, and they could not be taken out again: %w", name, err)
+	}
+	return nil
+}
+
+// inForce loads what was saved, and has it approved where the workspace's trust
+// does not cover it.
+func (s *Settings) inForce(ctx context.Context, layer permission.Layer, name string, data, old []byte, before []string, approver interface {
+	ApproveWorkspace(ctx context.Context, dir, looseningDigest string) error
+}, untrusted error) error {
 	if err := s.reload(ctx, true); err != nil || layer != permission.LayerProject {
 		return err
 	}
@@ -140,10 +209,10 @@ func (s *Settings) Remember(ctx context.Context, layer permission.Layer, rules [
 			return fmt.Errorf("settings: %s: %w", name, err)
 		}
 		if len(was) > len(before) || !slices.Equal(was, before[:len(was)]) || !slices.Equal(l.Entries, append(now, before[len(was):]...)) {
-			return fmt.Errorf("settings: the rule was saved, but the project's files changed in other ways as well: %w", untrusted)
+			return fmt.Errorf("settings: the project's files changed in other ways meanwhile: %w", untrusted)
 		}
 		if err := approver.ApproveWorkspace(ctx, s.src.Dir, l.Digest); err != nil {
-			return fmt.Errorf("settings: %s was saved, but could not be approved: %w", name, err)
+			return fmt.Errorf("settings: %s could not be approved with the rules: %w", name, err)
 		}
 		return s.reload(ctx, true)
 	}
@@ -171,7 +240,7 @@ func (s *Settings) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
-	for {
+	for start := time.Now(); ; {
 		ok, err := tryLock(f)
 		if err != nil {
 			f.Close()
@@ -182,6 +251,10 @@ func (s *Settings) lock(ctx context.Context) (unlock func(), err error) {
 				releaseLock(f)
 				f.Close()
 			}, nil
+		}
+		if time.Since(start) > lockWait {
+			f.Close()
+			return nil, fmt.Errorf("settings: %s is locked: %w", f.Name(), ErrBusy)
 		}
 		wait := time.NewTimer(2 * time.Millisecond)
 		select {
@@ -316,8 +389,33 @@ func contains(list []string, s string) bool {
 	return false
 }
 
+// errChanged is returned where a file is not what was read before.
+var errChanged = fmt.Errorf("the file was changed meanwhile: %w", ErrBusy)
+
+// replaceFile replaces a file that holds old; nil is no file. Between the last
+// look and the replacement there are a few system calls, in which what a program
+// without our lock writes would be lost.
+func replaceFile(name string, data, old []byte) error {
+	if st, err := os.Stat(name); err == nil && st.Mode().Perm()&0o200 == 0 {
+		// The folder would allow to replace it all the same.
+		return fmt.Errorf("settings: %s is marked read-only: %w", name, fs.ErrPermission)
+	}
+	return write(name, data, func() error {
+		now, err := readFile(name)
+		if err == nil && (!bytes.Equal(now, old) || (now == nil) != (old == nil)) {
+			return fmt.Errorf("settings: %s: %w", name, errChanged)
+		}
+		return err
+	})
+}
+
 // writeFile replaces the file in one durable step.
-func writeFile(name string, data []byte) (err error) {
+func writeFile(name string, data []byte) error {
+	return write(name, data, func() error { return nil })
+}
+
+// write replaces the file in one durable step, unless ready refuses it.
+func write(name string, data []byte, ready func() error) (err error) {
 	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("settings: %w", err)
@@ -346,6 +444,9 @@ func writeFile(name string, data []byte) (err error) {
 	}
 	if e := tmp.Close(); err == nil {
 		err = e
+	}
+	if err == nil {
+		err = ready()
 	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), name)

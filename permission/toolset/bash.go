@@ -169,6 +169,7 @@ func (b *builder) analyzed(told *account) {
 		}
 		run := b.addRun(command)
 		texts = b.run(rep, c, at, texts, run)
+		b.mayRun(c, at, run)
 		run.Command.Closed = run.Command.Closed && proven && closed(c, at.parent)
 		if c.Parent > 0 {
 			run.Of = s.first + c.Parent

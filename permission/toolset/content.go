@@ -46,7 +46,7 @@ func (b *builder) content(c *bashcheck.Command) (digest string, inputs []permiss
 		if err != nil {
 			return false
 		}
-		in.Untrusted = b.t.o.Ledger.holds(in.Path, in.Digest)
+		in.Untrusted = b.t.o.Ledger.holds(in.Path, &in, &b.compared)
 		if h == nil {
 			h = sha256.New()
 		}

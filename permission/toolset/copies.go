@@ -418,6 +418,7 @@ func (b *builder) linked(c *bashcheck.Command, of int) {
 				if a.Path.Class == permission.Unclassified && a.Path.Zone == permission.Outside && from != d {
 					continue // no such place
 				}
+				b.recognize(&a.Path)
 				b.add(a)
 			}
 		}

@@ -19,6 +19,12 @@
 // a deny or ask rule speaks of becomes an action of its own. Over the bound the
 // call asks.
 //
+// A program that is not described, a shell or an interpreter may run what its words
+// say, and so may ssh, npx, docker exec and their like (git bisect run rm x, python3 -c
+// 'os.system("rm x")'): where a deny or ask rule for commands begins with a word among
+// them, it may match, and a person is asked. What a script or a build file holds is
+// not looked through for that.
+//
 // A command that reads a tree is looked through for names that rules deny and
 // for files that may hold secrets, with the filters of the reader that are
 // understood (--include, --exclude and --exclude-dir of grep, hidden names of

@@ -291,6 +291,23 @@ func setLike(a, of *permission.Action) {
 	}
 }
 
+// edits says that a write may leave a part of the text that was there: all but
+// that of a redirection with > and of programs that make the whole file.
+func (b *builder) edits(a *permission.Action, t *target1) bool {
+	if b.t.o.Ledger == nil {
+		return false
+	}
+	if a.Origin == permission.Shell {
+		return a.Span.Start > 0 && a.Span.Start <= len(b.source) && strings.HasSuffix(strings.TrimRight(b.source[:a.Span.Start], " \t"), ">>") ||
+			a.Span.Start >= 0 && a.Span.Start < a.Span.End && a.Span.End <= len(b.source) && strings.Contains(b.source[a.Span.Start:a.Span.End], ">>")
+	}
+	switch t.program {
+	case "cp", "mv", "install", "ln", "dd", "sort", "curl", "wget":
+		return false
+	}
+	return true
+}
+
 // target adds the actions for one target in one directory.
 func (b *builder) target(m *common, dir, name string, t *target1) {
 	at := len(b.ins.Actions)
@@ -313,6 +330,9 @@ func (b *builder) target(m *common, dir, name string, t *target1) {
 	}
 	if a.Kind == permission.Delete && t.program == "mv" {
 		b.brings(p) // what it holds is there under another name afterwards
+	}
+	if a.Kind == permission.Write && t.op != scope.Chmod && b.edits(a, t) {
+		b.recognize(p)
 	}
 	// nohup writes its file only where its output is a terminal, which that of
 	// a tool never is.

@@ -189,6 +189,8 @@ type builder struct {
 	source string
 	// others are files with several names, once they were looked for.
 	others []otherName
+	// compared counts the bytes that were read to know a file again.
+	compared int64
 	// shell is what is known of it.
 	shell shellCall
 	// git is what the command that is looked at shows of its repository.
@@ -252,6 +254,10 @@ func (b *builder) judged(kind permission.Kind, p *permission.Path) string {
 		b.brings(p)
 	case permission.Delete:
 		verb = "Removes"
+	default:
+		if b.call.Tool != "Write" {
+			b.recognize(p) // an edit leaves the rest of the text
+		}
 	}
 	writes := kind == permission.Write || kind == permission.Delete
 	s := fmt.Sprintf("%s %s.", verb, strconv.Quote(p.Clean))
@@ -365,10 +371,18 @@ func patternBase(pattern string) string {
 	return pattern[:strings.LastIndexByte(pattern[:i], '/')+1]
 }
 
-func (b *builder) brings(p *permission.Path) {
-	if p.Zone == permission.Outside || p.Extent != permission.Exact && b.t.o.Ledger.holdsBelow(p.Real) || b.t.o.Ledger.holds(p.Real, "") {
+// recognize labels a call that has to do with what an untrusted session wrote.
+func (b *builder) recognize(p *permission.Path) {
+	if b.t.o.Ledger.holds(p.Real, nil, &b.compared) {
 		b.ins.Brings |= permission.Untrusted
 	}
+}
+
+func (b *builder) brings(p *permission.Path) {
+	if p.Zone == permission.Outside || p.Extent != permission.Exact && b.t.o.Ledger.holdsBelow(p.Real, &b.compared) {
+		b.ins.Brings |= permission.Untrusted
+	}
+	b.recognize(p)
 	if p.Class == permission.Sensitive {
 		b.ins.Brings |= permission.SensitiveData
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -28,26 +29,47 @@ const (
 	maxWritten   = 16 << 20  // bytes of the list of written places
 	maxDiff      = 64 << 10  // bytes of a diff that is shown
 	maxDiffLines = 4000      // lines of one file that are compared
+
+	minText      = 4        // bytes of a text that is known again under another name
+	maxHashed    = 4 << 20  // bytes of one file that is read to know it again
+	maxHashedAll = 64 << 20 // bytes that are read for that in one call
+	maxOpen      = 256      // names without a digest that are compared with others
+	maxTreeFiles = 2000     // files of a new tree that are noted one by one
+	maxTreeNames = 20000    // names that are looked at for that
+
+	clockStep = 20 * time.Millisecond // by which the times of files lag behind
 )
 
 // Ledger keeps, in a folder outside of every project and readable by its owner
-// only, which files sessions wrote that had read untrusted text (path and
-// digest: a file that somebody else changed since is not theirs any more), and
+// only, which files sessions wrote that had read untrusted text, and
 // the text of what commands of a workspace ran when they were approved. Several
 // processes may use one folder. It is safe for concurrent use; a nil Ledger
 // knows of nothing.
+//
+// A written file is known again by its path and by its content, wherever it has
+// got to meanwhile: moved, copied, linked, unpacked or taken out of git. One that
+// somebody else replaced is not theirs any more. Files of the size of a noted one
+// are read to compare them; one of more than 4 MiB counts as noted by its size
+// alone. What is not known again: a copy that was changed; a file of less than 4
+// bytes under another name; a copy below a directory that is searched as a whole,
+// until it is read by its name.
 //
 // It does not protect against a process that can write to the folder: hand its
 // [Ledger.Files] to the guard as protected.
 type Ledger struct {
 	dir string
 
-	mu     sync.Mutex
-	read   int64       // bytes of the list that were read
-	of     fs.FileInfo // the list that they were read from
-	exact  map[string]string
-	trees  []string
-	broken error
+	mu    sync.Mutex
+	read  int64       // bytes of the list that were read
+	of    fs.FileInfo // the list that they were read from
+	exact map[string]string
+	trees []string
+	// contents are the digests of everything noted, sizes how long they are, open
+	// the paths that have no digest yet.
+	contents map[string]struct{}
+	sizes    map[int64]struct{}
+	open     map[string]struct{}
+	broken   error
 }
 
 var _ permission.Ledger = (*Ledger)(nil)
@@ -62,11 +84,18 @@ func OpenLedger(dir string) (*Ledger, error) {
 			return nil, fmt.Errorf("toolset: %w", err)
 		}
 	}
-	l := &Ledger{dir: dir, exact: map[string]string{}}
+	l := &Ledger{dir: dir}
+	l.forget()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refresh()
 	return l, l.broken
+}
+
+// forget empties what was read of the list.
+func (l *Ledger) forget() {
+	l.read, l.of, l.trees = 0, nil, nil
+	l.exact, l.contents, l.sizes, l.open = map[string]string{}, map[string]struct{}{}, map[int64]struct{}{}, map[string]struct{}{}
 }
 
 // Files returns what no call may ever change.
@@ -78,10 +107,12 @@ func (l *Ledger) Files() []string {
 }
 
 // written is one line of the list. A line of a file without a digest is of one
-// that is being written: it is untrusted whatever it holds.
+// that is being written: it is untrusted whatever it holds. A line without a path
+// is of a file below a tree.
 type written struct {
-	Path   string `json:"path"`
+	Path   string `json:"path,omitempty"`
 	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size,omitempty"`
 	Tree   bool   `json:"tree,omitempty"`
 }
 
@@ -97,13 +128,35 @@ func (l *Ledger) Wrote(_ context.Context, places []permission.Place, done bool) 
 	l.refresh()
 	var b bytes.Buffer
 	for _, p := range places {
+		if p.Tree {
+			if !p.Since.IsZero() {
+				if done && l.read < maxWritten/2 {
+					b.Write(l.belowTree(p.Path, p.Since))
+				}
+				continue
+			}
+			if st, err := os.Lstat(p.Path); err == nil && st.Mode().IsRegular() {
+				p.Tree = false
+			}
+		}
 		w := written{Path: p.Path, Tree: p.Tree}
 		if done && !p.Tree {
-			in, err := input(p.Path)
-			if err != nil {
+			st, err := os.Stat(p.Path)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				w.Digest = "-" // nothing came of it
+			case err != nil || !st.Mode().IsRegular():
 				continue // it stays noted without a digest
+			default:
+				in, err := input(p.Path)
+				if err != nil {
+					continue
+				}
+				w.Digest, w.Size = in.Digest, in.Size
 			}
-			w.Digest = in.Digest
+		}
+		if p.Tree && done && l.read < maxWritten/2 {
+			b.Write(l.belowTree(p.Path, time.Time{}))
 		}
 		if p.Tree && slices.Contains(l.trees, p.Path) {
 			continue
@@ -141,12 +194,63 @@ func (l *Ledger) Wrote(_ context.Context, places []permission.Place, done bool) 
 	return l.broken
 }
 
+// belowTree are the lines for the files below a tree, so that they are known
+// again elsewhere; with since of those that changed after it.
+func (l *Ledger) belowTree(dir string, since time.Time) []byte {
+	var b bytes.Buffer
+	files, names, left := maxTreeFiles, maxTreeNames, int64(maxHashedAll)
+	_ = filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil
+		case e.IsDir() && (e.Name() == ".git" || e.Name() == "node_modules") && name != dir:
+			return fs.SkipDir
+		case names <= 0:
+			return fs.SkipAll
+		}
+		names--
+		if !e.Type().IsRegular() {
+			return nil
+		}
+		st, err := e.Info()
+		if err != nil || !since.IsZero() && changed(st).Before(since.Add(-clockStep)) {
+			return nil
+		}
+		w := written{Path: name}
+		if since.IsZero() {
+			w.Path = ""
+		}
+		if w.Path == "" && st.Size() < minText {
+			return nil
+		}
+		if files--; files < 0 {
+			return fs.SkipAll
+		}
+		if left -= min(st.Size(), maxContent); left < 0 {
+			return fs.SkipAll
+		}
+		in, err := input(name)
+		if _, known := l.contents[in.Digest]; err != nil || known && (w.Path == "" || l.exact[name] == in.Digest) {
+			return nil
+		}
+		w.Digest, w.Size = in.Digest, in.Size
+		if line, err := json.Marshal(w); err == nil {
+			b.Write(append(line, '\n'))
+		}
+		return nil
+	})
+	return b.Bytes()
+}
+
 // refresh reads what was added to the list since.
 func (l *Ledger) refresh() {
+	if st, err := os.Stat(l.list()); err == nil && l.of != nil && l.broken == nil && os.SameFile(l.of, st) && st.Size() == l.read {
+		return
+	}
 	f, err := os.Open(l.list())
 	if errors.Is(err, fs.ErrNotExist) {
-		l.read, l.of, l.broken = 0, nil, nil
-		l.exact, l.trees = map[string]string{}, nil
+		l.forget()
+		l.broken = nil
 		return
 	}
 	if err != nil {
@@ -160,7 +264,7 @@ func (l *Ledger) refresh() {
 		return
 	}
 	if l.of == nil || !os.SameFile(l.of, st) || st.Size() < l.read {
-		l.read, l.exact, l.trees = 0, map[string]string{}, nil
+		l.forget()
 	}
 	l.of, l.broken = st, nil
 	if st.Size() == l.read {
@@ -183,20 +287,37 @@ func (l *Ledger) refresh() {
 		l.read += int64(len(line))
 		var w written
 		switch {
-		case json.Unmarshal(line, &w) != nil || w.Path == "":
+		case json.Unmarshal(line, &w) != nil || w.Path == "" && w.Digest == "":
 			// Cut short by a crash, which nothing can follow on the same line:
 			// the call that it was for did not run.
 		case w.Tree:
 			l.trees = append(l.trees, w.Path)
 		default:
-			l.exact[w.Path] = w.Digest
+			if w.Path != "" {
+				l.exact[w.Path] = w.Digest
+				delete(l.open, w.Path)
+			}
+			if w.Digest == "" {
+				l.open[w.Path] = struct{}{}
+				continue
+			}
+			l.contents[w.Digest] = struct{}{}
+			l.sizes[w.Size] = struct{}{}
 		}
 	}
 }
 
-// holds says whether the file holds what an untrusted session wrote. digest is
-// that of its content, or "" to look.
-func (l *Ledger) holds(name, digest string) bool {
+// Untrusted says whether a file (absolute, resolved) holds what a session wrote
+// that had read untrusted text, or something below a directory does. A host asks
+// before it gives a session the instructions of a project, and labels it.
+func (l *Ledger) Untrusted(path string) bool {
+	var read int64
+	return l.holds(path, nil, &read) || l.holdsBelow(path, &read)
+}
+
+// holds says whether the file holds what an untrusted session wrote. in is what
+// is known of its content, nil to look; read counts the bytes that are read.
+func (l *Ledger) holds(name string, in *permission.Input, read *int64) bool {
 	if l == nil {
 		return false
 	}
@@ -206,44 +327,84 @@ func (l *Ledger) holds(name, digest string) bool {
 	if l.broken != nil || slices.ContainsFunc(l.trees, func(t string) bool { return beneath(t, name) }) {
 		return true
 	}
-	want, ok := l.exact[name]
-	if !ok || want == "" {
-		return ok
+	want, named := l.exact[name]
+	if named && want == "" {
+		return true
 	}
-	if digest == "" {
-		in, err := input(name)
+	if !named && len(l.contents)+len(l.open) == 0 {
+		return false
+	}
+	st, err := os.Stat(name)
+	if err != nil || !st.Mode().IsRegular() {
+		return named && err != nil && !errors.Is(err, fs.ErrNotExist)
+	}
+	if l.linked(st) {
+		return true
+	}
+	size := st.Size()
+	_, alike := l.sizes[size]
+	if _, old := l.sizes[0]; !alike && !(named && old) {
+		return false // no noted content is as long; lines of before hold no size
+	}
+	switch {
+	case in == nil && size > maxHashed || size > maxContent:
+		return true
+	case in == nil:
+		if *read += size; *read > maxHashedAll {
+			return true
+		}
+		now, err := input(name)
 		if err != nil {
 			return true
 		}
-		digest = in.Digest
+		in = &now
 	}
-	return want == digest
+	_, known := l.contents[in.Digest]
+	return named && want == in.Digest || known && size >= minText
+}
+
+// linked says whether a file is another name of one that is being written.
+func (l *Ledger) linked(st fs.FileInfo) bool {
+	if len(l.open) == 0 || !severalNames(st) {
+		return false
+	}
+	left := maxOpen
+	for name := range l.open {
+		if left--; left < 0 {
+			return true
+		}
+		if other, err := os.Stat(name); err == nil && os.SameFile(st, other) {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsBelow says whether something below the directory is what an untrusted
 // session wrote.
-func (l *Ledger) holdsBelow(dir string) bool {
+func (l *Ledger) holdsBelow(dir string, read *int64) bool {
 	if l == nil {
 		return false
 	}
-	if l.holds(dir, "-") {
+	l.mu.Lock()
+	l.refresh()
+	if l.broken != nil || slices.ContainsFunc(l.trees, func(t string) bool { return beneath(t, dir) || beneath(dir, t) }) {
+		l.mu.Unlock()
 		return true
 	}
-	l.mu.Lock()
 	var names []string
 	for name := range l.exact {
 		if beneath(dir, name) {
 			names = append(names, name)
 		}
 	}
-	found := slices.ContainsFunc(l.trees, func(t string) bool { return beneath(dir, t) })
 	l.mu.Unlock()
 	for _, name := range names {
-		if _, err := os.Lstat(name); err == nil && l.holds(name, "") {
+		if _, err := os.Lstat(name); err == nil && l.holds(name, nil, read) {
 			return true
 		}
 	}
-	return found
+	return false
 }
 
 func beneath(dir, name string) bool {

@@ -39,6 +39,9 @@ func (b *builder) operands(c *bashcheck.Command, of int) {
 func (b *builder) operand(t, d string, of int, row *outputRow, edits bool, at permission.Span) {
 	a := permission.Action{Kind: permission.Read, Of: of, Origin: permission.Operand, Free: true, Span: at}
 	r := b.look(d, t, scope.Read)
+	if r.regular {
+		b.recognize(&r.path)
+	}
 	if _, denied := b.denies(&r.path); denied || r.path.Class == permission.Sensitive || r.path.Class == permission.Forbidden {
 		a.Path = r.path
 		a.Path.Extent = permission.Exact

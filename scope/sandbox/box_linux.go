@@ -121,6 +121,7 @@ func gaps(r Report, p Profile) []string {
 		out = append(out,
 			"modes, owners, times and attributes of the person's own files can be changed anywhere",
 			"all processes of the machine can be seen",
+			"System V shared memory, semaphores and message queues of the person can be used",
 			"nothing can be made, renamed or removed directly in a folder that holds a protected name, such as the workspace root",
 			"a new file in a folder that holds a secret cannot be read by the command that is running")
 		if r.ABI < 6 {
@@ -154,7 +155,7 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	if r.box.report.Level == Landlock {
 		l.path, l.args = "/proc/self/exe", []string{childMark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Env, l.late = cmd.Env, r.landlockEntries
+		l.plan.Env, l.late, l.then = cmd.Env, r.landlockEnv, r.sendRules
 		return l, nil
 	}
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
@@ -195,25 +196,16 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	return l, nil
 }
 
-// landlockEntries tells a plan what Landlock enforces, while the helper starts.
-func (r *Runner) landlockEntries(p *plan) error {
-	now, err := r.profile.current()
-	if err != nil {
-		return err
-	}
+// landlockEnv makes the temporary directory of the commands while the helper
+// starts.
+func (r *Runner) landlockEnv(p *plan) error {
 	r.mu.Lock()
 	tmp, err := r.tempDir()
 	r.mu.Unlock()
-	if err != nil {
-		return err
+	if err == nil {
+		p.Env = environment(p.Env, tmp)
 	}
-	now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
-	if now, err = now.clean(); err != nil {
-		return err
-	}
-	p.Landlock, p.Closed = now.Entries, r.profile.Network.Reach == Off
-	p.Env = environment(p.Env, tmp)
-	return nil
+	return err
 }
 
 // covered returns the profile as it is now, with placeholders for what is

@@ -1,15 +1,14 @@
 package sandbox
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"os/signal"
-	"path"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -306,23 +305,13 @@ func confineBelow(p *plan, c control) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
+	spared := make(chan struct{})
 	ready := make(chan started)
-	go onThread(func() {
-		if err := restrict(p); err != nil {
-			ready <- started{err: err}
-			return
-		}
-		if err := dropOwnCapabilities(); err != nil {
-			ready <- started{err: err}
-			return
-		}
-		if p.Path == "" {
-			_ = c.say("ok", "")
-			ready <- started{}
-			return
-		}
-		ready <- launchBelow(p, c, nil)
-	})
+	go onThread(func() { ready <- launchRestricted(p, c, spared) })
+	if p.Limits.Processes > 0 {
+		spareThreads()
+	}
+	close(spared)
 	s := <-ready
 	if s.pid == 0 {
 		return s.fail(c)
@@ -354,6 +343,67 @@ func confineBelow(p *plan, c control) error {
 	}
 }
 
+// launchRestricted confines the calling thread, which ends then, and starts the
+// command from it. What the host does not need to tell goes first: it makes the
+// rules of Landlock meanwhile.
+func launchRestricted(p *plan, c control, spared <-chan struct{}) started {
+	if err := restrictCalls(p); err != nil {
+		return started{err: err}
+	}
+	if err := dropOwnCapabilities(); err != nil {
+		return started{err: err}
+	}
+	rules, others, err := c.rules()
+	if err != nil {
+		return started{err: fmt.Errorf("reading the rules: %w", err)}
+	}
+	defer unix.Close(rules)
+	<-spared
+	if p.Limits.Processes > 0 {
+		// Without a user namespace the kernel counts all processes of the user.
+		p.Limits.Processes += others + tasks("self")
+	}
+	if err := ll.LandlockRestrictSelf(rules, 0); err != nil {
+		return started{err: fmt.Errorf("landlock: %w", err)}
+	}
+	if err := setLimits(p.Limits); err != nil {
+		return started{err: err}
+	}
+	if p.Path == "" {
+		_ = c.say("ok", "")
+		return started{}
+	}
+	return launchBelow(p, c, nil)
+}
+
+// rules receives a ruleset of Landlock, and how many processes and threads the
+// user has beside this one.
+func (c control) rules() (ruleset, others int, err error) {
+	var count [4]byte
+	oob := make([]byte, unix.CmsgSpace(4))
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(controlFD, count[:], oob, unix.MSG_WAITALL|unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return -1, 0, err
+		}
+		if n == 0 {
+			return -1, 0, io.EOF
+		}
+		msgs, err := unix.ParseSocketControlMessage(oob[:oobn])
+		if err != nil || len(msgs) != 1 || n != len(count) {
+			return -1, 0, errors.New("none came")
+		}
+		fds, err := unix.ParseUnixRights(&msgs[0])
+		if err != nil || len(fds) != 1 {
+			return -1, 0, errors.New("none came")
+		}
+		return fds[0], int(binary.BigEndian.Uint32(count[:])), nil
+	}
+}
+
 // onThread runs f on a thread that ends with it, and that is not the first one:
 // that one stands for the process when a signal is sent, so it must never be in
 // the domain of the command.
@@ -378,14 +428,14 @@ func onThread(f func()) {
 func endAll() {
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
+		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
+			return
+		}
 		// Stop them first: what is stopped starts nothing new.
 		for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
 			for _, pid := range descendants(os.Getpid()) {
 				_ = syscall.Kill(pid, sig)
 			}
-		}
-		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
-			return
 		}
 		runtime.Gosched()
 	}
@@ -427,7 +477,7 @@ func restrictCalls(p *plan) error {
 	if p.Families != nil {
 		// Where the limit on namespaces holds, the command itself is started in
 		// one.
-		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
+		if err := filter(p.Families, !p.Namespaces && !p.Below, p.Stay); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
@@ -437,17 +487,7 @@ func restrictCalls(p *plan) error {
 // restrictFiles puts the calling thread into a domain of Landlock, and applies
 // the limits.
 func restrictFiles(p *plan) error {
-	if p.Landlock != nil {
-		if err := landlock(p); err != nil {
-			return fmt.Errorf("landlock: %w", err)
-		}
-		if p.Limits.Processes > 0 {
-			// Without a user namespace the kernel counts all processes of the
-			// user.
-			spareThreads()
-			p.Limits.Processes += countOwn()
-		}
-	} else if p.ABI >= fenceABI {
+	if p.ABI >= fenceABI {
 		if err := fence(p.ABI); err != nil {
 			return fmt.Errorf("landlock: %w", err)
 		}
@@ -457,9 +497,9 @@ func restrictFiles(p *plan) error {
 
 // spareThreads makes threads that stay. The runtime makes one whenever it has
 // none, and ends the process where the system refuses: a command that has used
-// up the limit of processes would so end its helper.
+// up the limit of processes would so end its helper. (It collects no garbage,
+// see helperEnv, which would take threads too.)
 func spareThreads() {
-	debug.SetGCPercent(-1)
 	const spare = 6
 	begun, release := make(chan struct{}), make(chan struct{})
 	for range spare {
@@ -477,39 +517,15 @@ func spareThreads() {
 	close(release)
 }
 
-// countOwn counts the processes and threads of this user.
-func countOwn() (n int) {
-	list, err := os.ReadDir("/proc")
-	if err != nil {
+// tasks counts the threads of a process by the links of a folder, which are ".",
+// ".." and one for each; 0 for a process of another user.
+func tasks(pid string) int {
+	var st unix.Stat_t
+	if unix.Stat("/proc/"+pid+"/task", &st) != nil || st.Uid != uint32(os.Getuid()) {
 		return 0
 	}
-	me := uint32(os.Getuid())
-	for _, e := range list {
-		if e.Name()[0] < '0' || e.Name()[0] > '9' {
-			continue
-		}
-		var st unix.Stat_t
-		if unix.Stat("/proc/"+e.Name()+"/task", &st) == nil && st.Uid == me {
-			// The links of the folder are ".", ".." and one for each task.
-			n += max(1, int(st.Nlink)-2)
-		}
-	}
-	return n
+	return max(1, int(st.Nlink)-2)
 }
-
-// The rights of Landlock.
-const (
-	lookFile  = ll.AccessFSExecute | ll.AccessFSReadFile
-	lookDir   = lookFile | ll.AccessFSReadDir
-	writeFile = lookFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSIoctlDev
-	writeDir  = lookDir | writeFile | ll.AccessFSRemoveDir | ll.AccessFSRemoveFile | ll.AccessFSMakeDir | ll.AccessFSMakeReg |
-		ll.AccessFSMakeSock | ll.AccessFSMakeFifo | ll.AccessFSMakeSym | ll.AccessFSRefer
-	allOfABI3 = 1<<15 - 1
-)
-
-// minABI is the first Landlock that restricts truncation: below it a file that
-// may not be written can be emptied.
-const minABI = 3
 
 // fenceABI is the first Landlock that lets files be moved between directories.
 const fenceABI = 2
@@ -528,127 +544,13 @@ func fence(abi int) error {
 		return err
 	}
 	defer unix.Close(fd)
-	g := granter{ruleset: fd, handled: rights}
-	if err := g.rule("/", rights); err != nil {
+	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(root)
+	if err := ll.LandlockAddPathBeneathRule(fd, &ll.PathBeneathAttr{ParentFd: root, AllowedAccess: rights}, 0); err != nil {
 		return err
 	}
 	return ll.LandlockRestrictSelf(fd, 0)
-}
-
-// landlock puts the calling thread into a domain that holds the entries.
-func landlock(p *plan) error {
-	if p.ABI < minABI {
-		return fmt.Errorf("ABI %d, want at least %d", p.ABI, minABI)
-	}
-	attr := ll.RulesetAttr{HandledAccessFS: allOfABI3}
-	if p.ABI >= 5 {
-		attr.HandledAccessFS |= ll.AccessFSIoctlDev
-	}
-	if p.ABI >= 9 {
-		attr.HandledAccessFS |= ll.AccessFSResolveUnix
-	}
-	if p.ABI >= 4 && p.Closed {
-		attr.HandledAccessNet = ll.AccessNetBindTCP | ll.AccessNetConnectTCP
-	}
-	if p.ABI >= 6 {
-		attr.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
-	}
-	fd, err := ll.LandlockCreateRuleset(&attr, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	g := granter{ruleset: fd, handled: attr.HandledAccessFS, entries: p.Landlock}
-	for _, e := range p.Landlock {
-		if e.Access != Hidden && !e.Missing {
-			if err := g.grant(e.Path, e.Access); err != nil {
-				return err
-			}
-		}
-	}
-	for _, d := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"} {
-		if err := g.rule(d, writeFile|ll.AccessFSReadDir); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENXIO) {
-			return err
-		}
-	}
-	return ll.LandlockRestrictSelf(fd, 0)
-}
-
-type granter struct {
-	ruleset int
-	handled uint64
-	entries []Entry
-}
-
-// grant gives an access to a path and what lies below, except where an entry
-// below has less. Rights only add up, so there every neighbour is named.
-func (g *granter) grant(name string, a Access) error {
-	rights := uint64(lookDir)
-	if a == Write {
-		rights = writeDir
-	}
-	less := false
-	for _, e := range g.entries {
-		if e.Path != name && within(e.Path, name) && e.Access < a {
-			less = true
-			break
-		}
-	}
-	if !less {
-		return g.rule(name, rights)
-	}
-	if err := g.rule(name, ll.AccessFSReadDir); err != nil {
-		return err
-	}
-	list, err := os.ReadDir(name)
-	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
-			return nil
-		}
-		return err
-	}
-next:
-	for _, l := range list {
-		child := path.Join(name, l.Name())
-		if l.Type()&os.ModeSymlink != 0 {
-			// What it points to has its own rule, or none.
-			continue
-		}
-		for _, e := range g.entries {
-			if e.Path == child {
-				continue next
-			}
-		}
-		if err := g.grant(child, a); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) {
-			return err
-		}
-	}
-	return nil
-}
-
-// rule gives rights to what a path names, which must be no link.
-func (g *granter) rule(name string, rights uint64) error {
-	fd, err := unix.Open(name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: name, Err: err}
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFLNK:
-		return nil
-	case unix.S_IFDIR:
-	default:
-		rights &= writeFile
-	}
-	if rights &= g.handled; rights == 0 {
-		return nil
-	}
-	if err := ll.LandlockAddPathBeneathRule(g.ruleset, &ll.PathBeneathAttr{ParentFd: fd, AllowedAccess: rights}, 0); err != nil {
-		return &os.PathError{Op: "landlock", Path: name, Err: err}
-	}
-	return nil
 }

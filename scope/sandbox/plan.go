@@ -18,12 +18,8 @@ type plan struct {
 	// Families are the socket families that seccomp lets through; nil stands
 	// for no filter.
 	Families []int
-	// Landlock are the entries to enforce by Landlock, nil for none.
-	Landlock []Entry
 	// ABI is the version of Landlock in the kernel, 0 for none.
 	ABI int
-	// Closed says that Landlock closes TCP as well.
-	Closed bool
 	// Proxy asks for a listener on the loopback.
 	Proxy bool
 	// ProxyPort is the port of a proxy that runs already.
@@ -50,7 +46,7 @@ type plan struct {
 	// of clone(2).
 	Unshare int
 	// Stay keeps the helper as the parent of the command, to end all of its
-	// descendants.
+	// descendants. A ruleset of Landlock follows the plan.
 	Stay bool
 }
 
@@ -67,14 +63,7 @@ func (p *plan) code(c *coder) {
 	number(c, &p.Limits.Output)
 	number(c, &p.Limits.FileSize)
 	list(c, &p.Families, func(n *int) { number(c, n) })
-	list(c, &p.Landlock, func(e *Entry) {
-		c.text(&e.Path)
-		number(c, &e.Access)
-		c.flag(&e.Missing)
-		c.flag(&e.Dir)
-	})
 	number(c, &p.ABI)
-	c.flag(&p.Closed)
 	c.flag(&p.Proxy)
 	number(c, &p.ProxyPort)
 	number(c, &p.First)

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,11 @@ import (
 
 // grace is how long processes that were killed may take to be gone.
 const grace = 5 * time.Second
+
+// helperEnv has the Go runtime of a helper collect no garbage: it does little,
+// and has to do without new threads where the command has used up the limit of
+// processes.
+var helperEnv = []string{"GOGC=off"}
 
 // launch is how one level starts a child.
 type launch struct {
@@ -43,6 +49,9 @@ type launch struct {
 	attr *syscall.SysProcAttr
 	// late is what can be done while the child starts, nil for nothing.
 	late func(*plan) error
+	// then sends what follows the plan to the child with a number, nil for
+	// nothing.
+	then func(conn *net.UnixConn, pid int) error
 }
 
 // child is a command that runs.
@@ -194,9 +203,8 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	}
 	defer restore()
 	cmd.Path, cmd.Args = l.path, append([]string{l.path}, l.args...)
-	// The command gets its own environment from the plan. The helper lives for
-	// milliseconds and collects no garbage.
-	cmd.Env = []string{}
+	// The command gets its own environment from the plan.
+	cmd.Env = slices.Clone(helperEnv)
 	if r.box.helper.race != "" {
 		cmd.Env = append(cmd.Env, "GORACE="+r.box.helper.race)
 	}
@@ -273,6 +281,11 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	}
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))
+	}
+	if l.then != nil {
+		if err := l.then(ours, cmd.Process.Pid); err != nil {
+			return fail(err)
+		}
 	}
 	if err := c.handshake(r.profile.Network, given.Path); err != nil {
 		return fail(err)
