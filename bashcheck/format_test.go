@@ -162,7 +162,7 @@ var everyError = []string{
 	"first", "operands", "form m\noperands text*+", "form m\noperands text* text+", "form m\noperands run:command text", "form m\noperands text args:find",
 	"flag frob -x", "flag number:word -x", "flag text:frob -x", "flag write:helm-chart -x", "flag text:word:word -x", "flag text:one=,a -x", "flag read:not=a -x", "effect connect/tree x", "flag read/all -x",
 	"effect frob x", "effect read", "effect read {x}", "effect read {1:x}", "effect read {1}**", "effect read x if", "effect read x if x",
-	"assume", "glob", "flag write -x\nglob ok", "prefix", "form", "form none", "sub s\n say x\nform y", "sub", "sub s s", `sub "a b`, "program y\nwhy x\noperands text\nsub s\nsay x\nno y", "sub s\n say x\n help", "group", "alone", "yes", "no",
+	"assume", "glob", "flag write -x\nglob ok", "prefix", "form", "form none", "sub s\n say x\nform y", "sub", "sub s s", `sub "a b`, "program y\nwhy x\noperands text\nsub s\nsay x\nno y", "sub s\n say x\n help", "about", "about : --version", "about frob : --version", "sub s\n say x\n about --version", "group", "alone", "yes", "no",
 	"program y\nwhy x\nsay x", "program y\nwhy x\nsay x\nno z", "program y\nwhy x\nno y", "program y\nsay x\nno y", "program y\nwhy x\nsay x\nno y\nmode none -x",
 }
 

@@ -27,7 +27,7 @@ var keywords = map[string]keyword{
 	"names": (*loader).flagFact, "nul": (*loader).flagFact, "other": (*loader).flagFact, "first": (*loader).flagFact, "apart": (*loader).flagFact,
 	"operands": (*loader).operands, "effect": (*loader).effect, "assume": (*loader).assume, "glob": (*loader).glob, "prefix": (*loader).prefix,
 	"form": (*loader).newForm, "sub": (*loader).newSub, "yes": (*loader).example, "no": (*loader).example,
-	"help": (*loader).help, "group": (*loader).group, "alone": (*loader).alone,
+	"help": (*loader).help, "about": (*loader).about, "group": (*loader).group, "alone": (*loader).alone,
 	"own": fact(func(l *loader) *bool { return &l.form.own }), "posix": fact(func(l *loader) *bool { return &l.form.posix }),
 	"words": fact(func(l *loader) *bool { return &l.form.words }), "exact": fact(func(l *loader) *bool { return &l.form.exact }),
 	"told":  fact(func(l *loader) *bool { return &l.form.told }),
@@ -300,6 +300,37 @@ func (l *loader) help(t *tableLine) (at int, problem string) {
 		return 0, "help is about the program: write it before the first sub"
 	}
 	return t.alone(&l.cur.help)
+}
+
+func (l *loader) about(t *tableLine) (at int, problem string) {
+	if l.form != &l.top.form {
+		return 0, "about is about the program: write it before the first form and the first sub"
+	}
+	var on about
+	words, problem := subNames(t.rest)
+	if problem != "" {
+		return 1, problem
+	}
+	if i := slices.Index(words, ":"); i > 0 {
+		on.names, words = words[:i], words[i+1:]
+		for i, n := range on.names {
+			if !slices.Contains(l.top.names, n) {
+				return i + 1, fmt.Sprintf("%q is no name of the program: write one of its own, or none", n)
+			}
+		}
+	}
+	for _, a := range words {
+		if strings.Trim(a, "-: ") == "" {
+			words = nil
+			break
+		}
+		on.words = append(on.words, strings.Fields(a))
+	}
+	if len(words) == 0 {
+		return 0, "about needs words that are asked for: write about --version"
+	}
+	l.top.about = append(l.top.about, on)
+	return 0, ""
 }
 
 func (l *loader) group(t *tableLine) (at int, problem string) {

@@ -87,7 +87,8 @@ type program struct {
 	forms        map[string]*form
 	subs         map[string]*program
 	parent       *program
-	help         bool       // --help alone explains the program or the sub-command before it
+	help         bool // --help alone explains the program or the sub-command before it
+	about        []about
 	pairs        bool       // a sub-command has two words
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
@@ -106,6 +107,12 @@ type program struct {
 	file         string
 	line         int
 	reader       valueKind // find, test: the whole argument list has a reader
+}
+
+// about lists words that, standing alone, make a program only tell about itself.
+type about struct {
+	names []string // of the program; nil: all
+	words [][]string
 }
 
 var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}

@@ -3,6 +3,9 @@ package permission_test
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/clearance-go/clearance/permission"
@@ -203,4 +206,153 @@ func TestAdviserIsNoPerson(t *testing.T) {
 	o.Verdict = Deny
 	_, err = NewGate(e, GateOptions{Advisers: []Adviser{advises{o}}}).Session(SessionOptions{Dir: proj}).Authorize(context.Background(), bash("foo"))
 	require.Equal(t, Deny, refused(t, err).Decision.Verdict)
+}
+
+// TestSettledDestinations: one answer settles the host that was asked about and
+// no other: not a part of its name, not its address, not another program of the
+// same text. Ports and schemes are the same host, as in rules.
+func TestSettledDestinations(t *testing.T) {
+	ctx := context.Background()
+	host := func(host string, port int) Inspection {
+		return Inspection{Family: "WebFetch", Brings: Untrusted, Actions: []Action{{Kind: Connect, Origin: Tool, Host: host, Port: port}}}
+	}
+	in := func(text, dir string) Inspection {
+		a := command(text)
+		a.Command.Dir = dir
+		return shell(a)
+	}
+	dynamic := shell(Action{Kind: Run, Origin: Tool, Command: &Command{Deny: []string{"deploy " + DynamicWord}, Dynamic: true}})
+	for _, c := range []struct {
+		then, now Inspection
+		settled   bool
+	}{
+		{host("a.org", 443), host("a.org", 443), true},
+		{host("a.org", 443), host("a.org", 8080), true},
+		{host("a.org", 0), host("www.a.org", 0), false},
+		{host("www.a.org", 0), host("a.org", 0), false},
+		{host("a.org", 0), host("a.org.evil.example", 0), false},
+		{host("localhost", 3000), host("127.0.0.1", 3000), false},
+		{host("127.0.0.1", 0), host("127.0.0.2", 0), false},
+		{host("", 0), host("", 0), false},
+		{host("", 0), host("a.org", 0), false},
+		{in("./deploy", proj), in("./deploy", proj), true},
+		{in("./deploy", proj), in("./deploy", "/tmp"), false},
+		{in("./deploy", proj), in("./deploy x", proj), false},
+		{dynamic, dynamic, false},
+	} {
+		f, sends := &tool{}, 0
+		s := NewGate(eval(t, f, `{"permissions":{"allow":["WebFetch","Bash"]}}`), GateOptions{Approver: person(func(_ context.Context, r Request) (Answer, error) {
+			for _, reason := range r.Decision.Reasons {
+				if reason.Code == CodeSend {
+					sends++
+				}
+			}
+			return Answer{Token: r.Token, Choice: ForSession}, nil
+		})}).Session(SessionOptions{Dir: proj})
+		s.Label(Untrusted | SensitiveData)
+		f.set("c", c.then)
+		_, err := s.Authorize(ctx, bash("c"))
+		require.NoError(t, err)
+		require.Equal(t, 1, sends, "%+v", c.then.Actions)
+		f.set("c", c.now)
+		_, err = s.Authorize(ctx, bash("c"))
+		require.NoError(t, err)
+		assert.Equal(t, c.settled, sends == 1, "%+v then %+v", c.then.Actions[0], c.now.Actions[0])
+	}
+}
+
+// TestTokensAreForOneRequest: a token answers one request of one session of one
+// gate once, whoever asks first.
+func TestTokensAreForOneRequest(t *testing.T) {
+	ctx := context.Background()
+	gate := func() *Gate { return NewGate(eval(t, &tool{}, `{}`), GateOptions{}) }
+	g := gate()
+	s := g.Session(SessionOptions{Dir: proj})
+	child, err := s.Child(nil)
+	require.NoError(t, err)
+	_, req, err := s.Check(ctx, bash("foo"))
+	require.NoError(t, err)
+	_, twin, err := s.Check(ctx, bash("foo"))
+	require.NoError(t, err)
+	require.NotEqual(t, req.Token, twin.Token, "two requests for the same call")
+	what, random, ok := strings.Cut(req.Token, ".")
+	require.True(t, ok)
+	require.GreaterOrEqual(t, len(random), 32, "128 bits that nobody can guess")
+	stale := func(s *Session, token string) {
+		t.Helper()
+		grant, next, err := s.Resolve(ctx, Answer{Token: token, Choice: Once})
+		require.ErrorIs(t, err, ErrStale)
+		require.Nil(t, grant)
+		require.Nil(t, next)
+	}
+	stale(child, req.Token)
+	stale(g.Session(SessionOptions{Dir: proj}), req.Token)
+	stale(gate().Session(SessionOptions{Dir: proj}), req.Token)
+	for _, token := range []string{"", what, what + ".", random, "." + random, req.Token + " ", strings.ToUpper(req.Token), what + "." + strings.Repeat("0", 32)} {
+		stale(s, token)
+	}
+	// Many at once: one of them counts.
+	var granted, late atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			grant, _, err := s.Resolve(ctx, Answer{Token: req.Token, Choice: []Choice{No, Once}[i%2]})
+			switch {
+			case errors.Is(err, ErrStale):
+				late.Add(1)
+			case grant != nil || err != nil:
+				granted.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 1, granted.Load())
+	require.EqualValues(t, 49, late.Load())
+	// The other request still waits, and a yes to it is not a yes to a third.
+	require.Len(t, s.Waiting(), 1)
+	grant, _, err := s.Resolve(ctx, Answer{Token: twin.Token, Choice: Once})
+	require.NoError(t, err)
+	require.Equal(t, Allow, grant.Decision().Verdict)
+	_, again, err := s.Check(ctx, bash("foo"))
+	require.NoError(t, err)
+	require.NotNil(t, again, "once is once")
+	// Rules that were not offered are not kept.
+	_, _, err = s.Resolve(ctx, Answer{Token: again.Token, Choice: Always, Rules: []string{"Bash"}})
+	require.ErrorContains(t, err, "not among the suggested rules")
+	_, again, err = s.Check(ctx, bash("foo"))
+	require.NoError(t, err)
+	require.NotNil(t, again)
+}
+
+// TestYesIsForThatCall: an answer is for this tool, this input byte for byte, this
+// directory and this session, not for what looks like it.
+func TestYesIsForThatCall(t *testing.T) {
+	ctx := context.Background()
+	var sOther *Session
+	for name, other := range map[string]func(s *Session) (*Session, Call){
+		"another tool":              func(s *Session) (*Session, Call) { c := bash("foo"); c.Tool = "Monitor"; return s, c },
+		"a name in other case":      func(s *Session) (*Session, Call) { c := bash("foo"); c.Tool = "bash"; return s, c },
+		"another directory":         func(s *Session) (*Session, Call) { c := bash("foo"); c.Dir = "/tmp"; return s, c },
+		"another text":              func(s *Session) (*Session, Call) { return s, bash("foo ") },
+		"the same, once more":       func(s *Session) (*Session, Call) { return s, bash("foo") },
+		"the same in a child":       func(s *Session) (*Session, Call) { c, _ := s.Child(nil); return c, bash("foo") },
+		"the same in its parent":    func(s *Session) (*Session, Call) { c, _ := s.Child(nil); _ = c; return s, bash("foo") },
+		"spelled with an escape":    func(s *Session) (*Session, Call) { c := bash("foo"); c.Input = []byte(`"fo\u006f"`); return s, c },
+		"in another session":        func(s *Session) (*Session, Call) { return sOther, bash("foo") },
+		"with another ID, replayed": func(s *Session) (*Session, Call) { c := bash("foo"); c.ID = "2"; return s, c },
+	} {
+		asked := 0
+		g := NewGate(eval(t, &tool{}, `{}`), GateOptions{Approver: person(func(_ context.Context, r Request) (Answer, error) {
+			asked++
+			return Answer{Token: r.Token, Choice: Once}, nil
+		})})
+		s := g.Session(SessionOptions{Dir: proj})
+		sOther = g.Session(SessionOptions{Dir: proj})
+		_, err := s.Authorize(ctx, bash("foo"))
+		require.NoError(t, err)
+		next, c := other(s)
+		_, err = next.Authorize(ctx, c)
+		require.NoError(t, err)
+		assert.Equal(t, 2, asked, name)
+	}
 }

@@ -805,7 +805,11 @@ func (s *Session) sends(e *Evaluator, g *Grant, run *round) {
 		if r.Code != CodeSend || r.Action == 0 {
 			continue
 		}
-		if name := d.destination(r.Action - 1); strings.HasPrefix(name, toHost) && name != toHost || run.said.Choice != Once && name != toHost {
+		name := d.destination(r.Action - 1)
+		if strings.Contains(name, DynamicWord) {
+			continue // it may be another one each time
+		}
+		if strings.HasPrefix(name, toHost) && name != toHost || run.said.Choice != Once && name != toHost {
 			to = append(to, name)
 		}
 	}
@@ -911,7 +915,7 @@ func (s *Session) conclude(ctx context.Context, g *Grant, run *round) (_ *Grant,
 			Digest: g.digest, Duration: time.Since(run.start), Kept: run.kept, Unsaved: s.gate.redactText(run.notSaved()),
 		}
 		shown := s.gate.shown(Request{Call: g.call, Inspection: g.ins, Decision: g.decision})
-		rec.Input, rec.Inspection, rec.Decision = shown.Call.Input, shown.Inspection, shown.Decision
+		rec.Input, rec.Inspection, rec.Decision, rec.Dir = shown.Call.Input, shown.Inspection, shown.Decision, shown.Call.Dir
 		rec.Redacted = shown.Redacted
 		rec.State, rec.Opinions = s.gate.shownState(g.state), slices.Clone(g.opinions)
 		for i := range rec.Opinions {

@@ -67,6 +67,11 @@ func (p *hostPattern) String() string {
 	return strings.Join(p.labels, ".")
 }
 
+// exact says that the pattern names one host.
+func (p *hostPattern) exact() bool {
+	return !p.any && p.sub == "" && p.labels != nil && !strings.Contains(strings.Join(p.labels, ""), "*")
+}
+
 // canonicalHost lower-cases a host and strips one trailing dot.
 func canonicalHost(s string) string { return strings.TrimSuffix(strings.ToLower(s), ".") }
 

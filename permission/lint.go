@@ -163,7 +163,7 @@ func (l *linter) bare(r *Rule, say func(code, problem, fix string)) {
 }
 
 func (l *linter) command(r *Rule, say func(code, problem, fix string)) {
-	p := &r.command
+	p := r.command
 	word, rest, _ := strings.Cut(p.parts[0], " ")
 	whole := strings.Join(p.parts, "*")
 	if op := operatorIn(whole); op != "" {

@@ -240,7 +240,7 @@ func (r *pathRule) mayBeBelow(p, foldedDir string) bool {
 // foldPath sets aside upper and lower case, rune by rune, the way names are
 // compared on file systems that ignore case. Forms that need a Unicode table
 // (composed and decomposed letters) are the inspector's business: it adds the
-// folded name to [Path.Also].
+// folded name to [PathDetails.Also].
 func foldPath(s string) string {
 	ascii := true
 	for i := 0; i < len(s); i++ {

@@ -31,6 +31,9 @@ type Source struct {
 	// TightenOnly takes only what restricts: deny and ask rules and locks.
 	// Set for files of a workspace that is not trusted.
 	TightenOnly bool
+	// Err says that there is such a layer and why it cannot be read. Its rules
+	// are unknown then, whatever Data holds.
+	Err error
 }
 
 // Policy is the rules and switches of all layers. It is immutable and safe for
@@ -71,7 +74,12 @@ type SettingsError struct {
 	File         string
 	Line, Column int // from 1; 0 where unknown
 	Problem      string
+
+	err error
 }
+
+// Unwrap returns [Source.Err], where that is the problem.
+func (e *SettingsError) Unwrap() error { return e.err }
 
 // Error names file, line, column and the problem.
 func (e *SettingsError) Error() string {
@@ -106,7 +114,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	rules := 0
 	box := sandboxMerge{p: p, home: home}
 	for _, src := range layers {
-		if len(bytes.TrimSpace(src.Data)) == 0 {
+		if len(bytes.TrimSpace(src.Data)) == 0 && src.Err == nil {
 			continue
 		}
 		managed := src.Layer == LayerManaged
@@ -119,7 +127,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		}
 		if err != nil {
 			errs = append(errs, err)
-			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)}))
+			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)}, err.Problem))
 			// It may hold the lock; what others deny stays in force.
 			lockUnknown = lockUnknown || managed
 			continue
@@ -152,7 +160,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		add := func(effect Verdict, key string) {
 			v := f.file.get(key)
 			if v.closed && effect != Allow {
-				ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: f.src.Layer, File: f.src.Name, Line: max(v.at.line, 1)}))
+				ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: f.src.Layer, File: f.src.Name, Line: max(v.at.line, 1)}, key+" must be "+settingKindNames[settingTexts]))
 			}
 			for _, t := range v.texts {
 				ref := RuleRef{Effect: effect, Text: t.text, Layer: f.src.Layer, File: f.src.Name, Line: t.at.line}
@@ -221,6 +229,11 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		if v := f.file.get(keyDirectories); !v.closed {
 			for _, t := range v.texts {
 				p.directories = append(p.directories, t.text)
+				first, _, _ := strings.Cut(strings.ReplaceAll(t.text, `\`, "/"), "/")
+				if isVariable(first) || strings.Contains(t.text, "*") || len(first) > 1 && first[0] == '~' {
+					p.strays = append(p.strays, Lint{Code: LintMisplaced, Rule: RuleRef{Text: keyDirectories, Layer: f.src.Layer, File: f.src.Name, Line: t.at.line},
+						Problem: fmt.Sprintf("%q is taken letter by letter: variables, wildcards and homes of others are not expanded", shorten(t.text, 80)), Fix: "write the absolute path, or ~/path"})
+				}
 			}
 		}
 		if v := f.file.get(keyMode); v.set || v.closed {
@@ -278,8 +291,11 @@ func readRules(ref RuleRef, home, base string) ([]Rule, error) {
 }
 
 // unreadable is the rule that stands for a layer whose rules are not known.
-func unreadable(ref RuleRef) Rule {
-	return Rule{ref: ref, shared: &ref, tool: "*", toolParts: []string{"", ""}, broken: true}
+func unreadable(ref RuleRef, problem string) Rule {
+	r := newRule(ref)
+	r.shared, r.problem, r.whole = &ref, problem, true
+	r.tool, r.toolParts, r.broken = "*", []string{"", ""}, true
+	return r
 }
 
 // add puts further tables of rules into the policy.

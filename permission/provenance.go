@@ -60,6 +60,7 @@ const (
 	toHost = "host:"
 	toTool = "tool:"
 	toRun  = "run:"
+	runIn  = "\x1f" // before the directory: the same text is another program elsewhere
 )
 
 func describeDestination(to string) string {
@@ -71,7 +72,18 @@ func describeDestination(to string) string {
 	case strings.HasPrefix(to, toTool):
 		return "whatever " + to[len(toTool):] + " reaches"
 	}
-	return fmt.Sprintf("whatever %q reaches", shorten(to[len(toRun):], 80))
+	text, dir, _ := strings.Cut(to[len(toRun):], runIn)
+	if dir == "" {
+		return fmt.Sprintf("whatever %q reaches", shorten(strings.ReplaceAll(text, DynamicWord, "…"), 80))
+	}
+	return fmt.Sprintf("whatever %q in %s reaches", shorten(strings.ReplaceAll(text, DynamicWord, "…"), 80), dir)
+}
+
+func runDestination(c *Command) string {
+	if c.Dir == "" {
+		return toRun + commandText(c)
+	}
+	return toRun + commandText(c) + runIn + c.Dir
 }
 
 // destination names where an action can send to, "" where it cannot.
@@ -92,13 +104,13 @@ func (d *decider) destination(i int) string {
 			if b := &d.ins.Actions[j]; b.Of == i+1 && b.Kind == Connect {
 				known = known || b.Host != ""
 			} else if b.Of == i+1 && b.Kind == KindUnknown {
-				return toRun + commandText(a.command())
+				return runDestination(a.command())
 			}
 		}
 		if known {
 			return ""
 		}
-		return toRun + commandText(a.command())
+		return runDestination(a.command())
 	case Use:
 		if a.Free || a.Origin != Tool || d.ins.Family == "Skill" || d.ins.Family == "Agent" {
 			return ""

@@ -3,6 +3,8 @@ package permission
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 )
 
 // shown is a request without secrets, for persons and records. Its token still
@@ -15,10 +17,16 @@ func (g *Gate) shown(r Request) Request {
 	var changed bool
 	// Names of fields and paths come again and again.
 	done := map[string]string{}
+	// What was a secret in the input is one in the pieces of it too, where nothing
+	// stands around it that tells (-p before a password).
+	var lost []string
 	text := func(s string) string {
 		out, ok := done[s]
 		if !ok {
 			out = string(redact([]byte(s)))
+			for _, w := range lost {
+				out = strings.ReplaceAll(out, w, redactedWord)
+			}
 			done[s] = out
 			changed = changed || out != s
 		}
@@ -26,8 +34,19 @@ func (g *Gate) shown(r Request) Request {
 	}
 	var input any
 	if decode(r.Call.Input, &input) == nil {
-		if b, err := encode(redactValue(input, text)); err == nil && changed {
+		b, err := encode(redactValue(input, text))
+		if err == nil && changed {
 			r.Call.Input = b
+		}
+		for s, out := range done {
+			if s != out {
+				lost = append(lost, lostWords(s, out)...)
+			}
+		}
+		if len(lost) > 0 {
+			// Longer ones may hold others.
+			slices.SortFunc(lost, func(a, b string) int { return len(b) - len(a) })
+			clear(done)
 		}
 	} else if len(r.Call.Input) > 0 {
 		r.Call.Input, changed = json.RawMessage(`"[redacted]"`), true
@@ -37,10 +56,17 @@ func (g *Gate) shown(r Request) Request {
 	} else {
 		r.Inspection, changed = Inspection{Family: r.Inspection.Family, Risk: r.Inspection.Risk}, true
 	}
-	// The rules that reasons name are shared and hold no input.
+	r.Call.Dir = text(r.Call.Dir)
+	// The rules that reasons name are shared.
 	reasons := make([]Reason, len(r.Decision.Reasons))
 	for i, reason := range r.Decision.Reasons {
 		reason.Text = text(reason.Text)
+		if rule := reason.Rule; rule != nil {
+			if t := text(rule.Text); t != rule.Text {
+				other := *rule
+				other.Text, reason.Rule = t, &other
+			}
+		}
 		reasons[i] = reason
 	}
 	if r.Decision.Reasons != nil {
@@ -51,7 +77,7 @@ func (g *Gate) shown(r Request) Request {
 	// A rule that holds a secret is not offered: it would be saved.
 	var rules []string
 	for _, rule := range r.Suggestions {
-		if string(redact([]byte(rule))) != rule {
+		if text(rule) != rule {
 			rules = nil
 			break
 		}
@@ -62,6 +88,27 @@ func (g *Gate) shown(r Request) Request {
 	return r
 }
 
+// redactedWord stands for a word that was a secret elsewhere.
+const redactedWord = "[redacted]"
+
+// lostWords are the words of a text that are gone from what was left of it, as
+// far as they are long enough not to be part of everything.
+func lostWords(text, left string) []string {
+	if len(text) > maxRedactWords {
+		return nil
+	}
+	var out []string
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n\r\"'`=:;,()<>|&@", r) }) {
+		if len(w) >= 6 && !strings.Contains(left, w) && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out[:min(len(out), 100)]
+}
+
+// maxRedactWords bounds the text whose words are compared.
+const maxRedactWords = 1 << 20
+
 func (g *Gate) redactText(s string) string {
 	if g.opts.Redact == nil || s == "" {
 		return s
@@ -71,7 +118,11 @@ func (g *Gate) redactText(s string) string {
 
 // shownState is a state without secrets: what it names are commands.
 func (g *Gate) shownState(st State) State {
-	if g.opts.Redact == nil || len(st.Destinations)+len(st.Contents) == 0 {
+	if g.opts.Redact == nil {
+		return st
+	}
+	st.Dir = g.redactText(st.Dir)
+	if len(st.Destinations)+len(st.Contents) == 0 {
 		return st
 	}
 	destinations, contents := map[string]bool{}, map[string]string{}

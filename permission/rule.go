@@ -89,16 +89,22 @@ type Rule struct {
 	spec string
 	has  bool // a specifier stands in parentheses
 
-	kind    ruleKind
-	family  string
-	command commandPattern
-	path    pathRule
-	host    hostPattern
+	kind   ruleKind
+	family string
+	// What the specifier says, by the kind of the rule. Most of these are the
+	// empty ones that all rules share, so that a long list stays small.
+	command *commandPattern
+	path    *pathRule
+	host    *hostPattern
 	param   string
-	value   commandPattern
+	value   *commandPattern
 	// broken says that a deny or ask rule cannot be read: it may mean any
 	// call of its tool and any action that its family speaks of.
 	broken bool
+	// problem says why, and what to write instead; whole that a layer or a list
+	// cannot be read, not this rule.
+	problem string
+	whole   bool
 	// alsoPath says that a parameter rule of a file tool may as well be a path
 	// that holds a colon: it is both.
 	alsoPath bool
@@ -113,6 +119,18 @@ type Rule struct {
 	// shared is the ref that Reasons point to, and allowed their text.
 	shared  *RuleRef
 	allowed string
+}
+
+// What a rule says that has no such specifier: it matches nothing.
+var (
+	noCommandPattern commandPattern
+	noPathRule       pathRule
+	noHostPattern    hostPattern
+)
+
+// newRule returns a rule that matches nothing yet.
+func newRule(ref RuleRef) Rule {
+	return Rule{ref: ref, command: &noCommandPattern, path: &noPathRule, host: &noHostPattern, value: &noCommandPattern}
 }
 
 type ruleKind uint8
@@ -193,10 +211,14 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 }
 
 func parseRule(ref RuleRef, home, base string) (Rule, error) {
-	r := Rule{ref: ref}
+	r := newRule(ref)
 	fail := func(inert bool, problem, fix string) (Rule, error) {
 		if ref.Effect != Allow && !inert {
 			r.broken = true
+			r.problem = problem
+			if fix != "" {
+				r.problem += "; " + fix
+			}
 		}
 		return r, &RuleError{Rule: ref, Problem: problem, Fix: fix, Inert: inert}
 	}
@@ -335,12 +357,12 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 			// An input field, or a file name with a colon: both are meant.
 			r = r.asParam(name, value)
 			if p, err := compilePathRule(r.spec, home, base, ref.Effect); err == nil {
-				r.path, r.alsoPath = p, true
+				r.path, r.alsoPath = &p, true
 			}
 			return r, nil
 		}
 		p, err := compilePathRule(r.spec, home, base, ref.Effect)
-		r.path = p
+		r.path = &p
 		if err != nil {
 			return fail(false, err.Error(), "")
 		}
@@ -377,7 +399,7 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 			}
 			return honoured(ref, meant, home, base, problem)
 		}
-		r.kind, r.host = ruleHost, h
+		r.kind, r.host = ruleHost, &h
 		return r, nil
 	case "Agent", "Skill":
 		if spec := strings.TrimSpace(r.spec); spec != r.spec {
@@ -456,7 +478,7 @@ func expand(effect Verdict, text string) []string {
 
 func (r Rule) asParam(name, value string) Rule {
 	r.kind, r.param = ruleParam, name
-	r.value = commandPattern{parts: strings.Split(value, "*")}
+	r.value = &commandPattern{parts: strings.Split(value, "*")}
 	return r
 }
 

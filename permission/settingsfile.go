@@ -177,6 +177,9 @@ func (f settingsFile) get(key string) *settingValue {
 // instead, and told in closed: one typing error of an administrator neither
 // opens nor shuts everything else.
 func readSettings(src Source) (f settingsFile, closed []*SettingsError, strays []Lint, err *SettingsError) {
+	if src.Err != nil {
+		return nil, nil, nil, &SettingsError{File: src.Name, Problem: src.Err.Error(), err: src.Err}
+	}
 	if len(src.Data) > MaxLayerBytes {
 		return nil, nil, nil, &SettingsError{File: src.Name, Problem: fmt.Sprintf("larger than %d bytes", MaxLayerBytes)}
 	}

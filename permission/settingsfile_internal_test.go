@@ -485,6 +485,7 @@ func TestMisplacedKeys(t *testing.T) {
 		`{"deny":["Bash(rm *)"]}`: `inside of "permissions"`, `{"allow":[]}`: `inside of "permissions"`, `{"defaultMode":"plan"}`: `inside of "permissions"`, `{"additionalDirectories":["/x"]}`: `inside of "permissions"`,
 		`{"permission":{"deny":["Bash(rm *)"]}}`: `write "permissions"`, `{"permissions.deny":["x"]}`: `write "deny" inside of "permissions"`, `{"sandbox.enabled":true}`: `write "enabled" inside of "sandbox"`,
 		`{"permissions":{"denied":["x"]}}`: `write "deny"`, `{"permissions":{"allowed":["x"]}}`: `write "allow"`, `{"permissions":{"denyList":["x"]}}`: `write "deny"`, `{"permissions":{"disallow":["x"]}}`: `write "deny"`, `{"permissions":{"mode":"plan"}}`: `write "defaultMode"`, `{"permissions":{"allowManagedHooksOnly":true}}`: "beside",
+		`{"permissions":{"additionalDirectories":["/a","$HOME/x"]}}`: "not expanded", `{"permissions":{"additionalDirectories":["~bob/x"]}}`: "not expanded", `{"permissions":{"additionalDirectories":["/a/*","~/x"]}}`: "not expanded",
 		`{"permissions":{"deny":["Bash(rm *)"],"disableBypassPermissionsMode":"disable"},"hooks":{},"env":{"deny":"x"},"model":"m","mcpServers":{"permission":{}},"statusLine":{"mode":1}}`: "",
 		`{"disableAutoMode":"disable","sandbox":{"enabled":true,"allow":[]},"permissions":{"someLaterKey":true}}`:                                                                           "",
 	} {

@@ -91,6 +91,9 @@ func (d *decider) run(i int, a *Action, at *Reason) {
 		}
 	}
 	at.Code, at.Text = CodeUnmatched, fmt.Sprintf("No rule allows %s.", quoteCommand(c))
+	if a.Note != "" && !c.Opaque && len(c.Allow) == 0 {
+		at.Text += " " + a.Note
+	}
 	if r := d.climbed; r != nil {
 		at.Text += fmt.Sprintf(" The %s means names below the directory before its *, and here a path leads up with .. or may.", r.ref)
 	}
@@ -141,7 +144,7 @@ func commandText(c *Command) string {
 
 func quoteCommand(c *Command) string {
 	if len(c.Allow) > 0 {
-		return fmt.Sprintf("%q", shorten(c.Allow[0], 80))
+		return fmt.Sprintf("%q", shorten(strings.ReplaceAll(c.Allow[0], DynamicWord, "…"), 80))
 	}
 	if len(c.Deny) > 0 {
 		return fmt.Sprintf("%q", shorten(strings.ReplaceAll(c.Deny[0], DynamicWord, "…"), 80))
@@ -287,7 +290,7 @@ func (d *decider) pathAllows(r *Rule, a *Action) bool {
 		!d.allows(r, p.Clean, p.Extent) || p.Real != p.Clean && !d.allows(r, p.Real, p.Extent) {
 		return false
 	}
-	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret, p.Extent)
+	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret(), p.Extent)
 }
 
 // tells says whether an allow rule spells a part of the name of p, at secret or
@@ -556,11 +559,12 @@ func (d *decider) connect(a *Action, at *Reason) {
 			who &^= BySandbox // the sandbox would ask
 		}
 	}
+	credentials := metadataHost(a.Host)
 	if a.Host != "" && (a.Origin == Tool || a.PlainGet) {
 		var found *Rule
 		for _, t := range d.p.allow {
 			t.eachHost(a.Host, func(n int32) {
-				if r := &t.rules[n]; found == nil && r.host.matches(a.Host) {
+				if r := &t.rules[n]; found == nil && r.host.matches(a.Host) && (!credentials || r.host.exact()) {
 					found = r
 				}
 			})
@@ -569,6 +573,11 @@ func (d *decider) connect(a *Action, at *Reason) {
 			d.byRule(at, found)
 			return
 		}
+	}
+	if credentials {
+		at.Code, at.Text = CodeNetwork, a.Host+" gives the credentials of the machine to whoever asks, where it is one of a cloud. Only a rule that names it allows that."
+		d.ask(who&^BySandbox, at)
+		return
 	}
 	if r := d.bareRule(a); r != nil {
 		d.byRule(at, r)
@@ -640,8 +649,8 @@ func show(p *Path) string {
 }
 
 func className(p *Path) string {
-	if p.ClassName == "" {
+	if p.ClassName() == "" {
 		return ""
 	}
-	return " (" + p.ClassName + ")"
+	return " (" + p.ClassName() + ")"
 }

@@ -140,8 +140,8 @@ func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
 		// It runs what is given to it, and a rule would be for any of that.
 		return ""
 	}
-	if !c.Closed && fed(call, run.Span) {
-		// What it is fed is no part of the rule.
+	if !c.Closed && (fed(call, run.Span) || startsOthers(text)) || takesInput(text) {
+		// What it is fed, or told to start, is no part of what a rule means.
 		return ""
 	}
 	wild := widened[c.Prefix] && !c.ExactOnly && !c.Runner && c.Digest == "" &&
@@ -173,6 +173,39 @@ func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
 	return ruleText(ins.Family, text)
 }
 
+// startsOthers says that words of a command name what it starts, or that it reads
+// what to do from its input.
+func startsOthers(text string) bool {
+	words := strings.Fields(text)
+	for i, w := range words {
+		switch {
+		case w == "-" && words[0] != "git" || i > 0 && codeRunner(path.Base(strings.Trim(w, `'"`))):
+			return true
+		case i == 2 && words[0] == "git" && (words[1] == "bisect" && w == "run" || words[1] == "submodule" && w == "foreach"):
+			return true
+		}
+	}
+	return len(words) > 1 && (words[0] == "git" && words[1] == "filter-branch" || words[0] == "npm" && words[1] == "exec")
+}
+
+// takesInput says that a command changes what its input says: the rule for it
+// would be for any input.
+func takesInput(text string) bool {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return false
+	}
+	switch path.Base(words[0]) {
+	case "patch":
+		return true
+	case "swift", "vagrant":
+		return len(words) == 1 || words[1] == "ssh"
+	case "git":
+		return len(words) > 1 && (words[1] == "apply" || words[1] == "am") && strings.HasPrefix(words[len(words)-1], "-") || len(words) == 2 && (words[1] == "apply" || words[1] == "am")
+	}
+	return false
+}
+
 // fed says whether a command of the call reads what a here-document, a file or
 // another command gives it, as far as the text shows. It errs towards true.
 func fed(call Call, at Span) bool {
@@ -186,7 +219,7 @@ func fed(call Call, at Span) bool {
 	if strings.Contains(in.Command, "<") {
 		return true
 	}
-	if at.Start <= 0 || at.Start > len(in.Command) {
+	if at.Start <= 0 || int(at.Start) > len(in.Command) {
 		return false
 	}
 	before := strings.TrimRight(in.Command[:at.Start], " \t\n({")

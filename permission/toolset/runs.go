@@ -1,11 +1,13 @@
 package toolset
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
 	"github.com/clearance-go/clearance/bashcheck"
 	"github.com/clearance-go/clearance/permission"
+	"github.com/clearance-go/clearance/scope"
 )
 
 // inert says whether an assignment changes no more than how a program talks:
@@ -80,7 +82,11 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	if digest, inputs := b.content(c); digest != "" {
 		out.Digest, out.Inputs = digest, inputs
 	}
-	if !at.opaque {
+	elsewhere := b.elsewhere(c)
+	if elsewhere != "" {
+		run.Note = fmt.Sprintf("What it runs lies in %s, outside the working directories, and a rule for it means what this workspace holds.", elsewhere)
+	}
+	if !at.opaque && elsewhere == "" {
 		verbatim := ""
 		if c.Span.Start >= 0 && c.Span.Start < c.Span.End && int(c.Span.End) <= len(rep.Source) && !redirected(c) {
 			verbatim = rep.Source[c.Span.Start:c.Span.End]
@@ -101,6 +107,14 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 			}
 			out.Allow = out.Allow[:n:n]
 		}
+		if at.fed {
+			// A rule without a wildcard does not speak of the words to come.
+			more := make([]string, len(out.Allow))
+			for i, text := range out.Allow {
+				more[i] = text + " " + permission.DynamicWord
+			}
+			out.Allow = more
+		}
 	}
 	dynamic := c.Dynamic
 	for i := range c.Argv {
@@ -117,6 +131,25 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 		out.Dir = b.at(paths[0])
 	}
 	return room
+}
+
+// elsewhere returns the directory outside of all zones in which a command runs
+// what lies there (make, ./x, python3 x.py), "" where it does not: cd changes what
+// such a command means.
+func (b *builder) elsewhere(c *bashcheck.Command) string {
+	switch c.Class {
+	case bashcheck.Runner, bashcheck.Shell, bashcheck.Interpreter:
+	default:
+		if w := &c.Argv; len(*w) == 0 || strings.HasPrefix((*w)[0].Text, "/") || !strings.Contains((*w)[0].Text, "/") {
+			return ""
+		}
+	}
+	for _, p := range c.Dir.Paths() {
+		if dir := b.at(p); dir != b.dir && b.look("/", dir, scope.List).path.Zone == permission.Outside {
+			return dir
+		}
+	}
+	return ""
 }
 
 // plainly says that joining the words of a command gives its plain form, and

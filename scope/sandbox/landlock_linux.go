@@ -205,3 +205,13 @@ func countOwn(without string) (n int) {
 	}
 	return n
 }
+
+// tasks counts the threads of a process by the links of a folder, which are ".",
+// ".." and one for each; 0 for a process of another user.
+func tasks(pid string) int {
+	var st unix.Stat_t
+	if unix.Stat("/proc/"+pid+"/task", &st) != nil || st.Uid != uint32(os.Getuid()) {
+		return 0
+	}
+	return max(1, int(st.Nlink)-2)
+}

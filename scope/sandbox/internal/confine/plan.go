@@ -1,14 +1,14 @@
 //go:build linux || darwin
 
-package sandbox
+package confine
 
 import (
 	"encoding/binary"
 	"errors"
 )
 
-// plan is what a helper is told.
-type plan struct {
+// Plan is what a helper is told.
+type Plan struct {
 	// Path is the program, "" for the empty command.
 	Path   string
 	Argv   []string
@@ -30,7 +30,9 @@ type plan struct {
 	// Own says that the helper makes the Mounts and then gives its capabilities
 	// away.
 	Own    bool
-	Mounts []mount
+	Mounts []Mount
+	// Private are directories that the sandbox has for itself.
+	Private []string
 	// Below has the command start in a user namespace below that of the mounts,
 	// with the numbers of User and Group.
 	Below       bool
@@ -52,15 +54,13 @@ type plan struct {
 
 // code writes or reads every field. encoding/json takes a quarter of a
 // millisecond to get ready, in each helper anew.
-func (p *plan) code(c *coder) {
+func (p *Plan) code(c *coder) {
 	c.text(&p.Path)
 	list(c, &p.Argv, c.text)
 	list(c, &p.Env, c.text)
 	c.text(&p.Dir)
 	number(c, &p.Limits.Memory)
 	number(c, &p.Limits.Processes)
-	number(c, &p.Limits.Time)
-	number(c, &p.Limits.Output)
 	number(c, &p.Limits.FileSize)
 	list(c, &p.Families, func(n *int) { number(c, n) })
 	number(c, &p.ABI)
@@ -69,7 +69,8 @@ func (p *plan) code(c *coder) {
 	number(c, &p.First)
 	number(c, &p.Extra)
 	c.flag(&p.Own)
-	list(c, &p.Mounts, func(m *mount) { m.code(c) })
+	list(c, &p.Mounts, func(m *Mount) { m.code(c) })
+	list(c, &p.Private, c.text)
 	c.flag(&p.Below)
 	number(c, &p.User)
 	number(c, &p.Group)
@@ -80,19 +81,61 @@ func (p *plan) code(c *coder) {
 	c.flag(&p.Stay)
 }
 
-func (p *plan) marshal() []byte {
+func (p *Plan) Marshal() []byte {
 	c := coder{writes: true, data: make([]byte, 0, 8192)}
 	p.code(&c)
 	return c.data
 }
 
-func (p *plan) unmarshal(data []byte) error {
+func (p *Plan) Unmarshal(data []byte) error {
 	c := coder{data: data}
 	p.code(&c)
 	if c.bad || len(c.data) > 0 {
 		return errors.New("it is not whole")
 	}
 	return nil
+}
+
+// Limits are those that the kernel counts for each process; 0 is none. They have
+// the units of the profile.
+type Limits struct {
+	Memory    int64
+	Processes int
+	FileSize  int64
+}
+
+// MountKind is what a mount of the helper does with a path.
+type MountKind uint8
+
+const (
+	// MountPin keeps a directory from being moved.
+	MountPin MountKind = iota + 1
+	// MountRead makes it and what lies below it read-only.
+	MountRead
+	// MountFile and MountDir put nothing in its place.
+	MountFile
+	MountDir
+	// MountBind and MountBindRead put there what the machine has, writable and
+	// read-only.
+	MountBind
+	MountBindRead
+	// MountShut puts an empty directory there that has ways to what is mounted
+	// below.
+	MountShut
+)
+
+// Mount is one mount of the helper.
+type Mount struct {
+	Path string
+	Kind MountKind
+	// From is what a bind takes, "" for Path.
+	From string
+}
+
+func (m *Mount) code(c *coder) {
+	c.text(&m.Path)
+	number(c, &m.Kind)
+	c.text(&m.From)
 }
 
 // coder appends to data, or takes from its front.

@@ -1,4 +1,4 @@
-package sandbox
+package confine
 
 import (
 	"encoding/binary"
@@ -13,8 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
-	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,7 +30,7 @@ func markRange(first int) bool {
 }
 
 // confine restricts and runs the command.
-func confine(p *plan, c control) error {
+func confine(p *Plan, c control) error {
 	if p.Stay {
 		return confineBelow(p, c)
 	}
@@ -49,7 +49,7 @@ func confine(p *plan, c control) error {
 
 // becomeHere runs the command in place of this process. It returns only where
 // there is none.
-func becomeHere(p *plan, c control) started {
+func becomeHere(p *Plan, c control) started {
 	if p.Path == "" {
 		_ = c.say("ok", "")
 		return started{}
@@ -75,7 +75,7 @@ func becomeHere(p *plan, c control) started {
 // The first process of the sandbox stays to tell how the command ended. It is
 // out of reach, as the one of bwrap is: they have rights that the command has
 // not, and are in no domain of it.
-func confineInNamespace(p *plan, c control) error {
+func confineInNamespace(p *Plan, c control) error {
 	caught, spared := make(chan chan os.Signal, 1), make(chan struct{})
 	mounted, ready := make(chan error, 1), make(chan started, 1)
 	// First what takes longest.
@@ -104,7 +104,7 @@ func confineInNamespace(p *plan, c control) error {
 	case p.Below:
 		namespaces = 1
 	}
-	err := applyMounts(p.Mounts, p.Fresh, namespaces)
+	err := applyMounts(p.Mounts, p.Private, p.Fresh, namespaces)
 	if err == nil && p.Init && !p.Below {
 		// From here on nobody but root of the machine can look into it.
 		err = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -146,7 +146,7 @@ func confineInNamespace(p *plan, c control) error {
 
 // launchInNamespace confines the calling thread, which ends then, and starts the
 // command from it, or becomes the command.
-func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan struct{}) started {
+func (p *Plan) launchInNamespace(c control, mounted <-chan error, spared <-chan struct{}) started {
 	if p.Unshare != 0 {
 		// Other threads of this process stay in those of the machine. /proc shows
 		// the command none of them.
@@ -179,11 +179,11 @@ func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan 
 	<-spared
 	if p.Limits.Processes > 0 {
 		// The namespaces hold this process and the first one.
-		list, err := os.ReadDir("/proc/self/task")
+		own, err := tasks()
 		if err != nil {
 			return started{err: err}
 		}
-		p.Limits.Processes += len(list) + 1
+		p.Limits.Processes += own + 1
 	}
 	if p.Path != "" {
 		if err := os.Chdir(p.Dir); err != nil {
@@ -238,9 +238,6 @@ func loopback() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }
 
-// firstPidfd asks for a pidfd of the child.
-func firstPidfd(a *syscall.SysProcAttr, fd *int) { a.PidFD = fd }
-
 // started is how the start of a command went.
 type started struct {
 	// pid is 0 where there is no command.
@@ -264,7 +261,7 @@ func (s started) fail(c control) error {
 }
 
 // launchBelow starts the command from the calling thread, which is confined.
-func launchBelow(p *plan, c control, attr *syscall.SysProcAttr) started {
+func launchBelow(p *Plan, c control, attr *syscall.SysProcAttr) started {
 	// Now, not when it runs: from then on it may end this process.
 	if err := c.say("ok", ""); err != nil {
 		return started{err: err}
@@ -301,7 +298,7 @@ func exitCode(ws unix.WaitStatus) int {
 // Only the thread that the command is started from is restricted, and it ends
 // then: what is in the same Landlock domain as the command can get signals from
 // it.
-func confineBelow(p *plan, c control) error {
+func confineBelow(p *Plan, c control) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
@@ -346,7 +343,7 @@ func confineBelow(p *plan, c control) error {
 // launchRestricted confines the calling thread, which ends then, and starts the
 // command from it. What the host does not need to tell goes first: it makes the
 // rules of Landlock meanwhile.
-func launchRestricted(p *plan, c control, spared <-chan struct{}) started {
+func launchRestricted(p *Plan, c control, spared <-chan struct{}) started {
 	if err := restrictCalls(p); err != nil {
 		return started{err: err}
 	}
@@ -361,9 +358,13 @@ func launchRestricted(p *plan, c control, spared <-chan struct{}) started {
 	<-spared
 	if p.Limits.Processes > 0 {
 		// Without a user namespace the kernel counts all processes of the user.
-		p.Limits.Processes += others + tasks("self")
+		own, err := tasks()
+		if err != nil {
+			return started{err: err}
+		}
+		p.Limits.Processes += others + own
 	}
-	if err := ll.LandlockRestrictSelf(rules, 0); err != nil {
+	if err := enforce(rules); err != nil {
 		return started{err: fmt.Errorf("landlock: %w", err)}
 	}
 	if err := setLimits(p.Limits); err != nil {
@@ -461,7 +462,7 @@ func descendants(pid int) (out []int) {
 }
 
 // restrict confines the calling thread and what it starts.
-func restrict(p *plan) error {
+func restrict(p *Plan) error {
 	if err := restrictCalls(p); err != nil {
 		return err
 	}
@@ -470,14 +471,14 @@ func restrict(p *plan) error {
 
 // restrictCalls takes from the calling thread the system calls that no command
 // needs; the mounts need not have been made.
-func restrictCalls(p *plan) error {
+func restrictCalls(p *Plan) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
 	}
 	if p.Families != nil {
 		// Where the limit on namespaces holds, the command itself is started in
 		// one.
-		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
+		if err := filter(p.Families, !p.Namespaces && !p.Below, p.Stay); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
@@ -486,8 +487,8 @@ func restrictCalls(p *plan) error {
 
 // restrictFiles puts the calling thread into a domain of Landlock, and applies
 // the limits.
-func restrictFiles(p *plan) error {
-	if p.ABI >= fenceABI {
+func restrictFiles(p *Plan) error {
+	if p.ABI >= FenceABI {
 		if err := fence(p.ABI); err != nil {
 			return fmt.Errorf("landlock: %w", err)
 		}
@@ -517,40 +518,47 @@ func spareThreads() {
 	close(release)
 }
 
-// tasks counts the threads of a process by the links of a folder, which are ".",
-// ".." and one for each; 0 for a process of another user.
-func tasks(pid string) int {
-	var st unix.Stat_t
-	if unix.Stat("/proc/"+pid+"/task", &st) != nil || st.Uid != uint32(os.Getuid()) {
-		return 0
-	}
-	return max(1, int(st.Nlink)-2)
+// tasks counts the threads of this process.
+func tasks() (int, error) {
+	list, err := os.ReadDir("/proc/self/task")
+	return len(list), err
 }
 
-// fenceABI is the first Landlock that lets files be moved between directories.
-const fenceABI = 2
+// FenceABI is the first Landlock that lets files be moved between directories.
+const FenceABI = 2
 
 // fence puts the calling thread into a domain that may do with files what it
 // could, but neither change mounts, nor trace or (ABI 6) signal what is not in
 // the domain, as the first process of the sandbox, which no filter binds.
 func fence(abi int) error {
-	const rights = ll.AccessFSMakeBlock | ll.AccessFSRefer
-	attr := ll.RulesetAttr{HandledAccessFS: rights}
+	const rights = unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_REFER
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: rights}
+	// Older kernels want the fields that they do not know to be zero.
 	if abi >= 6 {
-		attr.Scoped = ll.ScopeSignal
+		attr.Scoped = unix.LANDLOCK_SCOPE_SIGNAL
 	}
-	fd, err := ll.LandlockCreateRuleset(&attr, 0)
-	if err != nil {
-		return err
+	n, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return errno
 	}
+	fd := int(n)
 	defer unix.Close(fd)
 	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(root)
-	if err := ll.LandlockAddPathBeneathRule(fd, &ll.PathBeneathAttr{ParentFd: root, AllowedAccess: rights}, 0); err != nil {
-		return err
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(root)}
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, n, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+		return errno
 	}
-	return ll.LandlockRestrictSelf(fd, 0)
+	return enforce(fd)
+}
+
+// enforce puts the calling thread into the domain of a ruleset.
+func enforce(ruleset int) error {
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
