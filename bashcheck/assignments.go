@@ -99,8 +99,9 @@ func inertAssign(name string, v word) bool {
 	if !inertName(name) {
 		return false
 	}
+	folder := name == "TZ" && !strings.HasPrefix(v.Text, "/") && !strings.ContainsAny(v.Text, ".:") // Europe/Rome, below the system's folder of time zones
 	for i := range len(v.Text) {
-		if c := v.Text[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.,:+@=-", c) >= 0) {
+		if c := v.Text[i]; !(folder && c == '/' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.,:+@=-", c) >= 0) {
 			return false
 		}
 	}
@@ -226,7 +227,10 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 		text += " " + w.src[a.Pos().Offset():a.End().Offset()]
 	}
 	c := Command{Span: w.nodeSpan(x)}
-	if len(effects) == 0 {
+	prints := w.d == Bash && printsDeclared(x, argv)
+	if prints {
+		effects = nil
+	} else if len(effects) == 0 {
 		effects = append(effects, Effect{Kind: Environment, Dir: w.st.dir, Span: c.Span})
 	}
 	w.fill(&c, text, false, argv)
@@ -239,6 +243,9 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 	w.declared(argv[0].Span, loose)
 	c.Effects = append(effects, w.redirects(redirs)...)
 	c.Class, c.Prefix, c.Summary = Plain, "", "sets variables"
+	if prints {
+		c.Described, c.Summary = true, "prints what is declared"
+	}
 	if x.Variant.Value == "export" || x.Variant.Value == "readonly" {
 		c.Described = len(x.Args) > 0
 		for _, a := range x.Args {
@@ -248,6 +255,25 @@ func (w *walker) decl(x *syntax.DeclClause, redirs []*syntax.Redirect) {
 	}
 	*w.open() = c
 	w.add()
+}
+
+// printsDeclared: declare -p prints the variables that follow, none of which
+// holds a credential by its name, declare -F the names of functions and -f their
+// texts (bash manual, 4.2; to zsh -F makes a number).
+func printsDeclared(x *syntax.DeclClause, argv []word) bool {
+	if name := argv[0].Text; name != "declare" && name != "typeset" || len(argv) < 2 || !argv[1].Static {
+		return false
+	}
+	flag := argv[1].Text
+	if flag != "-F" && flag != "-f" && (flag != "-p" || len(argv) == 2) {
+		return false
+	}
+	for i, a := range argv[2:] {
+		if y := x.Args[i+1]; !y.Naked || !a.Static || a.Glob || !syntax.ValidName(a.Text) || flag == "-p" && secretName(a.Text) {
+			return false
+		}
+	}
+	return true
 }
 
 // declared looks at what the grammar does not take for assignments after

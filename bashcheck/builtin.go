@@ -12,12 +12,9 @@ import (
 //go:embed programs/*.txt
 var programFiles embed.FS
 
-// programFolder is where the descriptions stand, and formatFile tells there how
-// they are written.
-const (
-	programFolder = "programs"
-	formatFile    = programFolder + "/FORMAT.txt"
-)
+// programFolder is where the descriptions stand; README.md tells there how they
+// are written.
+const programFolder = "programs"
 
 // builtin is the table of the embedded descriptions.
 var builtin = sync.OnceValue(func() *programTable { return indexPrograms(programFiles) })
@@ -94,12 +91,7 @@ func readProgramFile(files fs.FS, name string, data []byte, from int) error {
 func indexPrograms(files fs.FS) *programTable {
 	const most = 2048 // names, somewhat more than there are
 	t := &programTable{files: files, descriptions: make(map[string]*description, most)}
-	err := eachProgramFile(files, func(name string, data []byte) error {
-		if name == formatFile {
-			return nil
-		}
-		return t.index(name, data)
-	})
+	err := eachProgramFile(files, t.index)
 	if err != nil {
 		return &programTable{err: err}
 	}
@@ -132,7 +124,8 @@ func (t *programTable) index(file string, data []byte) error {
 				return err
 			}
 		case last == nil && at < end && data[at] != '#':
-			return &DescriptionError{file, line, at - start + 1, "a line before the first program"}
+			word, _ := nextWord(string(data[at:end]), 0)
+			return &DescriptionError{file, line, at - start + 1, beforePrograms(word)}
 		}
 		start = end + 1
 	}
@@ -156,7 +149,7 @@ func (t *programTable) name(d *description, line string) error {
 		at = start + len(word)
 	}
 	if d.names == 0 {
-		return &DescriptionError{d.file, d.line, 1, "program needs a name"}
+		return &DescriptionError{d.file, d.line, 1, programUnnamed}
 	}
 	return nil
 }

@@ -22,9 +22,6 @@ import (
 var everyProgram = sync.OnceValue(func() map[string]*program {
 	into := map[string]*program{}
 	err := eachProgramFile(programFiles, func(name string, data []byte) error {
-		if name == formatFile {
-			return nil
-		}
 		return loadPrograms(name, string(data), into)
 	})
 	if err != nil {

@@ -439,6 +439,7 @@ func (w *walker) rebinding(name *word, argv []word) {
 		if len(argv) > 1 {
 			switch {
 			case name.Text == "set" && safeSet(argv[1:]):
+			case name.Text == "trap" && w.d == Bash && argv[1].Static && (argv[1].Text == "-p" || argv[1].Text == "-l"):
 			case name.Text == "shopt" && argv[1].Text != "-s" && argv[1].Text != "-u":
 			default:
 				w.find(CodeRebindsName, Suspicious, name.Text != "set", name.Span, "%s may change what later words mean", name.Text)

@@ -110,7 +110,10 @@ func (w *walker) cd(c *Command, argv []word, redirected []Effect) dirs {
 		}
 		after = enterDir(before, target)
 	}
-	c.Effects = append([]Effect{e}, redirected...)
+	c.Effects = redirected
+	if argv[0].Text != "popd" || !c.Described { // to a folder that pushd has reported
+		c.Effects = append([]Effect{e}, redirected...)
+	}
 	if !c.Described {
 		c.Effects = append(c.Effects, Effect{Kind: Unknown, Dir: c.Dir, Span: c.Span})
 	}

@@ -13,7 +13,7 @@
 // the commands that wrappers run (env, timeout, xargs, sudo, find -exec and
 // others) and the texts given to sh -c and eval. Each becomes a [Command]
 // with its words, assignments and effects. What a program does is told by
-// descriptions (programs/FORMAT.txt has the format); they are lists of what
+// descriptions (programs/README.md has the format); they are lists of what
 // is understood, so a program, flag or operand that no description names is
 // unknown. A caller adds descriptions in [Options].
 //

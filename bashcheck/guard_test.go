@@ -124,7 +124,7 @@ func TestBadDescriptionIsLoud(t *testing.T) {
 	a := New(Options{Programs: []Source{{"mine.txt", "program x\n  say runs\n  colour red\n"}}})
 	var bad *DescriptionError
 	require.ErrorAs(t, a.Err(), &bad)
-	assert.Equal(t, "mine.txt:3:3: unknown keyword \"colour\"", bad.Error())
+	assert.Equal(t, "mine.txt:3:3: unknown keyword \"colour\": write one that bashcheck/programs/README.md lists", bad.Error())
 	r := a.Analyze("ls")
 	assert.False(t, r.ReadOnly())
 	assert.Equal(t, CodeBadDescription, r.Findings[0].Code)

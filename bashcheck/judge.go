@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -38,6 +39,17 @@ type judged struct {
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }
 
+// tellsAbout says that the program, called with these words, only tells about
+// itself.
+func (p *program) tellsAbout(argv []word) bool {
+	return slices.ContainsFunc(p.about, func(a about) bool {
+		return (len(a.names) == 0 || slices.Contains(a.names, path.Base(argv[0].Text))) &&
+			slices.ContainsFunc(a.words, func(list []string) bool {
+				return slices.EqualFunc(list, argv[1:], func(s string, w word) bool { return w.Static && !w.Glob && w.Text == s })
+			})
+	})
+}
+
 // judge applies a description to an argument list.
 func (w *walker) judge(p *program, argv []word, j *judged) {
 	j.ok, j.class, j.say, j.argv, j.effects = true, p.class, p.say, argv, w.room.openEffects()
@@ -55,6 +67,10 @@ func (w *walker) judge(p *program, argv []word, j *judged) {
 	}
 	if p.help && len(args) == 1 && onlyHelp(args[0]) {
 		j.class, j.say, j.prefix = Plain, "explains itself", 1
+		return
+	}
+	if p.about != nil && p.tellsAbout(argv) {
+		j.class, j.say, j.prefix, j.assume[1] = Plain, "tells about itself", 0, p.assume
 		return
 	}
 	if p.oldLetters {

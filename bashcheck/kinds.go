@@ -59,6 +59,8 @@ const (
 	vSSFilter
 	vSysctlName
 	vReplace
+
+	// Files that one program alone takes.
 	vZipFile
 	vGzipFile
 	vSource
@@ -70,6 +72,8 @@ const (
 	vUsedFile
 	vOutput
 	vComposeFile
+
+	firstFileKind = vZipFile
 )
 
 // narrowing says which values are understood; all of it must hold.

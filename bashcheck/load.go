@@ -3,7 +3,6 @@ package bashcheck
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -88,7 +87,8 @@ type program struct {
 	forms        map[string]*form
 	subs         map[string]*program
 	parent       *program
-	help         bool       // --help alone explains the program or the sub-command before it
+	help         bool // --help alone explains the program or the sub-command before it
+	about        []about
 	pairs        bool       // a sub-command has two words
 	group        bool       // a sub-command whose flags may stand before the second word of its own
 	letters      [128]uint8 // where in short the flag of one letter stands, plus one
@@ -107,6 +107,12 @@ type program struct {
 	file         string
 	line         int
 	reader       valueKind // find, test: the whole argument list has a reader
+}
+
+// about lists words that, standing alone, make a program only tell about itself.
+type about struct {
+	names []string // of the program; nil: all
+	words [][]string
 }
 
 var classWords = map[string]Class{"plain": Plain, "wrapper": Wrapper, "interpreter": Interpreter, "shell": Shell, "runner": Runner}
@@ -170,306 +176,43 @@ func nextWord(s string, at int) (word string, start int) {
 	return s[at:end], at
 }
 
-func (l *loader) line(raw string, line int) error {
-	fail := func(col int, format string, args ...any) error {
-		return &DescriptionError{l.file, line, col, fmt.Sprintf(format, args...)}
-	}
-	if strings.HasPrefix(strings.TrimLeft(raw, " \t"), "#") {
-		return nil
-	}
+// What the loader and the index both say.
+const programUnnamed = "program needs a name: write program NAME…"
+
+func beforePrograms(word string) string {
+	return fmt.Sprintf("%q before the first program: write program NAME… above it", word)
+}
+
+// line reads one line.
+func (l *loader) line(raw string, number int) error {
 	words, cols := l.fields(raw)
-	if len(words) == 0 {
+	if len(words) == 0 || words[0][0] == '#' {
 		return nil
 	}
-	key := words[0]
-	rest := strings.TrimSpace(raw[cols[0]-1+len(key):])
-	if key != "yes" && key != "no" && key != "why" && key != "say" && key != "lost" && key != "control" && key != "show" {
-		for i, w := range words {
-			if w == "#" {
-				words, cols = words[:i], cols[:i]
-				break
-			}
-		}
+	t := tableLine{key: words[0], number: number, indent: indentation(raw)}
+	t.rest = strings.TrimSpace(raw[cols[0]-1+len(t.key):])
+	if at := slices.Index(words, "#"); at > 0 && !textKeyword(t.key) {
+		words = words[:at]
 	}
-	args := words[1:]
-	col := func(i int) int { return cols[i+1] }
-	if key == "program" {
+	t.args = words[1:]
+	at, problem := 0, ""
+	switch read := keywords[t.key]; {
+	case t.key == "program":
 		if err := l.finish(); err != nil {
 			return err
 		}
-		if len(args) == 0 {
-			return fail(cols[0], "program needs a name")
-		}
-		p := &program{names: slices.Clone(args), class: Plain, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, file: l.file, line: line}
-		p.prefix = -1
-		for i, n := range args {
-			if l.into[n] != nil && l.into[n].file == l.file || l.seen[n] {
-				return fail(col(i), "program %q is described twice", n)
-			}
-			if l.into[n] != nil {
-				return fail(col(i), "program %q is already described in %s", n, l.into[n].file)
-			}
-			l.seen[n] = true
-		}
-		l.top, l.cur, l.form = p, p, &p.form
+		at, problem = l.program(&t)
+	case l.top == nil:
+		problem = beforePrograms(t.key)
+	case read == nil:
+		problem = fmt.Sprintf("unknown keyword %q: write one that bashcheck/programs/README.md lists", t.key)
+	default:
+		at, problem = read(l, &t)
+	}
+	if problem == "" {
 		return nil
 	}
-	if l.top == nil {
-		return fail(cols[0], "%q before the first program", key)
-	}
-	switch key {
-	case "why":
-		if rest == "" {
-			return fail(cols[0], "why needs a text")
-		}
-		l.top.why = true
-	case "class":
-		if len(args) != 1 || classWords[args[0]] == 0 {
-			return fail(cols[0], "class is one of plain, wrapper, interpreter, shell, runner")
-		}
-		if l.form == &l.cur.form {
-			l.cur.class = classWords[args[0]]
-		} else {
-			l.form.kind = classWords[args[0]]
-		}
-	case "say":
-		if rest == "" || l.form.say != "" {
-			return fail(cols[0], "say needs one text, once")
-		}
-		l.form.say = rest
-	case "flags":
-		if len(args) == 0 {
-			return fail(cols[0], "flags needs flags")
-		}
-		for i, f := range args {
-			if err := l.addFlag(f, &flagSpec{}); err != "" {
-				return fail(col(i), "%s", err)
-			}
-		}
-	case "flag":
-		if len(args) < 2 {
-			return fail(cols[0], "flag needs a kind and flags")
-		}
-		kind, optional := strings.CutSuffix(args[0], "?")
-		v, problem := parseKind(kind)
-		if problem != "" {
-			return fail(col(0), "%s", problem)
-		}
-		for i, f := range args[1:] {
-			spec := &flagSpec{takes: true, optional: optional, value: v}
-			if v.kind == vRefuse {
-				spec.takes = false
-			}
-			if err := l.addFlag(f, spec); err != "" {
-				return fail(col(i+1), "%s", err)
-			}
-		}
-	case "mode":
-		if len(args) < 2 {
-			return fail(cols[0], "mode needs a name and flags")
-		}
-		for i, f := range args[1:] {
-			spec := l.cur.flags[f]
-			if spec == nil {
-				spec = &flagSpec{}
-				if err := l.addFlag(f, spec); err != "" {
-					return fail(col(i+1), "%s", err)
-				}
-			}
-			if spec.mode != "" {
-				return fail(col(i+1), "flag %s already has a mode", f)
-			}
-			spec.mode = args[0]
-		}
-	case "operands":
-		if len(args) == 0 || l.form.operands != nil {
-			return fail(cols[0], "operands needs kinds, once")
-		}
-		repeats := 0
-		for i, a := range args {
-			var o operandSpec
-			name := a
-			if n, ok := strings.CutSuffix(name, "*"); ok {
-				name, o.repeat, o.optional = n, true, true
-			} else if n, ok := strings.CutSuffix(name, "+"); ok {
-				name, o.repeat = n, true
-			} else if n, ok := strings.CutSuffix(name, "?"); ok {
-				name, o.optional = n, true
-			}
-			v, problem := parseKind(name)
-			if problem != "" {
-				return fail(col(i), "%s", problem)
-			}
-			if o.repeat {
-				if repeats++; repeats > 1 {
-					return fail(col(i), "only one operand may repeat")
-				}
-			}
-			if (v.kind == vCommand || v.kind == vFind || v.kind == vTest) && i != len(args)-1 {
-				return fail(col(i), "%s must be the last operand", name)
-			}
-			if v.kind == vFind || v.kind == vTest {
-				if i != 0 {
-					return fail(col(i), "%s must be the only operand", name)
-				}
-				l.cur.reader = v.kind
-			}
-			o.valueSpec = v
-			l.form.operands = append(l.form.operands, o)
-		}
-	case "effect":
-		fe, at, problem := l.effect(args)
-		if problem != "" {
-			return fail(cols[at], "%s", problem)
-		}
-		l.form.effects = append(l.form.effects, fe)
-	case "own":
-		l.form.own = true
-	case "assume":
-		if len(args) != 1 {
-			return fail(cols[0], "assume needs one name")
-		}
-		l.form.assume = append(l.form.assume, Assumption(args[0]))
-	case "glob":
-		switch strings.Join(args, " ") {
-		case "ok":
-			l.form.globOK = true
-		case "below":
-			l.form.globBelow = true
-		case "dot":
-			l.form.globDot = true
-		default:
-			return fail(cols[0], "the line is: glob ok, glob dot or glob below")
-		}
-	case "names", "nul", "other", "first", "apart":
-		if len(args) == 0 {
-			if key != "names" {
-				return fail(cols[0], "%s needs flags", key)
-			}
-			l.form.prints = true
-		}
-		for i, f := range args {
-			spec := l.cur.flags[f]
-			if spec == nil {
-				return fail(col(i), "flag %s is not described above this line", f)
-			}
-			spec.names, spec.nul, spec.other, spec.first = spec.names || key == "names", spec.nul || key == "nul", spec.other || key == "other", spec.first || key == "first"
-			spec.apart = spec.apart || key == "apart"
-		}
-	case "mark":
-		if problem := l.mark(args); problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-	case "letters":
-		l.top.oldLetters = true
-	case "script":
-		l.top.script = true
-	case "argfiles":
-		l.top.argFiles = true
-	case "whole":
-		l.cur.whole = true
-	case "help":
-		if l.cur.parent != nil {
-			return fail(cols[0], "help stands before the first sub-command")
-		}
-		l.cur.help = true
-	case "group":
-		if l.cur.parent == nil || len(l.cur.operands) > 0 {
-			return fail(cols[0], "group is about a sub-command without operands")
-		}
-		l.cur.group = true
-	case "posix":
-		l.form.posix = true
-	case "words":
-		l.form.words = true
-	case "alone":
-		if l.form == &l.cur.form {
-			return fail(cols[0], "alone belongs to a form that flags choose")
-		}
-		l.form.alone = true
-	case "exact":
-		l.form.exact = true
-	case "edits":
-		l.form.edits = true
-	case "prefix":
-		n, err := strconv.Atoi(strings.Join(args, " "))
-		if err != nil || n < 0 || n > 3 {
-			return fail(cols[0], "prefix is a number from 0 to 3")
-		}
-		l.form.prefix = n
-	case "form":
-		if len(args) != 1 || l.cur.forms[args[0]] != nil {
-			return fail(cols[0], "form needs one new name")
-		}
-		if l.cur.parent != nil && indentation(raw) <= l.subIndent {
-			return fail(cols[0], "a form of the sub-command is indented deeper than its sub; one of the program stands before the first sub")
-		}
-		f := &form{name: args[0], prefix: -1}
-		l.cur.forms[args[0]] = f
-		l.form = f
-	case "sub":
-		if len(args) == 0 {
-			return fail(cols[0], "sub needs a name")
-		}
-		p := &program{class: l.top.class, flags: map[string]*flagSpec{}, forms: map[string]*form{}, subs: map[string]*program{}, parent: l.top, file: l.file, line: line}
-		p.prefix = -1
-		// Two words in quotes are a sub-command of a sub-command.
-		names, err := subNames(rest)
-		if err != "" {
-			return fail(col(0), "%s", err)
-		}
-		for _, n := range names {
-			if l.top.subs[n] != nil {
-				return fail(col(0), "sub-command %q is described twice", n)
-			}
-			l.top.subs[n] = p
-		}
-		p.names = names
-		l.cur, l.form, l.subIndent = p, &p.form, indentation(raw)
-	case "lost", "control", "show", "told":
-		if problem := l.form.tell(key, rest); problem != "" {
-			return fail(cols[0], "%s", problem)
-		}
-	case "yes", "no":
-		if rest == "" {
-			return fail(cols[0], "%s needs a command", key)
-		}
-		l.top.examples = append(l.top.examples, example{rest, key == "yes", l.file, line})
-	default:
-		return fail(cols[0], "unknown keyword %q", key)
-	}
-	return nil
-}
-
-// subNames reads names; a name of two words stands in double quotes.
-func subNames(s string) (names []string, problem string) {
-	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
-		if s[0] == '#' {
-			break
-		}
-		if s[0] == '"' {
-			end := strings.IndexByte(s[1:], '"')
-			if end < 0 {
-				return nil, "missing closing quote"
-			}
-			names, s = append(names, s[1:1+end]), s[end+2:]
-			continue
-		}
-		w, rest, _ := strings.Cut(s, " ")
-		names, s = append(names, w), rest
-	}
-	return names, ""
-}
-
-func (l *loader) addFlag(f string, spec *flagSpec) string {
-	if len(f) < 2 || f[0] != '-' && f[0] != '+' {
-		return fmt.Sprintf("%q is not a flag", f)
-	}
-	if l.cur.flags[f] != nil {
-		return fmt.Sprintf("flag %s stands here twice", f)
-	}
-	l.cur.flags[f] = spec
-	return ""
+	return &DescriptionError{l.file, number, cols[at], problem}
 }
 
 // finish checks and stores the program that was read.
@@ -478,82 +221,80 @@ func (l *loader) finish() error {
 	if p == nil {
 		return nil
 	}
-	fail := func(format string, args ...any) error {
-		return &DescriptionError{l.file, p.line, 1, fmt.Sprintf("program %s: ", p.names[0]) + fmt.Sprintf(format, args...)}
-	}
-	all := []*program{p}
-	for _, s := range p.subs {
-		all = append(all, s)
-	}
-	for _, q := range all {
+	p.index(l.specs)
+	line, problem := p.line, p.unfit()
+	for _, q := range p.subs {
 		q.index(l.specs)
-	}
-	for _, q := range all {
-		if flag := q.shownUndescribed(); flag != "" {
-			return fail("show names the flag %s, which is not described", flag)
-		}
-		for name, f := range q.flags {
-			if f.mode != "" && q.forms[f.mode] == nil {
-				return fail("mode %q of %s has no form", f.mode, name)
-			}
-		}
-		for name := range q.forms {
-			used := name == "operands" || name == "bare"
-			for part := range strings.SplitSeq(name, "+") {
-				one := false
-				for _, f := range q.flags {
-					one = one || f.mode == part
-				}
-				used = used || one
-			}
-			if !used {
-				return fail("no flag chooses form %q", name)
-			}
-		}
-		if q.globOK {
-			for name, f := range q.flags {
-				if !f.value.harmless() {
-					return fail("glob ok, but flag %s does more than read", name)
-				}
-			}
-			for _, o := range q.operands {
-				if !o.harmless() {
-					return fail("glob ok, but an operand does more than read")
-				}
-			}
-			if len(q.forms) > 0 {
-				for _, f := range q.forms {
-					for _, o := range f.operands {
-						if !o.harmless() {
-							return fail("glob ok, but form %s does more than read", f.name)
-						}
-					}
-				}
-			}
+		if problem == "" {
+			problem = q.unfit()
 		}
 	}
-	if p.say == "" && len(p.subs) == 0 {
-		return fail("say is missing")
-	}
-	if !p.why {
-		return fail("why is missing")
-	}
-	if len(p.subs) > 0 && (len(p.operands) > 0 || p.withOperands != nil) {
-		return fail("operands beside sub-commands: a word that is no sub-command would be one of them")
-	}
-	if len(p.examples) == 0 {
-		return fail("there is no example")
+	switch {
+	case problem != "":
+	case p.say == "" && len(p.subs) == 0:
+		problem = "say is missing: write say and what it does, in the third person"
+	case !p.why:
+		problem = "why is missing: write why and where the facts come from"
+	case len(p.subs) > 0 && (len(p.operands) > 0 || p.withOperands != nil):
+		problem = "operands beside sub-commands: a word that is no sub-command would be one of them; write operands below a sub"
+	case len(p.examples) == 0:
+		problem = "there is no example: write yes COMMAND and no COMMAND"
 	}
 	for _, e := range p.examples {
-		if !e.calls(p.names) {
-			return &DescriptionError{l.file, e.line, 1, fmt.Sprintf("program %s: the example calls another program", p.names[0])}
+		if problem == "" && !e.calls(p.names) {
+			line, problem = e.line, "the example calls another program: write one that calls this one"
 		}
+	}
+	if problem != "" {
+		return &DescriptionError{l.file, line, 1, fmt.Sprintf("program %s: %s", p.names[0], problem)}
 	}
 	for _, n := range p.names {
 		l.into[n] = p
 	}
 	l.top, l.cur, l.form = nil, nil, nil
 	return nil
+}
+
+// unfit tells what in the lines of a program or a sub-command does not fit
+// together.
+func (p *program) unfit() (problem string) {
+	if flag := p.shownUndescribed(); flag != "" {
+		return fmt.Sprintf("show names the flag %s, which is not described: write flags %s", flag, flag)
+	}
+	modes := map[string]bool{}
+	for name, f := range p.flags {
+		if modes[f.mode] = true; f.mode != "" && p.forms[f.mode] == nil {
+			return fmt.Sprintf("mode %q of %s has no form: write form %s", f.mode, name, f.mode)
+		}
+		if p.globOK && !f.value.harmless() {
+			return fmt.Sprintf("glob ok, but flag %s does more than read: leave glob ok out", name)
+		}
+	}
+	for name := range p.forms {
+		chosen := true
+		for part := range strings.SplitSeq(name, "+") {
+			chosen = chosen && modes[part]
+		}
+		chosen = chosen || name == "operands" || name == "bare"
+		if !chosen {
+			return fmt.Sprintf("no flag chooses form %q: write mode %s FLAG…", name, name)
+		}
+	}
+	if !p.globOK {
+		return ""
+	}
+	does := func(operands []operandSpec) bool {
+		return slices.ContainsFunc(operands, func(o operandSpec) bool { return !o.harmless() })
+	}
+	if does(p.operands) {
+		return "glob ok, but an operand does more than read: leave glob ok out"
+	}
+	for _, f := range p.forms {
+		if does(f.operands) {
+			return fmt.Sprintf("glob ok, but form %s does more than read: leave glob ok out", f.name)
+		}
+	}
+	return ""
 }
 
 // calls says that one of the names stands as a word of the example.

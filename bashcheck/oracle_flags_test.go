@@ -27,6 +27,14 @@ var flagWords = []string{"f", "f", "src", "README.md", "main.go", "out", "1", "2
 // flagCommand makes a call of a described program from its own description.
 func flagCommand(r *rand.Rand, p *program) string {
 	g := &oracleGen{r: r}
+	if len(p.about) > 0 && r.IntN(4) == 0 {
+		a := oraclePick(g, p.about)
+		names := a.names
+		if len(names) == 0 {
+			names = p.names
+		}
+		return oraclePick(g, names) + " " + strings.Join(oraclePick(g, a.words), " ")
+	}
 	words := []string{oraclePick(g, p.names)}
 	flags := func(q *program) {
 		names := make([]string, 0, len(q.flags))

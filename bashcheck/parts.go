@@ -41,6 +41,9 @@ func (w *walker) zshQuoted(l *syntax.Lit) {
 	}
 }
 
+// noEscapes takes away the escapes of blank characters.
+var noEscapes = strings.NewReplacer(`\n`, "", `\t`, "", `\r`, "")
+
 // part checks one part of a word against the closed list of what is
 // understood and walks what it contains. It returns false for what is not
 // understood; a blocking finding then stands.
@@ -58,7 +61,13 @@ func (w *walker) part(p syntax.WordPart, c ctx) bool {
 		}
 		return w.lit(x, c)
 	case *syntax.SglQuoted:
-		if c != cWord && c != cParam && strings.ContainsAny(x.Value, "$`[\\") {
+		text := x.Value
+		if c == cParamQuoted && strings.Contains(text, `\`) {
+			// "${PATH//:/$'\n'}": whether the quotes count or are text, a backslash
+			// before these letters hides nothing.
+			text = noEscapes.Replace(text)
+		}
+		if c != cWord && c != cParam && strings.ContainsAny(text, "$`[\\") {
 			w.block(CodeHiddenByParser, w.nodeSpan(x), "single quotes do not protect here, and they hold code")
 			return false
 		}

@@ -34,6 +34,12 @@ func TestFilesThatAct(t *testing.T) {
 		"a format of exiftool": {"exiftool", func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(dir+"/f.jpg", []byte("x"), 0o600))
 		}, "exiftool -p '${filename;system(\"touch HIT\")}' f.jpg", "exiftool -FileSize f.jpg"},
+		"a coverage profile": {"go", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(dir+"/go.mod", []byte("module x\n\ngo 1.24\n"), 0o600))
+			require.NoError(t, os.WriteFile(dir+"/c.out", []byte("mode: set\n-toolexec=./t/x.go:2.16,2.28 1 1\nx/x.go:2.16,2.28 1 1\n"), 0o600))
+			require.NoError(t, os.WriteFile(dir+"/x.go", []byte("package x\n"), 0o600))
+			require.NoError(t, os.WriteFile(dir+"/t", []byte("#!/bin/sh\ntouch HIT\nexec \"$@\"\n"), 0o700))
+		}, "go tool cover -func=c.out", "go version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			need(t, c.program)

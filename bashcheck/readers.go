@@ -93,131 +93,162 @@ func findTests(w string) (args int, ok bool) {
 	return 0, false
 }
 
+// findCall is a call of find while its arguments are read.
+type findCall struct {
+	w      *walker
+	j      *judged
+	args   []word
+	at     int
+	places []Effect // where it starts
+	lead   byte     // of every name that it finds: a dot, a slash, or x for what is neither
+	tests  bool     // an expression chooses among the names
+	lines  int      // how often it prints names, one a line
+}
+
 func (w *walker) findArgs(args []word, j *judged) {
-	i := 0
-	for i < len(args) && args[i].Static && (args[i].Text == "-H" || args[i].Text == "-L" || args[i].Text == "-P") {
-		i++
+	c := findCall{w: w, j: j, args: args, lead: '.'}
+	c.starts()
+	j.names = true
+	for ; c.at < len(args); c.at++ {
+		if a := args[c.at]; !a.Static || a.Glob || !c.expression(a.Text) {
+			j.ok = false
+			return
+		}
 	}
-	starts := 0
-	lead := byte('.')
-	for ; i < len(args); i++ {
-		a := args[i]
+	if j.nul && c.lines > 0 {
+		j.names = false // both kinds of lines
+	}
+}
+
+// starts reads the words before the expression: where the search begins.
+func (c *findCall) starts() {
+	args := c.args
+	for c.at < len(args) && args[c.at].Static && (args[c.at].Text == "-H" || args[c.at].Text == "-L" || args[c.at].Text == "-P") {
+		c.at++
+	}
+	first := c.at
+	for ; c.at < len(args); c.at++ {
+		a := args[c.at]
 		if a.Static && !a.Glob && (strings.HasPrefix(a.Text, "-") || a.Text == "(" || a.Text == ")" || a.Text == "!" || a.Text == ",") {
 			break
 		}
-		first := a.lead
+		lead := a.lead
 		if a.Static && a.Text != "" && !a.Glob {
-			first = a.Text[0]
+			lead = a.Text[0]
 		}
-		if first == 0 || first == leadName || a.later || strings.IndexByte("-(!),", first) >= 0 {
-			j.ok = false
+		if lead == 0 || lead == leadName || a.later || strings.IndexByte("-(!),", lead) >= 0 {
+			c.j.ok = false
 		}
-		if first != '.' && first != '/' {
-			lead = 'x'
+		if lead != '.' && lead != '/' {
+			c.lead = 'x'
 		}
-		starts++
-		w.usePath(pathOf(List, Tree), a, j)
+		c.w.usePath(pathOf(List, Tree), a, c.j)
 	}
-	if starts == 0 {
-		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: w.st.dir, Span: Span{}})
+	if c.at == first {
+		c.j.effects = append(c.j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: c.w.st.dir, Span: Span{}})
 	}
-	places := append([]Effect(nil), j.effects...)
-	tests := false // an expression that chooses among the names
-	lines := 0     // -print, or what prints something else
-	j.names = true
-	for ; i < len(args); i++ {
-		a := args[i]
-		if !a.Static || a.Glob {
-			j.ok = false
-			return
+	c.places = append([]Effect(nil), c.j.effects...)
+}
+
+// expression reads one expression, which begins with that word, up to its last
+// word.
+func (c *findCall) expression(name string) bool {
+	if n, ok := findTests(name); ok {
+		return c.test(name, n)
+	}
+	switch name {
+	case "-delete":
+		c.delete()
+		return true
+	case "-exec", "-execdir", "-ok", "-okdir":
+		return c.exec(name)
+	case "-fprint", "-fprint0", "-fls", "-fprintf":
+		if c.at++; c.at >= len(c.args) {
+			return false
 		}
-		if n, ok := findTests(a.Text); ok {
-			switch a.Text {
-			case "-print0":
-				j.nul = true
-			case "-print":
-				lines++
-			case "-ls", "-printf", "-help", "--help", "-version", "--version":
-				j.names = false
-			}
-			switch a.Text {
-			case "-depth", "-mount", "-xdev", "-a", "-and", "(", ")", "-print", "-maxdepth", "-warn", "-nowarn":
-			default:
-				tests = true
-			}
-			for range n {
-				if i++; i >= len(args) || args[i].fields || !args[i].Static && !strings.HasSuffix(a.Text, "name") && !strings.HasSuffix(a.Text, "path") {
-					j.ok = false
-					return
-				}
-			}
-			continue
+		c.w.usePath(pathOf(Write, Exact), c.args[c.at], c.j)
+		if name == "-fprintf" {
+			c.at++
 		}
-		switch a.Text {
-		case "-delete":
-			j.exact = true
-			for _, e := range places {
-				e.Kind = Delete
-				if e.Extent != Anywhere || tests {
-					e.Span = a.Span
-				}
-				if tests && e.Extent == Tree {
-					e.Extent = Within // what the tests choose below the start
-				}
-				j.effects = append(j.effects, e)
-			}
-		case "-exec", "-execdir", "-ok", "-okdir":
-			j.exact, j.names = true, false
-			var inner []word
-			for i++; i < len(args); i++ {
-				b := args[i]
-				if b.Static && b.Text == ";" {
-					break
-				}
-				if b.Static && b.Text == "+" && strings.HasPrefix(a.Text, "-exec") && len(inner) > 0 && inner[len(inner)-1].Text == "{}" {
-					break // to -ok a word like others
-				}
-				if b.Static && strings.Contains(b.Text, "{}") {
-					b.Static = false
-					b.lead = 0
-					if b.Text == "{}" {
-						b.lead = lead
-						b.guess = &guess{below: places, feed: &feed{nul: true, command: len(w.rep.Commands) + 1}}
-						if a.Text == "-execdir" || a.Text == "-okdir" {
-							b.lead = 0 // BSD find gives the bare name
-						}
-					} else if b.Text[0] != '{' {
-						b.lead = b.Text[0]
-					}
-				}
-				inner = append(inner, b)
-			}
-			if len(inner) == 0 || i >= len(args) {
-				j.ok = false
-				return
-			}
-			if t := args[i]; t.Text == "+" {
-				inner[len(inner)-1].fields = true
-			}
-			j.execs = append(j.execs, inner)
-			j.away = j.away || strings.HasSuffix(a.Text, "dir")
-		case "-fprint", "-fprint0", "-fls", "-fprintf":
-			if i++; i >= len(args) {
-				j.ok = false
-				return
-			}
-			w.usePath(pathOf(Write, Exact), args[i], j)
-			if a.Text == "-fprintf" {
-				i++
-			}
-		default:
-			j.ok = false
-			return
+		return true
+	}
+	return false
+}
+
+// test passes over an expression that only tests or prints, and its n arguments.
+func (c *findCall) test(name string, n int) bool {
+	switch name {
+	case "-print0":
+		c.j.nul = true
+	case "-print":
+		c.lines++
+	case "-ls", "-printf", "-help", "--help", "-version", "--version":
+		c.j.names = false
+	}
+	switch name {
+	case "-depth", "-mount", "-xdev", "-a", "-and", "(", ")", "-print", "-maxdepth", "-warn", "-nowarn":
+	default:
+		c.tests = true
+	}
+	for range n {
+		if c.at++; c.at >= len(c.args) || c.args[c.at].fields || !c.args[c.at].Static && !strings.HasSuffix(name, "name") && !strings.HasSuffix(name, "path") {
+			return false
 		}
 	}
-	if j.nul && lines > 0 {
-		j.names = false // both kinds of lines
+	return true
+}
+
+// delete adds what -delete deletes.
+func (c *findCall) delete() {
+	c.j.exact = true
+	for _, e := range c.places {
+		e.Kind = Delete
+		if e.Extent != Anywhere || c.tests {
+			e.Span = c.args[c.at].Span
+		}
+		if c.tests && e.Extent == Tree {
+			e.Extent = Within // what the tests choose below the start
+		}
+		c.j.effects = append(c.j.effects, e)
 	}
+}
+
+// exec reads the command of -exec and its like.
+func (c *findCall) exec(name string) bool {
+	c.j.exact, c.j.names = true, false
+	var inner []word
+	for c.at++; c.at < len(c.args); c.at++ {
+		b := c.args[c.at]
+		if b.Static && b.Text == ";" {
+			break
+		}
+		if b.Static && b.Text == "+" && strings.HasPrefix(name, "-exec") && len(inner) > 0 && inner[len(inner)-1].Text == "{}" {
+			break // to -ok a word like others
+		}
+		if b.Static && strings.Contains(b.Text, "{}") {
+			b.Static = false
+			b.lead = 0
+			if b.Text == "{}" {
+				b.lead = c.lead
+				b.guess = &guess{below: c.places, feed: &feed{nul: true, command: len(c.w.rep.Commands) + 1}}
+				if name == "-execdir" || name == "-okdir" {
+					b.lead = 0 // BSD find gives the bare name
+				}
+			} else if b.Text[0] != '{' {
+				b.lead = b.Text[0]
+			}
+		}
+		inner = append(inner, b)
+	}
+	if len(inner) == 0 || c.at >= len(c.args) {
+		return false
+	}
+	if c.args[c.at].Text == "+" {
+		inner[len(inner)-1].fields = true
+	}
+	c.j.execs = append(c.j.execs, inner)
+	c.j.away = c.j.away || strings.HasSuffix(name, "dir")
+	return true
 }
 
 // sedDelimiters may stand around the parts of s, y and an address.

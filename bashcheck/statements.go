@@ -1,6 +1,7 @@
 package bashcheck
 
 import (
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -204,6 +205,7 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 				}
 			}
 			v.one, v.own = choices(items), true
+			v.solid = len(l.Items) > 0 && !slices.ContainsFunc(l.Items, func(item *syntax.Word) bool { return !objectsOnly(item) })
 			w.assignName(l.Name.Value, w.nodeSpan(l.Name))
 			return w.loop(x, func() dirs {
 				w.set(l.Name.Value, v)

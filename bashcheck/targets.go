@@ -42,37 +42,17 @@ type start struct {
 	at  int
 }
 
-// mark reads the line mark NAME FLAG….
-func (l *loader) mark(args []string) (problem string) {
-	if len(args) < 2 {
-		return "mark needs a name and flags"
-	}
-	at := slices.Index(l.top.marks, args[0])
-	if at < 0 {
-		at = len(l.top.marks)
-		if name := args[0]; at == 15 || name == remoteForm || name == unnamedWord || name == unclearWord || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
-			return "there are more than 15 marks, or one is called remote, unnamed or unclear, or in other than small letters"
-		}
-		l.top.marks = append(l.top.marks, args[0])
-	}
-	for _, f := range args[1:] {
-		spec := l.cur.flags[f]
-		if spec == nil {
-			return fmt.Sprintf("flag %s is not described above this line", f)
-		}
-		spec.mark |= 1 << at
-	}
-	return ""
-}
-
 // markOf is the bit of a mark. The mark remote is given where an operand of the
 // kind remote lies on another machine.
 func (p *program) markOf(name string) uint16 {
 	if name == remoteForm {
-		return 1 << 15
+		return 1 << mostMarks
 	}
 	return 1 << slices.Index(p.marks, name)
 }
+
+// mostMarks is how many marks a program may have; one more bit is for remote.
+const mostMarks = 15
 
 // Conditions that are no marks.
 const (
@@ -80,28 +60,33 @@ const (
 	unclearWord = "unclear"
 )
 
-// effect reads the line effect KIND TARGET [own] [if CONDITION…]; at is the word
-// of the line that a problem is about.
-func (l *loader) effect(args []string) (fe fixedEffect, at int, problem string) {
-	left := args
+// effect reads the line effect KIND TARGET [own] [if CONDITION…].
+func (l *loader) effect(t *tableLine) (at int, problem string) {
+	var fe fixedEffect
+	args := t.args
 	if n := slices.Index(args, "if"); n >= 0 {
-		if left = args[:n]; n == len(args)-1 {
-			return fe, n + 1, "if needs conditions: write if NAME, if !NAME, if 2+, if 1-, if unnamed or if unclear"
+		if n == len(args)-1 {
+			return n + 1, "if needs conditions: write if NAME, if !NAME, if 2+, if 1-, if unnamed or if unclear"
 		}
 		for i, word := range args[n+1:] {
 			if problem := fe.condition(l.top, word); problem != "" {
-				return fe, n + 2 + i, problem
+				return n + 2 + i, problem
 			}
 		}
+		args = args[:n]
 	}
-	if len(left) < 2 || len(left) > 3 || len(left) == 3 && left[2] != "own" {
-		return fe, 0, "effect needs a kind and a target: write effect KIND TARGET [own] [if CONDITION…]"
+	if len(args) < 2 || len(args) > 3 || len(args) == 3 && args[2] != "own" {
+		return 0, "effect needs a kind and a target: write effect KIND TARGET [own] [if CONDITION…]"
 	}
-	if fe.kind, fe.extent, problem = parseEffect(left[0]); problem != "" {
-		return fe, 1, problem
+	if fe.kind, fe.extent, problem = parseEffect(args[0]); problem != "" {
+		return 1, problem
 	}
-	fe.target, fe.own = left[1], len(left) == 3
-	return fe, 2, fe.aim(l.top)
+	fe.target, fe.own = args[1], len(args) == 3
+	if problem := fe.aim(l.top); problem != "" {
+		return 2, problem
+	}
+	l.form.effects = append(l.form.effects, fe)
+	return 0, ""
 }
 
 // condition reads one word behind if.
@@ -145,11 +130,11 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 	}
 	name, how, has := strings.Cut(inner, ":")
 	if has && how != "dir" && how != "unpacked" && how != "url" && !strings.HasPrefix(strings.TrimLeft(how, "/+"), ".") {
-		return "behind the colon stands dir, unpacked, url or a suffix, perhaps with / or + before it"
+		return "behind the colon stands dir, unpacked, url or a suffix, perhaps with / or + before it: write {1:dir}, {1:.o}, {1:/.o} or {1:+.zip}"
 	}
 	fe.how, fe.tail = how, tail
 	if strings.Count(tail, "*") > 1 || strings.ContainsAny(tail, "?[\\") {
-		return "behind the brace stands a text with one star at most"
+		return "behind the brace stands a text with one star at most: write {1}.gz or {1}*"
 	}
 	switch number, rest := strings.CutSuffix(name, "*"); {
 	case name == "*":
@@ -161,7 +146,7 @@ func (fe *fixedEffect) aim(p *program) (problem string) {
 	default:
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 1 {
-			return "an operand is {1}, {2}, {2*}, {$} or {*}, and a flag with a mark {NAME}"
+			return "no such target: write {1}, {2}, {2*}, {$} or {*} for operands, and {NAME} for the value of a flag with that mark"
 		}
 		fe.operand, fe.rest = n, rest
 	}
@@ -344,8 +329,8 @@ func (w *walker) remote(v valueSpec, o word, j *judged) bool {
 	}
 	slash, colon := strings.IndexByte(known, '/'), strings.IndexByte(known, ':')
 	if colon > 0 && (slash < 0 || colon < slash) {
-		if j.marks&(1<<15) == 0 {
-			j.marks |= 1 << 15
+		if j.marks&(1<<mostMarks) == 0 {
+			j.marks |= 1 << mostMarks
 			j.effects = append(j.effects, Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span})
 		}
 		return true

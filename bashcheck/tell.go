@@ -2,6 +2,7 @@ package bashcheck
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,15 +43,8 @@ type telling struct {
 	told     bool // the phrase tells what is run, reached and changed without a name
 }
 
-// tell reads the line of one of the keywords lost, control, show and told.
+// tell reads the line of one of the keywords lost, control and show.
 func (t *telling) tell(key, rest string) (problem string) {
-	if key == "told" {
-		if rest != "" || t.told {
-			return "told stands alone, once"
-		}
-		t.told = true
-		return ""
-	}
 	head, text, ok := strings.Cut(" "+rest, " : ")
 	words := strings.Fields(head)
 	warns := key == "lost" || key == "control"
@@ -59,13 +53,16 @@ func (t *telling) tell(key, rest string) (problem string) {
 		ok = text == rest
 	}
 	if text = strings.TrimSpace(text); !ok || text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "`") {
-		return key + " needs a text, without a full stop or backquotes"
+		if key == "show" {
+			return "show needs what is shown and a phrase, without a full stop or backquotes: write show WHAT… : PHRASE"
+		}
+		return fmt.Sprintf("%s needs a text, without a full stop or backquotes: write %s TEXT or %s WORD… : TEXT", key, key, key)
 	}
 	if warns {
 		l := warning{text: text, control: key == "control"}
 		for _, w := range words {
 			if strings.Trim(w, "!~") == "" {
-				return key + " needs words that are not empty"
+				return fmt.Sprintf("%s needs words that are not empty: write %s -x ~drop !--dry-run : TEXT", key, key)
 			}
 			if n, ok := strings.CutPrefix(w, "!"); ok {
 				l.not = append(l.not, n)
@@ -87,7 +84,7 @@ func (t *telling) tell(key, rest string) (problem string) {
 			n, rest := strings.CutSuffix(strings.Trim(w, "{}"), "*")
 			at, err := strconv.Atoi(n)
 			if err != nil || at < 0 || at == 0 && !rest {
-				return "show names operands as {1} or {2*}, and all words as {0*}"
+				return "show names operands and words in braces: write {1}, {2*} or, for all words, {0*}"
 			}
 			if s.first, s.rest = at, rest; !rest {
 				s.last = at
@@ -97,11 +94,11 @@ func (t *telling) tell(key, rest string) (problem string) {
 		case strings.HasPrefix(w, "-") && len(w) > 1:
 			s.flags = append(s.flags, w)
 		default:
-			return "show needs flags, or operands, {1} or {2*}"
+			return "show does not know the word: write flags, or operands, {1}, {2*} or {0*}"
 		}
 	}
 	if (s.first == 0) == (len(s.flags) == 0) {
-		return "show is about flags or about operands"
+		return "show is about flags or about operands: write one line for each"
 	}
 	t.shows = append(t.shows, s)
 	return ""

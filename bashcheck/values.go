@@ -7,22 +7,12 @@ import (
 	"strings"
 )
 
-// useValue adds what a flag's value or an operand stands for.
+// useValue adds what a flag's value or an operand does, and says whether it is
+// understood.
 func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 	switch v.kind {
 	case vText:
 		return v.narrow == 0 || v.fits(&o)
-	case vPattern, vPIDs:
-		return true
-	case vNumber:
-		return !o.Static || number(o.Text)
-	case vDateFormat:
-		return o.Static && strings.HasPrefix(o.Text, "+")
-	case vFileMode:
-		if setsUser(o.Text) {
-			j.warnings = append(j.warnings, &runsAsOwner)
-		}
-		return true
 	case vPath:
 		if v.narrow != 0 && !v.fits(&o) {
 			return false
@@ -31,6 +21,14 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 			return w.kept(v, o, j)
 		}
 		return w.usePath(v, o, j)
+	case vRemote:
+		return w.remote(v, o, j)
+	case vUpload:
+		return w.upload(o, j)
+	case vPacked:
+		return w.packed(o, j)
+	case vStart:
+		return w.startAt(o, j)
 	case vHost:
 		e := Effect{Kind: Connect, Dir: w.st.dir, Span: o.Span}
 		if o.Static && !o.Glob {
@@ -48,6 +46,14 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		j.effects = append(j.effects, e)
 		return true
+	case vShell:
+		j.shells = append(j.shells, o)
+		return true
+	case vDD:
+		return w.ddOperand(o, j)
+	case vAssign:
+		w.environmentSet(o, j)
+		return true
 	case vEnvName:
 		switch o.Text {
 		case "PATH", "HOME", "USER", "SHELL", "PWD", "LANG", "TERM", "TZ", "LOGNAME", "HOSTNAME", "EDITOR", "GOPATH", "GOROOT", "VIRTUAL_ENV", "JAVA_HOME":
@@ -55,63 +61,100 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		}
 		j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
 		return true
+	case vVarName:
+		return w.variable(o, j)
+	case vFileMode:
+		if setsUser(o.Text) {
+			j.warnings = append(j.warnings, &runsAsOwner)
+		}
+		return true
+	case vPrintf:
+		return w.printfFormat(o, j)
+	case vReplace:
+		j.replace = o.Text
+		return o.Static && o.Text != ""
+	case vUserName:
+		w.plainUser(&o)
+		return o.Static && !o.Glob || !o.mayBeFlag()
 	case vAwkVar:
 		if o.Static && !o.Glob || !awkAssignment(o.guessed().prefix) || o.Span.Start < 0 || int(o.Span.End) > len(w.rep.Source) || o.Span.Start >= o.Span.End {
 			return o.Static && !o.Glob
 		}
 		return !strings.ContainsAny(w.rep.Source[o.Span.Start:o.Span.End], "(`") // a variable, not what a command prints
-	case vVarName:
-		if !o.Static || o.Glob {
-			return false
-		}
-		w.set(o.Text, value{})
-		if !w.safeName(o.Text) {
-			j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
-		}
-		return strings.IndexByte(o.Text, '[') < 0
+	}
+	if v.kind >= firstFileKind {
+		return w.useFile(v.kind, o, j)
+	}
+	return understood(v.kind, &o)
+}
+
+// useFile is useValue for the kinds of files that one program alone takes.
+func (w *walker) useFile(kind valueKind, o word, j *judged) bool {
+	spelled := o.Static && !o.Glob
+	switch kind {
+	case vZipFile:
+		return w.zipFile(o, j)
+	case vGzipFile:
+		return w.gzipFile(o, j)
+	case vSource:
+		return w.source(o, j)
+	case vAwkFile:
+		return spelled && awkAssignment(o.Text) || !mayBeInet(o) && w.usePath(pathOf(Read, Exact), o, j)
+	case vCharset:
+		// iconv of glibc takes a name with a slash for a file (charmap(5)).
+		return spelled && !strings.Contains(o.Text, "/") || w.usePath(pathOf(Read, Exact), o, j)
+	case vChart:
+		// What begins with a dot or a slash is a path or an error (helm's
+		// LocateChart); of other words the repositories are asked.
+		return spelled && (o.Text == "." || o.Text == ".." || strings.HasPrefix(o.Text, "./") || strings.HasPrefix(o.Text, "../") || strings.HasPrefix(o.Text, "/")) &&
+			w.usePath(pathOf(Read, Tree), o, j)
 	case vGitObject:
 		w.gitObject(o, j)
 		return true
+	case vUnpacked:
+		return w.unpacked(o, j)
+	case vUsedFile:
+		return spelled && !strings.Contains(o.Text, ",") && w.usePath(pathOf(List, Exact), o, j)
+	case vOutput:
+		return o.Static && o.Text == "-" || w.usePath(pathOf(Write, Exact), o, j)
+	case vComposeFile:
+		// Anything else may be the address of a repository or an image.
+		return spelled && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
+			w.kept(pathOf(Read, Exact), o, j)
+	}
+	return false
+}
+
+// understood says that a value which does nothing by itself is one of those that
+// the program is known to take.
+func understood(kind valueKind, o *word) bool {
+	spelled := o.Static && !o.Glob
+	switch kind {
+	case vPattern, vPIDs:
+		return true
+	case vNumber:
+		return !o.Static || number(o.Text)
+	case vDateFormat:
+		return o.Static && strings.HasPrefix(o.Text, "+")
 	case vFormat:
 		return o.Static && !checksSignature(o.Text)
 	case vGitKey:
 		// Of the words that git config takes instead of the name of a setting
 		// (edit, from 2.46) none has a dot.
-		return o.Static && !o.Glob && strings.IndexByte(o.Text, '.') > 0
-	case vComposeFile:
-		// Anything else may be the address of a repository or an image.
-		return o.Static && !o.Glob && o.Text != "-" && !strings.ContainsAny(o.Text, ":#") && !strings.HasPrefix(o.Text, "github.com/") &&
-			w.kept(pathOf(Read, Exact), o, j)
+		return spelled && strings.IndexByte(o.Text, '.') > 0
 	case vGitSort:
 		return o.Static && !strings.Contains(o.Text, "signature")
-	case vKubeOutput:
-		// go-template-file, jsonpath-file, custom-columns-file and templatefile
-		// print what is in a file.
-		name, _, _ := strings.Cut(o.Text, "=")
-		return o.Static && !strings.Contains(name, "file")
 	case vRevision:
 		switch o.Text {
 		case "expire", "delete", "drop", "write":
 			return false
 		}
 		return o.Static
-	case vUpload:
-		file, at := strings.CutPrefix(o.Text, "@")
-		if _, v, ok := strings.Cut(o.Text, "=@"); ok && !at {
-			file, at = v, true
-		} else if _, v, ok := strings.Cut(o.Text, "=<"); ok && !at {
-			file, at = v, true
-		}
-		switch {
-		case !o.Static:
-			if strings.Contains(o.Text, "@") || o.lead == 0 {
-				j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
-			}
-		case at && file != "-":
-			file, _, _ = strings.Cut(file, ";")
-			return w.usePath(pathOf(Read, Exact), word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
-		}
-		return true
+	case vKubeOutput:
+		// go-template-file, jsonpath-file, custom-columns-file and templatefile
+		// print what is in a file.
+		name, _, _ := strings.Cut(o.Text, "=")
+		return o.Static && !strings.Contains(name, "file")
 	case vSetOption:
 		switch o.Text {
 		case "errexit", "nounset", "pipefail", "errtrace", "functrace", "noclobber":
@@ -124,99 +167,94 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return o.Static && psColumns(o.Text)
 	case vSysctlName:
 		return o.Static && strings.Contains(o.Text, ".") && !strings.ContainsAny(o.Text, "=/")
-	case vAwkFile:
-		if o.Static && !o.Glob && awkAssignment(o.Text) {
-			return true
-		}
-		return !mayBeInet(o) && w.usePath(pathOf(Read, Exact), o, j)
-	case vInet:
-		like := o.guessed().like // :$port
-		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
+	case vInet: // :$port
+		like := o.guessed().like
+		return (spelled || like != "") && socketFilter(cmp.Or(like, o.Text))
 	case vSSFilter:
-		return o.Static && !o.Glob && ssFilter(o.Text)
-	case vUsedFile:
-		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
-			w.usePath(pathOf(List, Exact), o, j)
-	case vPrintf:
-		return w.printfFormat(o, j)
-	case vDD:
-		return w.ddOperand(o, j)
-	case vZipFile:
-		// unzip looks for NAME.zip where there is no NAME, and takes patterns (unzip(1)).
-		if !o.Static || o.Glob || o.Text == "-" || strings.ContainsAny(o.Text, "*?[") {
-			return false
-		}
-		read := pathOf(Read, Exact)
-		switch path.Ext(o.Text) {
-		case ".zip", ".jar", ".war", ".ear", ".aar", ".apk", ".ipa", ".whl", ".egg", ".epub", ".docx", ".xlsx", ".pptx", ".odt", ".xpi", ".crx", ".vsix", ".nupkg":
-		default:
-			for _, ext := range []string{".zip", ".ZIP"} {
-				named := o
-				named.Text += ext
-				w.usePath(read, named, j)
-			}
-		}
-		return w.usePath(read, o, j)
-	case vGzipFile:
-		return w.gzipFile(o, j)
-	case vChart:
-		// What begins with a dot or a slash is a path or an error (helm's
-		// LocateChart); of other words the repositories are asked.
-		return o.Static && !o.Glob && (o.Text == "." || o.Text == ".." || strings.HasPrefix(o.Text, "./") || strings.HasPrefix(o.Text, "../") || strings.HasPrefix(o.Text, "/")) &&
-			w.usePath(pathOf(Read, Tree), o, j)
-	case vUserName:
-		w.plainUser(&o)
-		return o.Static && !o.Glob || !o.mayBeFlag()
-	case vCharset:
-		// iconv of glibc takes a name with a slash for a file (charmap(5)).
-		return o.Static && !o.Glob && !strings.Contains(o.Text, "/") || w.usePath(pathOf(Read, Exact), o, j)
-	case vRemote:
-		return w.remote(v, o, j)
-	case vSource:
-		return w.source(o, j)
-	case vPacked:
-		return w.packed(o, j)
-	case vStart:
-		return w.startAt(o, j)
-	case vOutput:
-		return o.Static && o.Text == "-" || w.usePath(pathOf(Write, Exact), o, j)
-	case vUnpacked:
-		return w.unpacked(o, j)
+		return spelled && ssFilter(o.Text)
 	case vPcapFilter:
-		return o.Static && !o.Glob && pcapFilter(o.Text)
-	case vReplace:
-		j.replace = o.Text
-		return o.Static && o.Text != ""
-	case vShell:
-		j.shells = append(j.shells, o)
-		return true
+		return spelled && pcapFilter(o.Text)
 	case vSed:
 		like := o.guessed().like
-		return (o.Static && !o.Glob || like != "") && sedOnlyPrints(cmp.Or(like, o.Text))
+		return (spelled || like != "") && sedOnlyPrints(cmp.Or(like, o.Text))
 	case vAwk:
 		like := o.guessed().like
-		return (o.Static && !o.Glob || like != "") && awkOnlyPrints(cmp.Or(like, o.Text))
+		return (spelled || like != "") && awkOnlyPrints(cmp.Or(like, o.Text))
 	case vJq:
-		return o.Static && !o.Glob && jqOnlyReads(o.Text)
-	case vAssign:
-		name, val, _ := strings.Cut(o.Text, "=")
-		if !o.Static {
-			name = ""
-		}
-		vw := o
-		vw.Text = val
-		a := Assignment{Name: name, Value: vw.Word, Inert: inertAssign(name, vw)}
-		j.assigns = append(j.assigns, a)
-		if !a.Inert {
-			e := Effect{Kind: Environment, Target: name, Dir: w.st.dir, Span: o.Span}
-			if name != "" {
-				e.Extent = Exact
-			}
-			j.effects = append(j.effects, e)
-		}
-		return true
+		return spelled && jqOnlyReads(o.Text)
 	}
 	return false
+}
+
+// upload adds the file that a text of what is sent names: @FILE, NAME=@FILE.
+func (w *walker) upload(o word, j *judged) bool {
+	file, at := strings.CutPrefix(o.Text, "@")
+	if _, v, ok := strings.Cut(o.Text, "=@"); ok && !at {
+		file, at = v, true
+	} else if _, v, ok := strings.Cut(o.Text, "=<"); ok && !at {
+		file, at = v, true
+	}
+	switch {
+	case !o.Static:
+		if strings.Contains(o.Text, "@") || o.lead == 0 {
+			j.effects = append(j.effects, Effect{Kind: Read, Dir: w.st.dir, Span: o.Span})
+		}
+	case at && file != "-":
+		file, _, _ = strings.Cut(file, ";")
+		return w.usePath(pathOf(Read, Exact), word{Word: Word{Text: file, Static: true, Span: o.Span}}, j)
+	}
+	return true
+}
+
+// environmentSet adds an assignment for the command that a wrapper runs.
+func (w *walker) environmentSet(o word, j *judged) {
+	name, val, _ := strings.Cut(o.Text, "=")
+	if !o.Static {
+		name = ""
+	}
+	vw := o
+	vw.Text = val
+	a := Assignment{Name: name, Value: vw.Word, Inert: inertAssign(name, vw)}
+	j.assigns = append(j.assigns, a)
+	if a.Inert {
+		return
+	}
+	e := Effect{Kind: Environment, Target: name, Dir: w.st.dir, Span: o.Span}
+	if name != "" {
+		e.Extent = Exact
+	}
+	j.effects = append(j.effects, e)
+}
+
+// variable forgets the value of a shell variable that is assigned.
+func (w *walker) variable(o word, j *judged) bool {
+	if !o.Static || o.Glob {
+		return false
+	}
+	w.set(o.Text, value{})
+	if !w.safeName(o.Text) {
+		j.effects = append(j.effects, Effect{Kind: Environment, Target: o.Text, Extent: Exact, Dir: w.st.dir, Span: o.Span})
+	}
+	return strings.IndexByte(o.Text, '[') < 0
+}
+
+// zipFile adds the archive that unzip reads. It looks for NAME.zip where there is
+// no NAME, and takes patterns (unzip(1)).
+func (w *walker) zipFile(o word, j *judged) bool {
+	if !o.Static || o.Glob || o.Text == "-" || strings.ContainsAny(o.Text, "*?[") {
+		return false
+	}
+	read := pathOf(Read, Exact)
+	switch path.Ext(o.Text) {
+	case ".zip", ".jar", ".war", ".ear", ".aar", ".apk", ".ipa", ".whl", ".egg", ".epub", ".docx", ".xlsx", ".pptx", ".odt", ".xpi", ".crx", ".vsix", ".nupkg":
+	default:
+		for _, ext := range []string{".zip", ".ZIP"} {
+			named := o
+			named.Text += ext
+			w.usePath(read, named, j)
+		}
+	}
+	return w.usePath(read, o, j)
 }
 
 // gitObject adds what an operand reads that may be a revision, REVISION:PATH,

@@ -373,6 +373,11 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 					number()
 					break
 				}
+				if v.solid && v.lead == leadObject { // nor does a digest
+					perhaps(v.lead)
+					unknown()
+					break
+				}
 				out.fields, splits = out.fields || split, splits || split
 				if split {
 					perhaps(0)
@@ -576,6 +581,16 @@ func substValue(x *syntax.CmdSubst) value {
 		return value{lead: '/'} // nothing, or where it lies below a folder of PATH
 	}
 	return value{}
+}
+
+// objectsOnly says that a word is nothing but digests of git objects, or what
+// the text spells, each a word of its own.
+func objectsOnly(n *syntax.Word) bool {
+	if len(n.Parts) != 1 {
+		return false
+	}
+	x, ok := n.Parts[0].(*syntax.CmdSubst)
+	return ok && substValue(x).lead == leadObject
 }
 
 // picksLines says that a part of a pipe passes lines on as they are, and

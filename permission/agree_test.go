@@ -32,14 +32,14 @@ var (
 	allowSpecs = []string{"Bash", "Bash(ls *)", "Bash(ls)", "Bash(git *)", "Bash(git push:*)", "Bash(git push)", "Bash(npm test *)", "Bash(npm*)", "Bash(python *)", "Bash(python*)",
 		"Bash(* main)", "Bash(git * main)", "Bash(*)", "Bash(rm x)", "Bash(timeout *)", "Bash(timeout 5 npm test)", "Bash(xargs *)", "Bash(xargs -n1 rm)", "Bash(./run.sh)", "Bash(find . -name *.o -delete)", "Bash(curl *)",
 		"Monitor", "Monitor(ls *)", "Read", "Read(src/**)", "Read(/src/**)", "Read(//etc/**)", "Read(~/x)", "Read(.env)", "Read(*.pem)", "Read(//**)", "Edit", "Edit(src/**)", "Edit(/src/*)", "Edit(docs/)", "Edit(/src/?)",
-		"Edit(//etc/**)", "Edit(~/**)", "Edit(./a.go)", "Write", "WebFetch", "WebFetch(domain:a.example.com)", "WebFetch(domain:*.example.com)", "WebFetch(domain:*)", "WebFetch(domain:a.*)", "WebSearch",
+		"Edit(//etc/**)", "Edit(~/**)", "Edit(./a.go)", "Write", "WebFetch", "WebFetch(domain:a.example.com)", "WebFetch(domain:*.example.com)", "WebFetch(domain:*)", "WebFetch(domain:169.254.169.254)", "WebFetch(domain:*.internal)", "WebFetch(domain:a.*)", "WebSearch",
 		"Agent", "Agent(helper)", "Skill(doc *)", "Skill", "mcp__s", "mcp__s__*", "mcp__s__t", "mcp__s__get_*", "mcp__s__a__*", "mcp__z", "mcp__z__*", "mcp__z__y__*", "mcp__z__y", "mcp__q", "mcp__q__a__*", "mcp__s__a__c", "PowerShell", "Other"}
 	strictSpecs = append([]string{"*", "mcp__*", "B*", "Bash(rm *)", "Bash(* push)", "Bash(git push*)", "Bash(*main)", "Bash(run_in_background:true)", "Bash(run_in_background:true)",
 		"Read([a)", "Bash(:*)", "WebFetch(x)", "Edit(../x)", "mcp__s__a", "Grep", "Edit(.env)", "Read(secrets/**)", "Read(/build/)", "Read(**/x/y)", "Edit(//home/U/proj/SRC/**)", "Read(a*)"}, allowSpecs...)
 	someTools = []string{"Bash", "Bash", "Bash", "Monitor", "Read", "Grep", "Edit", "Write", "WebFetch", "WebSearch", "Agent", "Skill", "mcp__s__t", "mcp__s__get_x", "mcp__s__a__b", "mcp__s__a__c__t", "mcp__z__t", "mcp__z__y__t", "mcp__q__a__b", "PowerShell", "Other"}
 	somePaths = []string{"/home/u/proj/src/a.go", "/home/u/proj/src", "/home/u/proj/a.go", "/home/u/proj/.env", "/home/u/proj/src/deep/.env", "/etc/passwd", "/home/u/x", "/home/u/proj/docs/b",
 		"/home/u/proj/Secrets/k.pem", "/home/u/proj/src/x/y", "/home/u/proj/build", "/home/u/proj/build/o", "/", "/home/u/proj", "/home/u", "/home/u/proj/sub/src/q", "/home/u/proj/src/a"}
-	someHosts = []string{"a.example.com", "example.com", "x.y.example.com", "evil.com", "", "a.org"}
+	someHosts = []string{"a.example.com", "example.com", "x.y.example.com", "evil.com", "", "a.org", "169.254.169.254", "metadata.google.internal"}
 )
 
 func randomWorld(r *rand.Rand) *slowWorld {
@@ -89,11 +89,11 @@ func randomPath(r *rand.Rand) Path {
 			p.Real = pick(r, somePaths...)
 		}
 		if chance(r, 10) {
-			p.Also = []string{pick(r, somePaths...)}
+			p.Describe(PathDetails{Also: []string{pick(r, somePaths...)}})
 		}
 	}
 	if chance(r, 3) {
-		p.Secret = pick(r, somePaths...)
+		p.Describe(PathDetails{Also: p.Also(), Secret: pick(r, somePaths...)})
 	}
 	// What could lie below a tree is an estimate of the matcher; it has a test
 	// of its own.

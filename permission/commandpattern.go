@@ -27,17 +27,17 @@ type commandPattern struct {
 
 // compileCommandPattern reads a specifier. ":*" at the end is " *"; a colon
 // elsewhere is a colon.
-func compileCommandPattern(spec string) commandPattern {
+func compileCommandPattern(spec string) *commandPattern {
 	if p, ok := strings.CutSuffix(spec, ":*"); ok {
 		spec = p + " *"
 	}
 	spec = collapseBlanks(spec)
 	if p, ok := strings.CutSuffix(spec, " *"); ok && p != "" {
 		parts := strings.Split(p, "*")
-		return commandPattern{parts: parts, word: true, tail: strings.Split(spec, "*"), raw: spec, paths: pathWords(parts)}
+		return &commandPattern{parts: parts, word: true, tail: strings.Split(spec, "*"), raw: spec, paths: pathWords(parts)}
 	}
 	parts := strings.Split(spec, "*")
-	return commandPattern{parts: parts, raw: spec, paths: pathWords(parts)}
+	return &commandPattern{parts: parts, raw: spec, paths: pathWords(parts)}
 }
 
 // head returns the literal words that every text of the pattern starts with

@@ -274,7 +274,7 @@ func TestRuleErrors(t *testing.T) {
 	for _, want := range []string{
 		`s.json:4:7: deny rule "Bash(rm": the closing parenthesis is missing; end the rule with ")"`,
 		`s.json:5:7: deny rule "Read(../x)"`, `//path`,
-		`s.json:5:21: deny rule "WebFetch(a.org)"`, `write WebFetch(domain:example.com)`,
+		`s.json:5:21: deny rule "WebFetch(a.org)"`, `write WebFetch(domain:a.org)`,
 		`s.json:6:7: deny rule "Write(x)"`, `write Edit(x)`,
 		`s.json:8:15: allow rule "mcp__*"`, `write mcp__server__*`,
 		`s.json:8:25: allow rule "Bash( ls)"`, `write Bash(ls)`,

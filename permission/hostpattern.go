@@ -37,7 +37,7 @@ func compileHostPattern(s string) (hostPattern, error) {
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
 		return hostPattern{labels: []string{addr.Unmap().String()}, address: true}, nil
 	}
-	if s == "" || strings.ContainsAny(s, "/@#?:[]\\ \t") || strings.Contains(s, "..") || strings.HasPrefix(s, ".") {
+	if s == "" || strings.ContainsAny(s, "/@#?:[]\\ \t,;()\"'") || strings.Contains(s, "..") || strings.HasPrefix(s, ".") {
 		return hostPattern{}, errHost
 	}
 	for i := 0; i < len(s); i++ {
@@ -67,6 +67,11 @@ func (p *hostPattern) String() string {
 	return strings.Join(p.labels, ".")
 }
 
+// exact says that the pattern names one host.
+func (p *hostPattern) exact() bool {
+	return !p.any && p.sub == "" && p.labels != nil && !strings.Contains(strings.Join(p.labels, ""), "*")
+}
+
 // canonicalHost lower-cases a host and strips one trailing dot.
 func canonicalHost(s string) string { return strings.TrimSuffix(strings.ToLower(s), ".") }
 
@@ -93,6 +98,22 @@ func (p *hostPattern) matches(host string) bool {
 		}
 	}
 	return host == "" && p.labels != nil
+}
+
+// urlHost returns the host in what stands for a whole one: an address without
+// port and path. "" is none.
+func urlHost(s string) string {
+	for _, scheme := range []string{"https://", "http://"} {
+		if rest, ok := strings.CutPrefix(s, scheme); ok {
+			s = rest
+			break
+		}
+	}
+	host, rest, _ := strings.Cut(s, "/")
+	if strings.Trim(rest, "*") != "" || strings.Contains(host, ":") || !strings.Contains(host, ".") && host != "localhost" {
+		return ""
+	}
+	return host
 }
 
 // hostAddress returns the canonical form of an IP address in any of the

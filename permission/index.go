@@ -72,7 +72,9 @@ func newRuleTable(rules []Rule) *ruleTable {
 	if len(rules) == 0 {
 		return nil
 	}
-	t := &ruleTable{rules: rules}
+	// Exactly as many as there are: a policy lives long.
+	t := &ruleTable{rules: append(make([]Rule, 0, len(rules)), rules...)}
+	rules = t.rules
 	// The rarest literal segment of a pattern is its key.
 	count := map[string]int{}
 	for i := range rules {
@@ -107,7 +109,7 @@ func newRuleTable(rules []Rule) *ruleTable {
 			t.headMax = max(t.headMax, len(head))
 		case ruleHost:
 			t.allHosts = append(t.allHosts, i)
-			switch h := &r.host; {
+			switch h := r.host; {
 			case h.sub != "":
 				add(&t.subs, h.sub, i)
 			case h.any || h.address || strings.Contains(strings.Join(h.labels, "."), "*"):

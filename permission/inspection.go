@@ -103,15 +103,9 @@ type Path struct {
 	// Real is Clean with every link resolved; equal to Clean where nothing is
 	// there yet.
 	Real string `json:"real,omitempty"`
-	// Also are further names that deny and ask rules must see: links on the
-	// way, case and Unicode folds.
-	Also []string `json:"also,omitempty"`
-	// ClassName names the row of the class table, for the reason.
-	ClassName string `json:"className,omitempty"`
-	// Secret is, for a Sensitive path, the part of Real from the root whose last
-	// name makes it so: a directory that holds secrets, with everything below
-	// it. Empty is Real itself.
-	Secret string `json:"secret,omitempty"`
+	// PathDetails is what few paths have; nil is nothing. The methods of Path
+	// read it, and [Path.Describe] sets it.
+	*PathDetails
 	Extent Extent `json:"extent"`
 	Zone   Zone   `json:"zone"`
 	Class  Class  `json:"class"`
@@ -131,6 +125,70 @@ type Path struct {
 	// Walked says that the inspector looked at everything below and listed each
 	// name that a rule denies as an action of its own.
 	Walked bool `json:"walked,omitempty"`
+}
+
+// PathDetails is what is known of few paths only. Copies of a path share it: it
+// is not changed once it belongs to one.
+type PathDetails struct {
+	// Also are further names that deny and ask rules must see: links on the
+	// way, case and Unicode folds.
+	Also []string `json:"also,omitempty"`
+	// ClassName names the row of the class table, for the reason.
+	ClassName string `json:"className,omitempty"`
+	// Secret is, for a Sensitive path, the part of Real from the root whose last
+	// name makes it so: a directory that holds secrets, with everything below
+	// it. Empty is Real itself.
+	Secret string `json:"secret,omitempty"`
+}
+
+// Details returns what is known of the path beyond its fields.
+func (p *Path) Details() PathDetails {
+	if p.PathDetails == nil {
+		return PathDetails{}
+	}
+	return *p.PathDetails
+}
+
+// Describe sets what is known of the path beyond its fields. It does not change
+// that of the paths which this one was copied from.
+func (p *Path) Describe(d PathDetails) {
+	p.PathDetails = nil
+	if d.Also != nil || d.ClassName != "" || d.Secret != "" {
+		own := d // so that only this is allocated
+		p.PathDetails = &own
+	}
+}
+
+// Also returns [PathDetails.Also].
+func (p *Path) Also() []string {
+	if p.PathDetails == nil {
+		return nil
+	}
+	return p.PathDetails.Also
+}
+
+// ClassName returns [PathDetails.ClassName].
+func (p *Path) ClassName() string {
+	if p.PathDetails == nil {
+		return ""
+	}
+	return p.PathDetails.ClassName
+}
+
+// Secret returns [PathDetails.Secret].
+func (p *Path) Secret() string {
+	if p.PathDetails == nil {
+		return ""
+	}
+	return p.PathDetails.Secret
+}
+
+// GoString returns the path in Go syntax, with its details as a value.
+func (p Path) GoString() string {
+	type path Path // without this method
+	q := path(p)
+	q.PathDetails = nil
+	return fmt.Sprintf("%#v %#v", q, p.Details())
 }
 
 // Command is a simple command as rules see it.
@@ -200,8 +258,8 @@ type Finding struct {
 
 // Span is a half-open byte range of the command text.
 type Span struct {
-	Start int `json:"start"`
-	End   int `json:"end"`
+	Start int32 `json:"start"`
+	End   int32 `json:"end"`
 }
 
 // Labels say what a session has been in touch with.

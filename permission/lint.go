@@ -1,6 +1,7 @@
 package permission
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -20,6 +21,9 @@ type Lint struct {
 // String says on one line what the rule really does and what to write instead.
 func (l Lint) String() string {
 	s := l.Rule.String() + ": " + l.Problem
+	if l.Code == LintMisplaced {
+		s = fmt.Sprintf("%s:%d: the key %q: %s", l.Rule.File, l.Rule.Line, l.Rule.Text, l.Problem)
+	}
 	if l.Fix != "" {
 		s += "; " + l.Fix
 	}
@@ -35,6 +39,8 @@ const (
 	LintWide       = "wide"       // allows more than it seems to
 	LintBare       = "bare"       // is about calls of the tool, not about effects
 	LintNarrow     = "narrow"     // covers less than it seems to
+	LintUnknown    = "unknown"    // names a tool that is not a standard one
+	LintMisplaced  = "misplaced"  // a key of a settings file that decides nothing; Rule holds its name and place
 	LintHeldBack   = "held-back"  // not in force: the workspace is not trusted, or managed rules only
 )
 
@@ -50,11 +56,19 @@ const (
 // nothing to say about most policies.
 func (e *Evaluator) Lint() []Lint {
 	l := linter{e: e}
+	var before RuleRef
 	for r := range e.policy.each() {
-		l.rule(r)
+		// One text may stand for several rules.
+		if r.ref != before || len(expand(r.ref.Effect, r.ref.Text)) == 1 {
+			l.rule(r)
+		}
+		before = r.ref
 	}
 	for _, ref := range e.policy.unread {
 		l.add(Lint{Code: LintUnreadable, Rule: ref.Rule, Problem: ref.Problem + "; it allows nothing", Fix: ref.Fix})
+	}
+	for _, x := range e.policy.strays {
+		l.add(x)
 	}
 	for _, ref := range e.policy.inert {
 		l.add(Lint{Code: LintHeldBack, Rule: ref, Problem: "it is not in force", Fix: "trust the workspace, or put it into settings that may allow"})
@@ -76,18 +90,35 @@ func (l *linter) add(x Lint) {
 
 func (l *linter) rule(r *Rule) {
 	say := func(code, problem, fix string) { l.add(Lint{Code: code, Rule: r.ref, Problem: problem, Fix: fix}) }
-	if r.broken {
+	var re *RuleError
+	_, err := readRules(r.ref, l.e.policy.home, "/")
+	errors.As(err, &re)
+	switch {
+	case r.broken && re == nil:
 		say(LintUnreadable, "it cannot be read as written, so it asks for every call it may mean", "correct it: see the error of the settings file")
 		return
+	case r.broken:
+		say(LintUnreadable, re.Problem+"; so it asks for every call it may mean", re.Fix)
+		return
+	case re != nil && re.Inert:
+		say(LintInert, re.Problem, re.Fix)
+		return
 	}
-	if _, err := parseRule(r.ref, l.e.policy.home, "/"); err != nil {
-		if re, ok := err.(*RuleError); ok && re.Inert {
-			say(LintInert, re.Problem, re.Fix)
+	if r.toolParts == nil && r.kind != ruleInert && !strings.HasPrefix(r.tool, "mcp__") && !standardTools[r.tool] && toolFamily[r.tool] == "" {
+		near := nearTool(r.ref.Text)
+		if near == "" {
+			near = nearTool(r.tool)
 		}
-	}
-	if r.toolParts == nil && r.kind != ruleInert && !strings.HasPrefix(r.tool, "mcp__") && toolFamily[r.tool] == "" && !strings.Contains(r.tool, "_") {
-		if near := nearTool(r.tool); near != "" {
+		lower := strings.ToLower(r.tool)
+		switch {
+		case near != "" && r.ref.Effect != Allow && r.kind == ruleBare:
+			say(LintInert, "no standard tool has this name; honoured as "+near+" as well", "write "+near)
+		case near != "":
 			say(LintInert, "no standard tool has this name", "write "+near)
+		case strings.HasPrefix(lower, "mcp_") || strings.HasPrefix(lower, "mcp-") || strings.HasPrefix(lower, "mcp."):
+			say(LintInert, "the name of an MCP tool is mcp__server__tool, with two underscores", "write mcp__server__tool or mcp__server__*")
+		case r.ref.Effect != Allow && !strings.Contains(r.tool, "_"):
+			say(LintUnknown, "no standard tool has this name; unless the host brings one, it never matches", "write the name of the tool, for instance Bash, Read, Edit, WebFetch")
 		}
 	}
 	switch r.kind {
@@ -100,6 +131,16 @@ func (l *linter) rule(r *Rule) {
 	}
 }
 
+// standardTools are the documented tools beside those of toolFamily
+// (https://code.claude.com/docs/en/tools-reference).
+var standardTools = map[string]bool{
+	"AskUserQuestion": true, "BashOutput": true, "KillShell": true, "KillBash": true, "EnterPlanMode": true, "ExitPlanMode": true, "EnterWorktree": true, "ExitWorktree": true,
+	"TodoWrite": true, "TodoRead": true, "TaskCreate": true, "TaskGet": true, "TaskList": true, "TaskUpdate": true, "TaskOutput": true, "TaskStop": true,
+	"ToolSearch": true, "EndConversation": true, "SlashCommand": true, "SendMessage": true, "CronCreate": true, "CronDelete": true, "CronList": true,
+	"ListMcpResourcesTool": true, "ReadMcpResourceTool": true, "Cd": true,
+}
+
+// nearTool returns the tool that has the name in another case.
 func nearTool(name string) string {
 	for known := range toolFamily {
 		if strings.EqualFold(known, name) {
@@ -122,35 +163,113 @@ func (l *linter) bare(r *Rule, say func(code, problem, fix string)) {
 }
 
 func (l *linter) command(r *Rule, say func(code, problem, fix string)) {
-	p := &r.command
+	p := r.command
 	word, rest, _ := strings.Cut(p.parts[0], " ")
-	if r.ref.Effect != Allow {
-		if p.exact() && !strings.Contains(p.parts[0], " ") {
-			say(LintNarrow, fmt.Sprintf("it means %q without arguments only", p.parts[0]), "write "+r.tool+"("+p.parts[0]+" *)")
+	whole := strings.Join(p.parts, "*")
+	if op := operatorIn(whole); op != "" {
+		say(LintInert, "commands are matched one by one, and no single command holds "+op, "write one rule for each command")
+		return
+	}
+	switch name, more, colon := strings.Cut(word, ":"); {
+	case strings.HasSuffix(word, ",") && rest != "":
+		say(LintNarrow, fmt.Sprintf("the comma is a letter of the name, and it means the program %q", word), "write one rule for each command")
+		return
+	case colon && name != "" && !strings.Contains(name, "/"):
+		fix := "write " + r.tool + "(" + name + " *)"
+		if rest = strings.TrimSpace(strings.TrimLeft(more, "*") + " " + rest); rest != "" {
+			fix = "write " + r.tool + "(" + name + " " + rest + ")"
 		}
-		if i := strings.IndexAny(p.parts[0], "&|;"); i >= 0 {
-			say(LintInert, "commands are matched one by one, and no single command holds "+p.parts[0][i:i+1], "write one rule for each command")
+		say(LintNarrow, fmt.Sprintf("a colon is a letter unless \":*\" ends the rule, and it means programs that begin with %q", name+":"), fix)
+		return
+	}
+	if r.ref.Effect != Allow {
+		last := p.parts[0][strings.LastIndexByte(p.parts[0], ' ')+1:]
+		switch {
+		case p.exact() && last == p.parts[0]:
+			say(LintNarrow, fmt.Sprintf("it means %q without arguments only", p.parts[0]), "write "+r.tool+"("+p.parts[0]+" *)")
+		case p.exact() && (strings.HasPrefix(last, "-") || strings.Count(p.parts[0], " ") == 1):
+			say(LintNarrow, fmt.Sprintf("it means %q without further arguments only", p.parts[0]), "write "+r.tool+"("+p.parts[0]+" *)")
 		}
 		return
 	}
 	if p.exact() {
 		return
 	}
+	base := path.Base(word)
 	switch {
 	case word == "" || len(p.parts) > 1 && !strings.Contains(p.parts[0], " "):
 		say(LintWide, "the name of the program is not spelled out, so it allows other programs as well", "write the program and a blank before the star")
-	case l.e.interpreter(path.Base(word)):
+	case named(projectRunners, base):
+		if over := runnerOver(base, strings.Fields(rest)); over != "" {
+			say(LintWide, over, "spell the sub-command, or the whole command without a star")
+		}
+	case l.e.interpreter(base):
 		say(LintWide, word+" runs other commands or code that is given to it, so it allows anything", "spell the whole command, without a star")
-	case len(p.parts) > 1 && rest == "" && strings.Trim(strings.Join(p.parts[1:], ""), " ") != "":
+	case len(p.parts) > 1 && (rest == "" || base == "git" && strings.HasPrefix(rest, "-")) && strings.Trim(strings.Join(p.parts[1:], ""), " ") != "":
 		say(LintWide, "a star before the sub-command lets options in, for instance "+word+" -c …", "write the sub-command first: "+word+strings.TrimRight(p.parts[len(p.parts)-1], " ")+" *")
 	}
-	if i := strings.IndexAny(strings.Join(p.parts, "*"), "&|;"); i >= 0 {
-		say(LintInert, "commands are matched one by one, so a pattern with an operator matches none", "write one rule for each command")
+}
+
+// runnerOver says why a rule with a star behind these words of a program that runs
+// what a project or a registry defines is wider than it looks; "" where it is not.
+// With a target of the project (npm run test, make lint) the star adds options only.
+func runnerOver(program string, words []string) string {
+	sub := ""
+	if len(words) > 0 {
+		sub = words[0]
 	}
+	every := program + " runs whatever the workspace or a registry defines, so it allows anything"
+	switch program {
+	case "pytest", "tox", "nox", "jest", "vitest", "mocha":
+		return "" // one thing, whatever stands behind it
+	case "npm", "pnpm", "yarn", "cargo", "pip", "poetry", "uv", "bundle", "gem", "composer", "dotnet", "swift", "mix":
+		if sub == "" || len(words) == 1 && (sub == "run" || sub == "run-script" || sub == "exec" || sub == "x" || sub == "dlx") {
+			return every
+		}
+		return ""
+	case "docker", "podman", "kubectl", "helm", "terraform", "vagrant", "ansible-playbook":
+		switch {
+		case sub == "":
+			return "it allows every sub-command of " + program + ", those that run code or change what runs elsewhere among them"
+		case sub == "run" || sub == "exec":
+			return program + " " + sub + " runs any command that is given to it, so it allows anything"
+		}
+		return ""
+	}
+	if sub == "" {
+		return every
+	}
+	return ""
+}
+
+// operatorIn returns the first operator of the shell that stands in a pattern
+// outside of quotes, "" where there is none.
+func operatorIn(pattern string) string {
+	var quote byte
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case quote != 0 && c == quote:
+			quote = 0
+		case c == '\\' && quote != '\'':
+			i++
+		case quote != 0:
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '|' || c == ';':
+			return pattern[i : i+1]
+		case c == '&' && (i == 0 || pattern[i-1] != '>' && pattern[i-1] != '<') && !strings.HasPrefix(pattern[i:], "&>"):
+			return "&"
+		}
+	}
+	return ""
 }
 
 func (l *linter) path(r *Rule, say func(code, problem, fix string)) {
 	segs := r.path.pattern.segs
+	if i := strings.IndexByte(r.spec, ','); i > 0 && strings.ContainsAny(r.spec[i+1:], "./*") && !strings.ContainsAny(r.spec, "{[") {
+		say(LintNarrow, "the comma is a letter of one name", "write one rule for each path")
+		return
+	}
 	everything := len(segs) > 0
 	for _, s := range segs {
 		everything = everything && (s.any || len(s.tokens) == 1 && s.tokens[0].kind == '*')

@@ -48,6 +48,7 @@ type runeClass struct {
 
 var (
 	errPatternEmpty     = errors.New("the pattern is empty and can match nothing")
+	errPatternComment   = errors.New("a pattern that starts with # is a comment and matches nothing: write \\#")
 	errPatternLong      = errors.New("the pattern is longer than 4096 bytes")
 	errPatternAny       = errors.New("the pattern has more than 64 \"**\" segments")
 	errPatternBracket   = errors.New("the pattern has an unterminated '[', which matches nothing: close it or write \\[")
@@ -66,8 +67,11 @@ func compilePathPattern(pattern string, wide bool) (pathPattern, error) {
 	}
 	pattern = strings.TrimSuffix(pattern, "\r")
 	pattern = trimTrailingSpaces(pattern)
-	if pattern == "" || pattern[0] == '#' {
+	if pattern == "" {
 		return p, errPatternEmpty
+	}
+	if pattern[0] == '#' {
+		return p, errPatternComment
 	}
 	if pattern[0] == '!' {
 		p.negated = true

@@ -86,6 +86,97 @@ func compilePathRule(spec, home, base string, effect Verdict) (pathRule, error) 
 	return r, nil
 }
 
+// meantPath returns what a path specifier clearly means where it says something
+// else, and why: what stands there would be a name that no file has. An empty
+// meant is one that cannot be told.
+func meantPath(spec string) (meant, problem string) {
+	// Blanks at the end mean nothing in any case (gitignore(5)).
+	if s := strings.Trim(spec, " \t"); s != strings.TrimRight(spec, " ") && !strings.HasSuffix(s, `\`) {
+		return s, "blanks around the path belong to no name"
+	}
+	if n := len(spec); n > 2 && (spec[0] == '"' || spec[0] == '\'') && spec[n-1] == spec[0] {
+		return spec[1 : n-1], "the quotes are letters of the name"
+	}
+	if rest, ok := strings.CutPrefix(spec, "file:///"); ok {
+		return "//" + rest, "a path is written without a scheme"
+	}
+	first, rest, below := strings.Cut(strings.ReplaceAll(spec, `\`, "/"), "/")
+	switch {
+	case first == "$HOME" || first == "${HOME}" || strings.EqualFold(first, "%USERPROFILE%") || strings.EqualFold(first, "$env:USERPROFILE"):
+		return strings.TrimSuffix("~/"+rest, "/"), "variables are not expanded"
+	case isVariable(first):
+		return "", "variables are not expanded"
+	case below && len(first) > 1 && first[0] == '~':
+		return "", "the home directory of another user is not looked up"
+	}
+	for i := 0; i+1 < len(spec); i++ {
+		if spec[i] != '\\' {
+			continue
+		}
+		i++
+		if c := spec[i]; !isDrive(spec) && ('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9') {
+			return strings.ReplaceAll(spec, `\`, "/"), "a backslash only says that the character behind it is a letter"
+		}
+	}
+	return spec, ""
+}
+
+// isVariable says that a name is $NAME, ${NAME} or %NAME% in capital letters.
+func isVariable(s string) bool {
+	name := ""
+	switch n := len(s); {
+	case n > 3 && strings.HasPrefix(s, "${") && s[n-1] == '}':
+		name = s[2 : n-1]
+	case n > 1 && s[0] == '$':
+		name = s[1:]
+	case n > 2 && s[0] == '%' && s[n-1] == '%':
+		name = s[1 : n-1]
+	}
+	return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == ""
+}
+
+// bracesIn returns where an alternative {a,b} begins in a pattern, -1 for nowhere.
+// Braces without a comma are the letters of some names ({{cookiecutter.slug}}).
+func bracesIn(pattern string) int {
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '\\':
+			i++
+		case '{':
+			if end := strings.IndexAny(pattern[i+1:], "{}"); end >= 0 && pattern[i+1+end] == '}' && strings.Contains(pattern[i+1:i+1+end], ",") {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// maxAlternatives bounds how many patterns one with braces stands for.
+const maxAlternatives = 64
+
+// expandBraces returns the patterns that one with {a,b} stands for, or itself
+// where they are too many.
+func expandBraces(pattern string) []string {
+	todo, out := []string{pattern}, []string(nil)
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		i := bracesIn(p)
+		if i < 0 {
+			out = append(out, p)
+			continue
+		}
+		end := i + strings.IndexByte(p[i:], '}')
+		for _, word := range strings.Split(p[i+1:end], ",") {
+			todo = append(todo, p[:i]+strings.TrimSpace(word)+p[end+1:])
+		}
+		if len(todo)+len(out) > maxAlternatives {
+			return []string{pattern}
+		}
+	}
+	return out
+}
+
 // below returns the path relative to base; ok is false where it is not below.
 func below(base, p string) (string, bool) {
 	if base == "/" {
@@ -149,7 +240,7 @@ func (r *pathRule) mayBeBelow(p, foldedDir string) bool {
 // foldPath sets aside upper and lower case, rune by rune, the way names are
 // compared on file systems that ignore case. Forms that need a Unicode table
 // (composed and decomposed letters) are the inspector's business: it adds the
-// folded name to [Path.Also].
+// folded name to [PathDetails.Also].
 func foldPath(s string) string {
 	ascii := true
 	for i := 0; i < len(s); i++ {

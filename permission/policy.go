@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Limits of one settings layer. What exceeds them is an error of the layer,
@@ -30,6 +31,9 @@ type Source struct {
 	// TightenOnly takes only what restricts: deny and ask rules and locks.
 	// Set for files of a workspace that is not trusted.
 	TightenOnly bool
+	// Err says that there is such a layer and why it cannot be read. Its rules
+	// are unknown then, whatever Data holds.
+	Err error
 }
 
 // Policy is the rules and switches of all layers. It is immutable and safe for
@@ -46,6 +50,7 @@ type Policy struct {
 	sources       []Source
 	inert         []RuleRef
 	unread        []*RuleError // allow rules that allow nothing
+	strays        []Lint       // keys that decide nothing
 }
 
 type locks struct {
@@ -69,7 +74,12 @@ type SettingsError struct {
 	File         string
 	Line, Column int // from 1; 0 where unknown
 	Problem      string
+
+	err error
 }
+
+// Unwrap returns [Source.Err], where that is the problem.
+func (e *SettingsError) Unwrap() error { return e.err }
 
 // Error names file, line, column and the problem.
 func (e *SettingsError) Error() string {
@@ -104,11 +114,11 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	rules := 0
 	box := sandboxMerge{p: p, home: home}
 	for _, src := range layers {
-		if len(bytes.TrimSpace(src.Data)) == 0 {
+		if len(bytes.TrimSpace(src.Data)) == 0 && src.Err == nil {
 			continue
 		}
 		managed := src.Layer == LayerManaged
-		file, closed, err := readSettings(src)
+		file, closed, strays, err := readSettings(src)
 		if err == nil {
 			rules += len(file.get(keyAllow).texts) + len(file.get(keyAsk).texts) + len(file.get(keyDeny).texts)
 			if rules > MaxRules {
@@ -117,11 +127,12 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		}
 		if err != nil {
 			errs = append(errs, err)
-			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)}))
+			ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: src.Layer, File: src.Name, Line: max(err.Line, 1)}, err.Problem))
 			// It may hold the lock; what others deny stays in force.
 			lockUnknown = lockUnknown || managed
 			continue
 		}
+		p.strays = append(p.strays, strays...)
 		for _, e := range closed {
 			errs = append(errs, e)
 		}
@@ -149,7 +160,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		add := func(effect Verdict, key string) {
 			v := f.file.get(key)
 			if v.closed && effect != Allow {
-				ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: f.src.Layer, File: f.src.Name, Line: max(v.at.line, 1)}))
+				ask = append(ask, unreadable(RuleRef{Effect: Ask, Text: "*", Layer: f.src.Layer, File: f.src.Name, Line: max(v.at.line, 1)}, key+" must be "+settingKindNames[settingTexts]))
 			}
 			for _, t := range v.texts {
 				ref := RuleRef{Effect: effect, Text: t.text, Layer: f.src.Layer, File: f.src.Name, Line: t.at.line}
@@ -157,7 +168,7 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 					p.inert = append(p.inert, ref)
 					continue
 				}
-				r, err := ParseRule(ref, home, f.src.Base)
+				rules, err := readRules(ref, home, f.src.Base)
 				if err != nil {
 					var re *RuleError
 					if errors.As(err, &re) {
@@ -172,14 +183,16 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 						more++
 					}
 				}
-				switch effect {
-				case Deny:
-					deny = append(deny, r)
-				case Ask:
-					ask = append(ask, r)
-				case Allow:
-					if r.kind != ruleInert {
-						allow = append(allow, r)
+				for _, r := range rules {
+					switch effect {
+					case Deny:
+						deny = append(deny, r)
+					case Ask:
+						ask = append(ask, r)
+					case Allow:
+						if r.kind != ruleInert {
+							allow = append(allow, r)
+						}
 					}
 				}
 			}
@@ -216,6 +229,11 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 		if v := f.file.get(keyDirectories); !v.closed {
 			for _, t := range v.texts {
 				p.directories = append(p.directories, t.text)
+				first, _, _ := strings.Cut(strings.ReplaceAll(t.text, `\`, "/"), "/")
+				if isVariable(first) || strings.Contains(t.text, "*") || len(first) > 1 && first[0] == '~' {
+					p.strays = append(p.strays, Lint{Code: LintMisplaced, Rule: RuleRef{Text: keyDirectories, Layer: f.src.Layer, File: f.src.Name, Line: t.at.line},
+						Problem: fmt.Sprintf("%q is taken letter by letter: variables, wildcards and homes of others are not expanded", shorten(t.text, 80)), Fix: "write the absolute path, or ~/path"})
+				}
 			}
 		}
 		if v := f.file.get(keyMode); v.set || v.closed {
@@ -243,9 +261,41 @@ func ParsePolicy(home string, layers ...Source) (*Policy, error) {
 	return p, errors.Join(errs...)
 }
 
+// readRules reads a text that may stand for several rules. Each refers to it.
+func readRules(ref RuleRef, home, base string) ([]Rule, error) {
+	texts := expand(ref.Effect, ref.Text)
+	if len(texts) == 1 {
+		r, err := ParseRule(ref, home, base)
+		return []Rule{r}, err
+	}
+	var rules []Rule
+	var first error
+	for _, text := range texts {
+		as := ref
+		as.Text = text
+		r, err := ParseRule(as, home, base)
+		if first == nil {
+			first = err
+		}
+		r.ref, r.shared = ref, &ref
+		rules = append(rules, r)
+	}
+	var re *RuleError
+	switch {
+	case errors.As(first, &re):
+		re.Rule = ref
+	case strings.Contains(ref.Text, "{"):
+		first = &RuleError{Rule: ref, Inert: true, Problem: "braces are letters of a name in a path pattern; honoured as " + strings.Join(texts, " and "), Fix: "write one rule for each name"}
+	}
+	return rules, first
+}
+
 // unreadable is the rule that stands for a layer whose rules are not known.
-func unreadable(ref RuleRef) Rule {
-	return Rule{ref: ref, shared: &ref, tool: "*", toolParts: []string{"", ""}, broken: true}
+func unreadable(ref RuleRef, problem string) Rule {
+	r := newRule(ref)
+	r.shared, r.problem, r.whole = &ref, problem, true
+	r.tool, r.toolParts, r.broken = "*", []string{"", ""}, true
+	return r
 }
 
 // add puts further tables of rules into the policy.
@@ -309,11 +359,11 @@ func (p *Policy) Inert() []RuleRef { return append([]RuleRef(nil), p.inert...) }
 func (p *Policy) With(layer Layer, base string, effect Verdict, texts ...string) (*Policy, error) {
 	var rules []Rule
 	for _, text := range texts {
-		r, err := ParseRule(RuleRef{Effect: effect, Text: text, Layer: layer}, p.home, base)
+		some, err := readRules(RuleRef{Effect: effect, Text: text, Layer: layer}, p.home, base)
 		if err != nil {
 			return nil, err
 		}
-		rules = append(rules, r)
+		rules = append(rules, some...)
 	}
 	return p.withRules(effect, rules), nil
 }

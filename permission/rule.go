@@ -89,19 +89,28 @@ type Rule struct {
 	spec string
 	has  bool // a specifier stands in parentheses
 
-	kind    ruleKind
-	family  string
-	command commandPattern
-	path    pathRule
-	host    hostPattern
+	kind   ruleKind
+	family string
+	// What the specifier says, by the kind of the rule. Most of these are the
+	// empty ones that all rules share, so that a long list stays small.
+	command *commandPattern
+	path    *pathRule
+	host    *hostPattern
 	param   string
-	value   commandPattern
+	value   *commandPattern
 	// broken says that a deny or ask rule cannot be read: it may mean any
 	// call of its tool and any action that its family speaks of.
 	broken bool
+	// problem says why, and what to write instead; whole that a layer or a list
+	// cannot be read, not this rule.
+	problem string
+	whole   bool
 	// alsoPath says that a parameter rule of a file tool may as well be a path
 	// that holds a colon: it is both.
 	alsoPath bool
+	// alsoName says that a parameter rule of Agent or Skill may as well be a name
+	// that holds a colon: it is both.
+	alsoName bool
 	// toolParts is the tool name around its stars, nil without a star.
 	toolParts []string
 	// bound, when not nil, are the content digests that an approval of a
@@ -110,6 +119,18 @@ type Rule struct {
 	// shared is the ref that Reasons point to, and allowed their text.
 	shared  *RuleRef
 	allowed string
+}
+
+// What a rule says that has no such specifier: it matches nothing.
+var (
+	noCommandPattern commandPattern
+	noPathRule       pathRule
+	noHostPattern    hostPattern
+)
+
+// newRule returns a rule that matches nothing yet.
+func newRule(ref RuleRef) Rule {
+	return Rule{ref: ref, command: &noCommandPattern, path: &noPathRule, host: &noHostPattern, value: &noCommandPattern}
 }
 
 type ruleKind uint8
@@ -190,10 +211,14 @@ func ParseRule(ref RuleRef, home, base string) (Rule, error) {
 }
 
 func parseRule(ref RuleRef, home, base string) (Rule, error) {
-	r := Rule{ref: ref}
+	r := newRule(ref)
 	fail := func(inert bool, problem, fix string) (Rule, error) {
 		if ref.Effect != Allow && !inert {
 			r.broken = true
+			r.problem = problem
+			if fix != "" {
+				r.problem += "; " + fix
+			}
 		}
 		return r, &RuleError{Rule: ref, Problem: problem, Fix: fix, Inert: inert}
 	}
@@ -226,6 +251,21 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 			return fail(false, "the parentheses are empty", "write "+r.tool+" for every call of the tool")
 		}
 	}
+	if server := strings.TrimRight(r.tool, "_"); strings.HasPrefix(r.tool, "mcp__") && strings.HasSuffix(r.tool, "__") {
+		// What it means is clear; and a deny rule that means nothing would be gone.
+		problem, fix := "no tool has a name that ends in \"__\"", "write "+server+"__*"
+		if ref.Effect == Allow {
+			return fail(true, problem, fix)
+		}
+		return honoured(ref, server+"__*", home, base, problem)
+	}
+	if near := nearTool(r.tool); near != "" && near != r.tool && r.has && ref.Effect != Allow {
+		// A tool of the host's own may have such a name, with input fields that a
+		// rule may name. Nothing else than the standard tool takes a specifier.
+		if name, value, ok := cutParam(r.spec); !ok || primary[name] || value == "*" || name == "domain" {
+			return honoured(ref, near+text[open:], home, base, "no standard tool has the name "+r.tool)
+		}
+	}
 	glob := strings.Contains(r.tool, "*")
 	if ref.Effect == Allow && glob && !allowedGlob(r.tool) {
 		return fail(true, "an allow rule may have a wildcard in the tool name only after mcp__server__",
@@ -250,14 +290,7 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 		}
 		switch r.family {
 		case "Bash", "PowerShell", "Read", "Edit":
-			meant := ref
-			meant.Text = r.tool + "(" + value + ")"
-			m, err := parseRule(meant, home, base)
-			m.ref = ref
-			if err == nil {
-				err = &RuleError{Rule: ref, Inert: true, Problem: "the content field " + name + " cannot be matched by name; honoured as " + meant.Text, Fix: "write " + meant.Text}
-			}
-			return m, err
+			return honoured(ref, r.tool+"("+value+")", home, base, "the content field "+name+" cannot be matched by name")
 		}
 	}
 
@@ -297,6 +330,17 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 		}
 		return r, nil
 	case "Read", "Edit":
+		meant, problem := meantPath(r.spec)
+		switch {
+		case problem != "" && meant == "":
+			return fail(false, problem, "write the path from the root as //path, or from the home directory as ~/path")
+		case problem != "" && ref.Effect == Allow:
+			return fail(true, problem, fmt.Sprintf("write %s(%s)", r.tool, meant))
+		case problem != "":
+			return honoured(ref, r.tool+"("+meant+")", home, base, problem)
+		case bracesIn(r.spec) >= 0:
+			return fail(ref.Effect == Allow, "braces are letters of a name in a path pattern", "write one rule for each name")
+		}
 		var inert *RuleError
 		if r.tool != r.family {
 			inert = &RuleError{Rule: ref, Inert: true,
@@ -313,12 +357,12 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 			// An input field, or a file name with a colon: both are meant.
 			r = r.asParam(name, value)
 			if p, err := compilePathRule(r.spec, home, base, ref.Effect); err == nil {
-				r.path, r.alsoPath = p, true
+				r.path, r.alsoPath = &p, true
 			}
 			return r, nil
 		}
 		p, err := compilePathRule(r.spec, home, base, ref.Effect)
-		r.path = p
+		r.path = &p
 		if err != nil {
 			return fail(false, err.Error(), "")
 		}
@@ -328,24 +372,60 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 		}
 		return r, nil
 	case "WebFetch":
-		if !isParam || name != "domain" {
-			if isParam && ref.Effect != Allow && !primary[name] {
-				return r.asParam(name, value), nil
-			}
-			return fail(false, "the specifier of WebFetch is domain:HOST", "write WebFetch(domain:example.com)")
+		isDomain := isParam && strings.EqualFold(name, "domain")
+		if isParam && !isDomain && ref.Effect != Allow && !primary[name] && !strings.Contains(value, "/") {
+			return r.asParam(name, value), nil
+		}
+		problem, from := errHost.Error(), value
+		if !isDomain || name != "domain" {
+			problem = "the specifier of WebFetch is domain:HOST"
+		}
+		if !isDomain {
+			from = r.spec
 		}
 		h, err := compileHostPattern(value)
-		if err != nil {
-			return fail(false, err.Error(), "write WebFetch(domain:example.com) or WebFetch(domain:*.example.com)")
+		if err != nil && isDomain {
+			problem = err.Error()
 		}
-		r.kind, r.host = ruleHost, h
+		if err != nil || name != "domain" || !isParam {
+			// An address or a host without its key says which host is meant.
+			meant := urlHost(from)
+			if _, err := compileHostPattern(meant); err != nil || meant == "" {
+				return fail(false, problem, "write WebFetch(domain:example.com) or WebFetch(domain:*.example.com)")
+			}
+			meant = "WebFetch(domain:" + meant + ")"
+			if ref.Effect == Allow {
+				return fail(false, problem, "write "+meant)
+			}
+			return honoured(ref, meant, home, base, problem)
+		}
+		r.kind, r.host = ruleHost, &h
 		return r, nil
 	case "Agent", "Skill":
+		if spec := strings.TrimSpace(r.spec); spec != r.spec {
+			problem := "blanks around the name belong to none"
+			if ref.Effect == Allow {
+				return fail(true, problem, "write "+r.tool+"("+spec+")")
+			}
+			return honoured(ref, r.tool+"("+spec+")", home, base, problem)
+		}
+		if strings.Contains(r.spec, ",") {
+			return fail(ref.Effect == Allow, "no name holds a comma", "write one rule for each name")
+		}
+		r.command = compileCommandPattern(r.spec)
 		if isParam && ref.Effect != Allow {
+			// An input field, or the name of something that a plug-in brings
+			// (plugin:name): both are meant.
+			r.alsoName = true
 			return r.asParam(name, value), nil
 		}
 		r.kind = ruleName
-		r.command = compileCommandPattern(r.spec)
+		return r, nil
+	case "Cd":
+		// About a command of the person, which no call of a model is.
+		if _, err := compilePathRule(r.spec, home, base, ref.Effect); err != nil {
+			return fail(false, err.Error(), "")
+		}
 		return r, nil
 	}
 	if isParam && ref.Effect != Allow {
@@ -357,9 +437,48 @@ func parseRule(ref RuleRef, home, base string) (Rule, error) {
 	return fail(false, r.tool+" takes no specifier", "write "+r.tool+", or "+r.tool+"(field:value) for an input field")
 }
 
+// honoured reads a deny or ask rule as what it clearly means instead of what it
+// says, which would be nothing. The error says so.
+func honoured(ref RuleRef, meant, home, base, problem string) (Rule, error) {
+	as := ref
+	as.Text = meant
+	r, err := parseRule(as, home, base)
+	r.ref = ref
+	var inner *RuleError
+	switch {
+	case err == nil:
+		err = &RuleError{Rule: ref, Inert: true, Problem: problem + "; honoured as " + meant, Fix: "write " + meant}
+	case errors.As(err, &inner):
+		inner.Rule = ref
+	}
+	return r, err
+}
+
+// expand returns the rules that a deny or ask rule stands for, where one text
+// clearly means several: a tool's name in another case, which a tool of the
+// host's own may have as well, and the words between braces.
+func expand(effect Verdict, text string) []string {
+	if effect == Allow {
+		return []string{text}
+	}
+	if near := nearTool(text); near != "" && near != text {
+		return []string{text, near}
+	}
+	tool, spec, ok := strings.Cut(text, "(")
+	if ok && nearTool(tool) != "" && (family(nearTool(tool)) == "Read" || family(nearTool(tool)) == "Edit") {
+		if all := expandBraces(spec); len(all) > 1 {
+			for i := range all {
+				all[i] = tool + "(" + all[i]
+			}
+			return all
+		}
+	}
+	return []string{text}
+}
+
 func (r Rule) asParam(name, value string) Rule {
 	r.kind, r.param = ruleParam, name
-	r.value = commandPattern{parts: strings.Split(value, "*")}
+	r.value = &commandPattern{parts: strings.Split(value, "*")}
 	return r
 }
 
@@ -393,12 +512,16 @@ func checkToolName(s string) string {
 	}
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c <= ' ' && c != ' ' || c == 0x7f || c == ')' || c == '"' || c == '\'' || c == '`' {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c >= 0x80:
+		case c == '_', c == '-', c == '.', c == '/', c == '*', c == ' ': // blanks: below
+		case c == ':' && strings.HasPrefix(s, "mcp__"):
+		default:
 			return fmt.Sprintf("the tool name holds %q", c)
 		}
 	}
-	if strings.TrimSpace(s) != s {
-		return "the tool name has a blank before the parenthesis or at its end"
+	if strings.Contains(s, " ") {
+		return "the tool name holds a blank"
 	}
 	return ""
 }
@@ -515,14 +638,31 @@ func (r *Rule) matchCall(call *Call, ins *Inspection) match {
 		if r.param == "dangerouslyDisableSandbox" && ins.Unconfined && globMatch(r.value.parts, "true") {
 			return matchYes
 		}
+		if r.alsoName && r.namesUse(ins) {
+			return matchYes
+		}
 	case ruleName:
-		for i := range ins.Actions {
-			if a := &ins.Actions[i]; a.Kind == Use && a.Of == 0 && a.Origin == Tool && r.command.matches(a.Name) {
-				return matchYes
-			}
+		if r.namesUse(ins) {
+			return matchYes
 		}
 	}
 	return matchNo
+}
+
+// namesUse says whether the call itself uses what the rule names.
+func (r *Rule) namesUse(ins *Inspection) bool {
+	for i := range ins.Actions {
+		a := &ins.Actions[i]
+		if a.Kind != Use || a.Of != 0 || a.Origin != Tool {
+			continue
+		}
+		// Everything of a plug-in is written as its prefix with the colon.
+		plugin, every := strings.CutSuffix(r.spec, "*")
+		if r.command.matches(a.Name) || r.alsoName && every && strings.HasSuffix(plugin, ":") && strings.HasPrefix(a.Name, plugin) {
+			return true
+		}
+	}
+	return false
 }
 
 var errNoBase = errors.New("the rule has no directory to start from")

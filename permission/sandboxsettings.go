@@ -426,7 +426,7 @@ func (m *sandboxMerge) credentials(src *Source, f settingsFile, key string, dst 
 func (m *sandboxMerge) finish() {
 	l := &m.p.locks
 	for _, text := range l.sandbox.ExcludedCommands {
-		l.excluded = append(l.excluded, compileCommandPattern(text))
+		l.excluded = append(l.excluded, *compileCommandPattern(text))
 	}
 	for _, d := range []struct {
 		from []string

@@ -3,8 +3,10 @@ package permission
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -174,28 +176,35 @@ func (f settingsFile) get(key string) *settingValue {
 // the layer can be used. In a managed layer a key that cannot be read is closed
 // instead, and told in closed: one typing error of an administrator neither
 // opens nor shuts everything else.
-func readSettings(src Source) (f settingsFile, closed []*SettingsError, err *SettingsError) {
+func readSettings(src Source) (f settingsFile, closed []*SettingsError, strays []Lint, err *SettingsError) {
+	if src.Err != nil {
+		return nil, nil, nil, &SettingsError{File: src.Name, Problem: src.Err.Error(), err: src.Err}
+	}
 	if len(src.Data) > MaxLayerBytes {
-		return nil, nil, &SettingsError{File: src.Name, Problem: fmt.Sprintf("larger than %d bytes", MaxLayerBytes)}
+		return nil, nil, nil, &SettingsError{File: src.Name, Problem: fmt.Sprintf("larger than %d bytes", MaxLayerBytes)}
 	}
 	if !utf8.Valid(src.Data) {
-		return nil, nil, &SettingsError{File: src.Name, Problem: "not valid UTF-8"}
+		problem := "not valid UTF-8"
+		if bytes.HasPrefix(src.Data, []byte("\xff\xfe")) || bytes.HasPrefix(src.Data, []byte("\xfe\xff")) {
+			problem = "written in UTF-16: save it as UTF-8"
+		}
+		return nil, nil, nil, &SettingsError{File: src.Name, Problem: problem}
 	}
 	w := &settingsWalker{src: src, dec: json.NewDecoder(bytes.NewReader(src.Data)), out: settingsFile{}}
 	tok, err := w.token()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if tok != json.Delim('{') {
-		return nil, nil, w.fail("the settings are not a JSON object")
+		return nil, nil, nil, w.fail("the settings are not a JSON object")
 	}
 	if err := w.object(knownSettings, 0, w.known); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if _, e := w.dec.Token(); e != io.EOF {
-		return nil, nil, w.fail("something follows the settings object")
+		return nil, nil, nil, w.fail("something follows the settings object")
 	}
-	return w.out, w.closed, nil
+	return w.out, w.closed, w.strays, nil
 }
 
 type settingsWalker struct {
@@ -203,6 +212,7 @@ type settingsWalker struct {
 	dec    *json.Decoder
 	out    settingsFile
 	closed []*SettingsError
+	strays []Lint
 	// at is where the last token stands. seen, line and start carry the line
 	// count forward, so that a file is counted through once.
 	at                position
@@ -241,10 +251,82 @@ func (w *settingsWalker) token() (json.Token, *SettingsError) {
 	}
 	tok, err := w.dec.Token()
 	if err != nil {
-		return nil, w.fail(strings.TrimPrefix(err.Error(), "json: "))
+		return nil, w.fail(strings.TrimPrefix(err.Error(), "json: ") + w.remedy(err))
 	}
 	w.at = w.here(start)
 	return tok, nil
+}
+
+// remedy says what to write instead of something that is no JSON, where it is one
+// of the mistakes that people make by hand.
+func (w *settingsWalker) remedy(err error) string {
+	_, after, _ := strings.Cut(err.Error(), "invalid character '")
+	before := bytes.TrimRight(w.src.Data[:min(int(w.dec.InputOffset()), len(w.src.Data))], " \t\r\n")
+	switch {
+	case bytes.HasPrefix(w.src.Data, []byte("\xef\xbb\xbf")):
+		return ": the file starts with a byte order mark: save it without"
+	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+		return ": the file ends in the middle of a value"
+	case after == "":
+	case after[0] == '/' || after[0] == '#':
+		return ": settings have no comments: remove it"
+	case strings.HasPrefix(after, `\''`):
+		return ": write strings in double quotes"
+	case (after[0] == ']' || after[0] == '}') && bytes.HasSuffix(before, []byte(",")):
+		return ": remove the comma before it"
+	case after[0] == '"' && strings.Contains(after, "after "):
+		return ": a comma is missing before it"
+	}
+	return ""
+}
+
+// stray notes a key that decides nothing and looks as if it should: a list of
+// rules in the wrong place is gone without a word otherwise.
+func (w *settingsWalker) stray(s *setting, name string) {
+	permissions := knownSettings.sub["permissions"]
+	folded, fix := foldPath(name), ""
+	switch {
+	case s == permissions && knownSettings.sub[folded] != nil:
+		fix = "write it beside \"permissions\", not inside"
+	case s == permissions && nearKey(permissions, folded) != "":
+		fix = "write " + strconv.Quote(nearKey(permissions, folded))
+	case s != knownSettings:
+		return
+	case permissions.sub[folded] != nil && knownSettings.sub[folded] == nil:
+		fix = "write it inside of \"permissions\""
+	case strings.HasPrefix(folded, "permissions.") || strings.HasPrefix(folded, "sandbox."):
+		head, tail, _ := strings.Cut(name, ".")
+		fix = fmt.Sprintf("write %q inside of %q", tail, head)
+	case folded == "permission" || folded == "perms":
+		fix = "write \"permissions\""
+	default:
+		return
+	}
+	if len(w.strays) < maxErrors {
+		w.strays = append(w.strays, Lint{Code: LintMisplaced, Rule: RuleRef{Text: name, Layer: w.src.Layer, File: w.src.Name, Line: w.at.line},
+			Problem: "settings have no such key here, and what it holds decides nothing", Fix: fix})
+	}
+}
+
+// nearKey returns the list of rules that a key of "permissions" means in other
+// words: denied, allowed, denyList, "allow " and the like.
+func nearKey(permissions *setting, folded string) string {
+	if permissions.sub[folded] != nil {
+		return ""
+	}
+	switch f := strings.Trim(folded, " _-s"); {
+	case strings.HasPrefix(f, "den"), strings.HasPrefix(f, "block") && !strings.Contains(f, "outside"), strings.HasPrefix(f, "disallow"):
+		return "deny"
+	case strings.HasPrefix(f, "allow"), strings.HasPrefix(f, "alow"), strings.HasPrefix(f, "permit"):
+		return "allow"
+	case strings.HasPrefix(f, "ask"), strings.HasPrefix(f, "prompt"), strings.HasPrefix(f, "confirm"):
+		return "ask"
+	case strings.HasPrefix(f, "additional") || strings.HasPrefix(f, "director"):
+		return "additionalDirectories"
+	case f == "mode":
+		return "defaultMode"
+	}
+	return ""
 }
 
 // wrong tells of something that the reader does not take. Outside of managed
@@ -314,6 +396,9 @@ func (w *settingsWalker) object(s *setting, depth int, member func(s *setting, d
 			}
 		}
 		seen[folded] = true
+		if sub == nil {
+			w.stray(s, name)
+		}
 		if own == nil {
 			if err := w.skipValue(depth + 1); err != nil {
 				return err

@@ -455,3 +455,56 @@ func TestLocks(t *testing.T) {
 		assert.Equal(t, want, d.Verdict, data)
 	}
 }
+
+// TestMistakesOfTheHand: what people get wrong in a file is an error that says
+// where and what to write; and as long as it stands, every call asks.
+func TestMistakesOfTheHand(t *testing.T) {
+	for data, want := range map[string]string{
+		"\xef\xbb\xbf{}": "s.json:1:1: ", "\xff\xfe{\x00}\x00": "UTF-16", "{\n  // rules\n}": "s.json:2:3: ", "{\n# rules\n}": "no comments",
+		"{\"permissions\": {\"deny\": [\"Bash\",\n]}}": "s.json:2:1: ", "{\"permissions\": {},\n}": "remove the comma", `{'permissions': {}}`: "double quotes",
+		`{"permissions": {"deny": ["a" "b"]}}`: "a comma is missing", `{"permissions": {"deny": ["a"`: "ends in the middle", `{"permissions": {"deny": "Bash"}}`: "must be a list of strings",
+		`{"permissions": {"Deny": []}}`: `write "deny"`, `{"a":1,"A":2}`: "stands twice", `{}{}`: "something follows",
+	} {
+		p, err := ParsePolicy("/home/u", Source{Layer: LayerUser, Name: "s.json", Base: "/x", Data: []byte(data)})
+		require.ErrorContains(t, err, want, "%q", data)
+		var se *SettingsError
+		require.ErrorAs(t, err, &se)
+		require.Len(t, p.Rules(), 1)
+		require.Equal(t, "*", p.Rules()[0].Text)
+		e, err := New(Config{Policy: p, Inspector: noRules{}})
+		require.NoError(t, err)
+		read := Inspection{Family: "Read", Actions: []Action{{Kind: Read, Origin: Tool, Path: Path{Clean: "/x/a", Real: "/x/a", Extent: Exact, Zone: Inside, Class: Ordinary}}}}
+		require.Equal(t, Ask, e.Decide(State{Mode: ModeBypass, Dir: "/x"}, Call{Tool: "Read", Dir: "/x"}, read).Verdict, "%q", data)
+	}
+}
+
+// TestMisplacedKeys: rules in the wrong place decide nothing, and Lint says so;
+// keys of others are not remarked upon.
+func TestMisplacedKeys(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"deny":["Bash(rm *)"]}`: `inside of "permissions"`, `{"allow":[]}`: `inside of "permissions"`, `{"defaultMode":"plan"}`: `inside of "permissions"`, `{"additionalDirectories":["/x"]}`: `inside of "permissions"`,
+		`{"permission":{"deny":["Bash(rm *)"]}}`: `write "permissions"`, `{"permissions.deny":["x"]}`: `write "deny" inside of "permissions"`, `{"sandbox.enabled":true}`: `write "enabled" inside of "sandbox"`,
+		`{"permissions":{"denied":["x"]}}`: `write "deny"`, `{"permissions":{"allowed":["x"]}}`: `write "allow"`, `{"permissions":{"denyList":["x"]}}`: `write "deny"`, `{"permissions":{"disallow":["x"]}}`: `write "deny"`, `{"permissions":{"mode":"plan"}}`: `write "defaultMode"`, `{"permissions":{"allowManagedHooksOnly":true}}`: "beside",
+		`{"permissions":{"additionalDirectories":["/a","$HOME/x"]}}`: "not expanded", `{"permissions":{"additionalDirectories":["~bob/x"]}}`: "not expanded", `{"permissions":{"additionalDirectories":["/a/*","~/x"]}}`: "not expanded",
+		`{"permissions":{"deny":["Bash(rm *)"],"disableBypassPermissionsMode":"disable"},"hooks":{},"env":{"deny":"x"},"model":"m","mcpServers":{"permission":{}},"statusLine":{"mode":1}}`: "",
+		`{"disableAutoMode":"disable","sandbox":{"enabled":true,"allow":[]},"permissions":{"someLaterKey":true}}`:                                                                           "",
+	} {
+		p, err := ParsePolicy("/home/u", Source{Layer: LayerUser, Name: "s.json", Base: "/x", Data: []byte("\n" + data)})
+		require.NoError(t, err, data)
+		e, err := New(Config{Policy: p, Inspector: noRules{}})
+		require.NoError(t, err)
+		var got []Lint
+		for _, l := range e.Lint() {
+			if l.Code == LintMisplaced {
+				got = append(got, l)
+			}
+		}
+		if want == "" {
+			require.Empty(t, got, data)
+			continue
+		}
+		require.Len(t, got, 1, data)
+		require.Contains(t, got[0].String(), want)
+		require.Contains(t, got[0].String(), "s.json:2: the key ")
+	}
+}

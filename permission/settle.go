@@ -290,7 +290,7 @@ func (d *decider) pathAllows(r *Rule, a *Action) bool {
 		!d.allows(r, p.Clean, p.Extent) || p.Real != p.Clean && !d.allows(r, p.Real, p.Extent) {
 		return false
 	}
-	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret, p.Extent)
+	return p.Class != Sensitive || a.Kind == List || d.tells(r, p.Clean, p.Clean, p.Extent) || d.tells(r, p.Real, p.Secret(), p.Extent)
 }
 
 // tells says whether an allow rule spells a part of the name of p, at secret or
@@ -559,11 +559,12 @@ func (d *decider) connect(a *Action, at *Reason) {
 			who &^= BySandbox // the sandbox would ask
 		}
 	}
+	credentials := metadataHost(a.Host)
 	if a.Host != "" && (a.Origin == Tool || a.PlainGet) {
 		var found *Rule
 		for _, t := range d.p.allow {
 			t.eachHost(a.Host, func(n int32) {
-				if r := &t.rules[n]; found == nil && r.host.matches(a.Host) {
+				if r := &t.rules[n]; found == nil && r.host.matches(a.Host) && (!credentials || r.host.exact()) {
 					found = r
 				}
 			})
@@ -572,6 +573,11 @@ func (d *decider) connect(a *Action, at *Reason) {
 			d.byRule(at, found)
 			return
 		}
+	}
+	if credentials {
+		at.Code, at.Text = CodeNetwork, a.Host+" gives the credentials of the machine to whoever asks, where it is one of a cloud. Only a rule that names it allows that."
+		d.ask(who&^BySandbox, at)
+		return
 	}
 	if r := d.bareRule(a); r != nil {
 		d.byRule(at, r)
@@ -643,8 +649,8 @@ func show(p *Path) string {
 }
 
 func className(p *Path) string {
-	if p.ClassName == "" {
+	if p.ClassName() == "" {
 		return ""
 	}
-	return " (" + p.ClassName + ")"
+	return " (" + p.ClassName() + ")"
 }

@@ -105,7 +105,7 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 			}
 			return
 		}
-		if plain := p.Real == p.Clean && p.Also == nil; !plain || p.Clean != d.unnamed[0] && p.Clean != d.unnamed[1] {
+		if plain := p.Real == p.Clean && p.PathDetails == nil; !plain || p.Clean != d.unnamed[0] && p.Clean != d.unnamed[1] {
 			if plain {
 				d.tablePath(t, p.Clean, try)
 			} else {
@@ -185,7 +185,7 @@ func (d *decider) eachName(p *Path, yield func(string)) {
 	if p.Real != p.Clean {
 		yield(foldPath(p.Real))
 	}
-	for _, also := range p.Also {
+	for _, also := range p.Also() {
 		yield(foldPath(also))
 	}
 }
@@ -233,7 +233,10 @@ func (d *decider) strictly(h *hit) {
 		d.ask(who, &reason)
 	case r.broken:
 		reason.Code = CodeMayMatch
-		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call. Correct it.", r.ref)
+		reason.Text = fmt.Sprintf("The %s cannot be read, so it may mean this call: %s.", r.ref, strings.TrimSuffix(r.problem, "."))
+		if r.whole {
+			reason.Text = fmt.Sprintf("The %s settings (%s:%d) cannot be read, and may hold a rule against this call: %s.", r.ref.Layer, r.ref.File, r.ref.Line, strings.TrimSuffix(r.problem, "."))
+		}
 		d.ask(askedRule, &reason)
 	default:
 		reason.Code = CodeMayMatch
@@ -351,7 +354,7 @@ func (d *decider) matchCommand(r *Rule, c *Command) match {
 		if d.ins.Family != "PowerShell" {
 			return matchNo
 		}
-		return powerShellMatch(&r.command, c.Deny)
+		return powerShellMatch(r.command, c.Deny)
 	}
 	if d.unknownText(c) {
 		return matchMay
@@ -424,7 +427,7 @@ func (d *decider) matchPath(r *Rule, a *Action) match {
 	if d.coversFolded(r, p.Clean, dirLike) || p.Real != p.Clean && d.coversFolded(r, p.Real, dirLike) {
 		return matchYes
 	}
-	for _, also := range p.Also {
+	for _, also := range p.Also() {
 		if d.coversFolded(r, also, dirLike) {
 			return matchYes
 		}

@@ -73,7 +73,7 @@ func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opin
 				return nil
 			}
 			add(rule)
-		case r.Code == CodeNetwork && a.Origin == Tool && a.Host != "":
+		case r.Code == CodeNetwork && a.Origin == Tool && a.Host != "" && !strings.Contains(a.Host, "*"):
 			add("WebFetch(domain:" + a.Host + ")")
 		case r.Code == CodeUnmatched && a.Kind == Use && a.Origin == Tool:
 			if ins.Family == "Skill" || ins.Family == "Agent" {
@@ -83,7 +83,8 @@ func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opin
 				add(ruleText(ins.Family, a.Name))
 				break
 			}
-			if !namesOneTool(call.Tool) {
+			if !namesOneTool(call.Tool) || toolFamily[call.Tool] != "" && call.Tool != "WebSearch" {
+				// The rules of the standard tools say of what.
 				return nil
 			}
 			add(call.Tool)
@@ -254,7 +255,7 @@ func fed(call Call, at Span) bool {
 	if strings.Contains(in.Command, "<") {
 		return true
 	}
-	if at.Start <= 0 || at.Start > len(in.Command) {
+	if at.Start <= 0 || int(at.Start) > len(in.Command) {
 		return false
 	}
 	before := strings.TrimRight(in.Command[:at.Start], " \t\n({")

@@ -256,11 +256,64 @@ func TestErrorsBlock(t *testing.T) {
 	e := *d
 	e.args = append(append([]string{}, d.args...), "-settings", d.home+"/missing.json")
 	assert.Equal(t, "ask", e.bash("ls"))
+	// A home that was named and is not there has no rules to decide by.
+	e.args = append(append([]string{}, d.args...), "-home", d.home+"/missing")
+	out, _, status := e.run(d.event("PreToolUse", "Bash", map[string]any{"command": "ls"}))
+	assert.Equal(t, 2, status)
+	assert.Empty(t, out)
 	// A settings file that cannot be read: every call asks, and says why.
 	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(ls *)"],}}`)
 	decision, reason := d.pre("Bash", map[string]any{"command": "ls -la"})
 	assert.Equal(t, "ask", decision)
 	assert.Contains(t, reason, "settings.json")
+}
+
+// TestClassifierFlag: in auto mode the agent's own classifier decides what it may
+// settle where the user says so; what only a person may settle is asked, and
+// rules that deny deny.
+func TestClassifierFlag(t *testing.T) {
+	d := newDesk(t)
+	d.write(".claude/settings.json", `{"permissions":{"allow":["Bash(foo *)","Bash(python *)"],"ask":["Bash(git push *)"],"deny":["Bash(sudo *)"]}}`)
+	auto := []string{"permission_mode", "auto"}
+	for command, want := range map[string][2]string{
+		"bar": {"ask", ""}, "python x.py": {"allow", ""}, "foo x": {"allow", "allow"}, "ls": {"allow", "allow"}, "git push origin": {"ask", "ask"}, "sudo ls": {"deny", "deny"}, "rm -rf /opt": {"ask", ""}, "bar; git push x": {"ask", "ask"},
+	} {
+		assert.Equal(t, want[0], d.bash(command, auto...), command)
+		with := *d
+		with.args = append(append([]string{}, d.args...), "-classifier")
+		if want[1] != "" {
+			assert.Equal(t, want[1], with.bash(command, auto...), command)
+		} else {
+			out, errs, status := with.run(d.event("PreToolUse", "Bash", map[string]any{"command": command}, auto...))
+			assert.Equal(t, 0, status, errs)
+			assert.Equal(t, "{}\n", out, "%s: no decision", command)
+		}
+		assert.Equal(t, d.bash(command), with.bash(command), "%s in another mode", command)
+	}
+}
+
+// TestReasonsNameTheMistake: a file or rule that cannot be read says in the
+// question itself what is wrong with it, and where.
+func TestReasonsNameTheMistake(t *testing.T) {
+	for settings, want := range map[string][]string{
+		"{\n  \"permissions\": {\n    \"deny\": [\"Bash(rm *)\",]\n  }\n}": {"settings.json:3", "remove the comma"},
+		"{\n// mine\n}": {"settings.json:2", "no comments"},
+		"{\n\"permissions\":{\"deny\":[\"Bash(rm\"]}}": {"settings.json:2", "Bash(rm", "closing parenthesis"},
+		`{"permissions":{"deny":["Bash(rm *)"`:         {"ends in the middle"},
+	} {
+		d := newDesk(t)
+		d.write(".claude/settings.json", settings)
+		decision, reason := d.pre("Bash", map[string]any{"command": "ls"})
+		assert.Equal(t, "ask", decision)
+		for _, w := range want {
+			assert.Contains(t, reason, w)
+		}
+	}
+	d := newDesk(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(d.home, ".claude", "settings.json"), 0o755))
+	decision, reason := d.pre("Bash", map[string]any{"command": "ls"})
+	assert.Equal(t, "ask", decision)
+	assert.Contains(t, reason, "not a regular file")
 }
 
 // TestDeadline: an event that never ends does not keep the agent waiting, which

@@ -52,7 +52,7 @@ type event struct {
 type config struct {
 	home, managed, settings, project, assume, shell string
 	state, servers                                  string
-	trusted                                         bool
+	trusted, classifier                             bool
 	timeout                                         time.Duration
 }
 
@@ -76,6 +76,7 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	flags.StringVar(&c.state, "state", "", "folder outside of every project in which the hook keeps what sessions have read and written (default: it keeps nothing)")
 	flags.StringVar(&c.servers, "servers", "", "names of all MCP servers that the agent connects to, separated by commas (default: not known)")
 	flags.BoolVar(&c.trusted, "trusted", false, "the project's settings may also loosen")
+	flags.BoolVar(&c.classifier, "classifier", false, "in auto mode, leave to the agent's classifier what that may settle")
 	flags.DurationVar(&c.timeout, "timeout", 5*time.Second, "give up after this time")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		fmt.Fprintln(errs, "hook: wrong usage")
@@ -133,10 +134,18 @@ func run(args []string, in io.Reader, out, errs io.Writer, env []string) (status
 	if err != nil {
 		return fail(err)
 	}
+	if c.leaves(ev) && r.d.Verdict == permission.Ask && r.d.Asked&permission.ByClassifier != 0 {
+		answer = []byte("{}")
+	}
 	if _, err := out.Write(append(answer, '\n')); err != nil {
 		return fail(err)
 	}
 	return 0
+}
+
+// leaves says that the agent decides in auto mode and has a classifier for it.
+func (c *config) leaves(ev event) bool {
+	return c.classifier && ev.Mode == permission.ModeAuto.String()
 }
 
 // readEvent reads all of in, unless it is too large or ctx ends first: an agent
@@ -172,6 +181,9 @@ func decide(ctx context.Context, c config, ev event, env []string) (d permission
 			c.home = vars["USERPROFILE"]
 		}
 		userDir = vars["CLAUDE_CONFIG_DIR"]
+	} else if st, err := os.Stat(c.home); err != nil || !st.IsDir() {
+		// All rules of the user would be gone by a slip of the pen.
+		return none, "", fmt.Errorf("-home %s is not a directory", c.home)
 	}
 	if c.home == "" {
 		return none, "", errors.New("no home directory: set HOME or use -home")
@@ -253,7 +265,7 @@ func decide(ctx context.Context, c config, ev event, env []string) (d permission
 	}
 	// The project is where relative rules start, the event's cwd where the
 	// call does.
-	st := permission.State{Mode: mode, Dir: c.project}
+	st := permission.State{Mode: mode, Dir: c.project, Classifier: c.leaves(ev)}
 	call := permission.Call{ID: ev.ToolUseID, Tool: ev.Tool, Input: ev.Input, Dir: ev.Dir}
 	if call.Tool == "" {
 		return none, "", errors.New("the event names no tool")

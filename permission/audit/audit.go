@@ -23,6 +23,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -111,7 +112,7 @@ func (l *Log) resume(path string) error {
 		return err
 	}
 	if torn != nil {
-		if err := os.WriteFile(path+".torn", torn, 0o600); err != nil {
+		if err := setAside(path+".torn", torn); err != nil {
 			return fmt.Errorf("audit: the torn last line could not be kept: %w", err)
 		}
 		if err := l.f.Truncate(whole); err != nil {
@@ -122,7 +123,26 @@ func (l *Log) resume(path string) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	l.seq, l.head = v.seq, v.prev
+	if st.Size() == 0 {
+		// A new file is durable once its name is.
+		if err := syncDir(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
 	return nil
+}
+
+// setAside adds a torn line to those of earlier crashes.
+func setAside(path string, torn []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	if st, serr := f.Stat(); serr == nil && st.Size() > 0 {
+		torn = append([]byte("\n"), torn...)
+	}
+	_, err = f.Write(torn)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // Record appends a record and returns once it is on the disk. Nothing runs after
@@ -131,7 +151,9 @@ func (l *Log) resume(path string) error {
 // end of this process loses none of them, that of the machine may lose the last
 // ones. Every grant is on the disk before it is given. After a failed write
 // every further one fails as well, because the end of the file is then not
-// known.
+// known; so it does once the file was removed (seen where the system counts the
+// names of a file), and not where it was given another name. Input that is no
+// JSON is recorded as a JSON string, with Redacted set.
 func (l *Log) Record(ctx context.Context, r permission.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -141,6 +163,12 @@ func (l *Log) Record(ctx context.Context, r permission.Record) error {
 	if l.err != nil {
 		return l.err
 	}
+	if len(r.Input) > 0 && !json.Valid(r.Input) {
+		// It was refused or asked about, and that is on record as well; nobody
+		// can decide it again from what stands here.
+		text, _ := json.Marshal(string(r.Input))
+		r.Input, r.Redacted = text, true
+	}
 	b, sum, err := seal(line{V: Version, Seq: l.seq + 1, Prev: l.head, Record: r}, l.key)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -149,7 +177,9 @@ func (l *Log) Record(ctx context.Context, r permission.Record) error {
 		return fmt.Errorf("audit: the record is larger than %d bytes", MaxLine)
 	}
 	if _, err = l.f.Write(b); err == nil && !last(r) {
-		err = l.f.Sync()
+		if err = l.f.Sync(); err == nil {
+			err = removed(l.f)
+		}
 	}
 	if err != nil {
 		l.err = fmt.Errorf("audit: %w", err)

@@ -4,6 +4,8 @@ package audit
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -21,4 +23,26 @@ func lock(f *os.File) (bool, error) {
 			return err == nil, err
 		}
 	}
+}
+
+// removed says that a file has no name any more: what is written there is gone
+// with this process.
+func removed(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink == 0 {
+		return fmt.Errorf("the log was removed while it was open: %w", fs.ErrNotExist)
+	}
+	return nil
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

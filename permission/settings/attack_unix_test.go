@@ -72,6 +72,14 @@ func TestManagedFileThatIsThereIsNeverAbsent(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 			require.NoError(t, os.Chown(file, 12345, 12345))
 		},
+		"of another group that may write": func(t *testing.T, file string) {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give a file to another group")
+			}
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+			require.NoError(t, os.Chown(file, 0, 12345))
+			require.NoError(t, os.Chmod(file, 0o664))
+		},
 		"in a folder that everybody can write": func(t *testing.T, file string) {
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 			require.NoError(t, os.Chmod(file[:len(file)-len("/managed-settings.json")], 0o777))
@@ -86,6 +94,9 @@ func TestManagedFileThatIsThereIsNeverAbsent(t *testing.T) {
 			s, err := settings.Load(context.Background(), p.src)
 			require.Error(t, err)
 			assert.NotEqual(t, permission.Allow, verdict(t, s.Policy(), "ls"))
+			_, _, ok := s.Value("permissions")
+			_, layer, _ := s.Value("permissions")
+			assert.True(t, ok && layer == permission.LayerUser, "nothing of the managed file counts, and the others do")
 		})
 	}
 	// A link to a good file, and one that the group may write, are in use.

@@ -74,6 +74,8 @@ type Settings struct {
 	policy *permission.Policy
 	loosen Loosening
 	local  string // the local file
+	// said are the errors of the rules in force.
+	said map[string]bool
 	// layers are those in force, strongest last.
 	layers []permission.Source
 
@@ -111,7 +113,7 @@ func Load(ctx context.Context, src Sources) (*Settings, error) {
 	s := &Settings{src: src}
 	err := s.Reload(ctx)
 	if s.policy == nil {
-		s.policy, _ = permission.ParsePolicy("", permission.Source{Layer: permission.LayerManaged, Name: "settings", Data: []byte("unreadable")})
+		s.policy, _ = permission.ParsePolicy("", permission.Source{Layer: permission.LayerManaged, Name: "settings", Err: err})
 	}
 	return s, err
 }
@@ -126,9 +128,15 @@ func managedFile() string {
 	return "/etc/claude-code/managed-settings.json"
 }
 
+// ErrKept is the error of a Reload after which the rules of before stay in force.
+var ErrKept = errors.New("settings: the rules of before stay in force")
+
 // Reload reads every layer again and puts them in force together. Where a
-// layer is broken the rules of before stay and the error says why, except on
-// the first load.
+// layer is broken the rules of before stay and the error, which is [ErrKept],
+// says why, except on the first load. An error that is not ErrKept names rules
+// that are in force with another meaning than they seem to have: those that
+// allow nothing, those that are honoured as meant, and those that were as broken
+// before.
 func (s *Settings) Reload(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -150,11 +158,39 @@ func (s *Settings) reload(ctx context.Context, locked bool) error {
 	err = errors.Join(f.errs...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.policy != nil && err != nil {
-		return fmt.Errorf("settings: the rules of before stay in force: %w", err)
+	if s.policy != nil && !s.bearable(err) {
+		return fmt.Errorf("%w: %w", ErrKept, err)
 	}
 	s.policy, s.loosen, s.local, s.layers = policy, loosen, f.localName, f.layers
+	s.said = map[string]bool{}
+	eachError(err, func(err error) bool {
+		s.said[err.Error()] = true
+		return true
+	})
 	return err
+}
+
+// bearable says that what is wrong has a safe meaning of its own, or was as wrong
+// in the rules that are in force: keeping these for it would keep out what else
+// has changed, deny rules among it.
+func (s *Settings) bearable(err error) bool {
+	return eachError(err, func(err error) bool {
+		re, ok := err.(*permission.RuleError)
+		return ok && (re.Inert || re.Rule.Effect == permission.Allow || s.said[err.Error()])
+	})
+}
+
+// eachError yields the errors that were joined, until one yields false.
+func eachError(err error, yield func(error) bool) bool {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			if !eachError(e, yield) {
+				return false
+			}
+		}
+		return true
+	}
+	return err == nil || yield(err)
 }
 
 // found are the layers of one load.
@@ -169,6 +205,21 @@ type found struct {
 	errs []error
 }
 
+// plain sets the name of the package before an error aside, which then stands
+// behind the name of the file.
+func plain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return layerError{err}
+}
+
+type layerError struct{ error }
+
+func (e layerError) Error() string { return strings.TrimPrefix(e.error.Error(), "settings: ") }
+
+func (e layerError) Unwrap() error { return e.error }
+
 // vouched says that what a layer of the workspace holds was approved rule by rule.
 func (f *found) vouched(i int) bool { return i >= f.local && f.own }
 
@@ -182,12 +233,11 @@ func (s *Settings) readLayers(ctx context.Context, locked bool) *found {
 			err = managedProblem(name, data)
 		}
 		if err != nil {
-			f.errs = append(f.errs, err)
-			// Unreadable is not empty: this layer's rules are unknown.
-			data = []byte("unreadable")
+			data = nil // nothing of it counts
 		}
-		if data != nil {
-			f.layers = append(f.layers, permission.Source{Layer: layer, Name: name, Base: base, Data: data})
+		// Unreadable is not empty: this layer's rules are unknown.
+		if data != nil || err != nil {
+			f.layers = append(f.layers, permission.Source{Layer: layer, Name: name, Base: base, Data: data, Err: plain(err)})
 		}
 	}
 	read(permission.LayerUser, filepath.Join(s.src.UserDir, "settings.json"), s.src.UserDir)
@@ -199,12 +249,11 @@ func (s *Settings) readLayers(ctx context.Context, locked bool) *found {
 	// is nothing to approve.
 	data, own, err := s.readLocal(ctx, f.localName, locked)
 	if err != nil {
-		f.errs = append(f.errs, err)
-		data, own = []byte("unreadable"), false
+		data, own = nil, false
 	}
 	f.own = own
-	if data != nil {
-		f.layers = append(f.layers, permission.Source{Layer: permission.LayerLocal, Name: f.localName, Base: s.src.Dir, Data: data})
+	if data != nil || err != nil {
+		f.layers = append(f.layers, permission.Source{Layer: permission.LayerLocal, Name: f.localName, Base: s.src.Dir, Data: data, Err: plain(err)})
 	}
 	f.after = len(f.layers)
 	for _, name := range s.src.CommandLine {
@@ -214,15 +263,13 @@ func (s *Settings) readLayers(ctx context.Context, locked bool) *found {
 			err = fmt.Errorf("settings: %s: %w", name, fs.ErrNotExist)
 		}
 		if err != nil {
-			f.errs = append(f.errs, err)
-			data = []byte("unreadable")
+			data = nil
 		}
-		f.layers = append(f.layers, permission.Source{Layer: permission.LayerCommandLine, Name: name, Base: filepath.Dir(name), Data: data})
+		f.layers = append(f.layers, permission.Source{Layer: permission.LayerCommandLine, Name: name, Base: filepath.Dir(name), Data: data, Err: plain(err)})
 	}
 	managed, err := managedFiles(s.src.Managed)
 	if err != nil {
-		f.errs = append(f.errs, err)
-		f.layers = append(f.layers, permission.Source{Layer: permission.LayerManaged, Name: dropIns(s.src.Managed), Data: []byte("unreadable")})
+		f.layers = append(f.layers, permission.Source{Layer: permission.LayerManaged, Name: dropIns(s.src.Managed), Err: plain(err)})
 	}
 	first := len(f.layers)
 	for _, name := range managed {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -216,6 +217,95 @@ func TestReloadKeepsWhatWorks(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.ErrorIs(t, s.Reload(ctx), context.Canceled)
+
+	// What is wrong and has a safe meaning keeps no new deny rule out.
+	var re *permission.RuleError
+	for _, data := range []string{`{"permissions":{"allow":["Bash( x)"],"deny":["Bash(new)"]}}`, `{"permissions":{"deny":["Write(x)","Bash(new)"]}}`} {
+		p.write("home/.claude/settings.json", `{"permissions":{"allow":["Bash(new)"]}}`)
+		require.NoError(t, s.Reload(context.Background()))
+		p.write("home/.claude/settings.json", data)
+		err := s.Reload(context.Background())
+		require.ErrorAs(t, err, &re)
+		assert.NotErrorIs(t, err, settings.ErrKept)
+		assert.Equal(t, permission.Deny, verdict(t, s.Policy(), "new"), data)
+	}
+	// A deny rule that cannot be read is new, so the rules of before stay; the
+	// same one from the first load on is not.
+	p.write("home/.claude/settings.json", `{"permissions":{"deny":["Bash(x","Bash(other)"]}}`)
+	require.ErrorIs(t, s.Reload(context.Background()), settings.ErrKept)
+	assert.Equal(t, permission.Deny, verdict(t, s.Policy(), "new"))
+	s, err := settings.Load(context.Background(), p.src)
+	require.ErrorAs(t, err, &re)
+	p.write("home/.claude/settings.json", `{"permissions":{"deny":["Bash(x","Bash(third)"]}}`)
+	require.NotErrorIs(t, s.Reload(context.Background()), settings.ErrKept)
+	assert.Equal(t, permission.Deny, verdict(t, s.Policy(), "third"))
+}
+
+// TestReloadWhileDeciding: every decision is by one set of rules, never by parts
+// of two.
+func TestReloadWhileDeciding(t *testing.T) {
+	p := newPlace(t)
+	both := []string{`{"permissions":{"allow":["Bash(a)"],"deny":["Bash(b)"]}}`, `{"permissions":{"allow":["Bash(b)"],"deny":["Bash(a)"]}}`}
+	file := p.write("home/.claude/settings.json", both[0])
+	s := p.load()
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	var seen [2]atomic.Int64
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				policy := s.Policy()
+				a, b := verdict(t, policy, "a"), verdict(t, policy, "b")
+				if !assert.Equal(t, permission.Allow, a+b, "a %s, b %s", a, b) {
+					return
+				}
+				seen[min(a, 1)].Add(1)
+			}
+		})
+	}
+	for i := 0; i < 200 || seen[0].Load() == 0 || seen[1].Load() == 0; i++ {
+		// In one step, as every good editor does.
+		require.NoError(t, os.WriteFile(file+".new", []byte(both[i%2]), 0o644))
+		require.NoError(t, os.Rename(file+".new", file))
+		require.NoError(t, s.Reload(context.Background()))
+	}
+	close(done)
+	group.Wait()
+}
+
+// TestDirectoriesAsWritten: what an entry means, and what it does not.
+func TestDirectoriesAsWritten(t *testing.T) {
+	p := newPlace(t)
+	for _, d := range []string{"home/lib", "home/proj/sub", "other", "home/bob", "real"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(p.root, d), 0o755))
+	}
+	require.NoError(t, os.Symlink(p.root+"/real", p.root+"/link"))
+	p.write("file", "")
+	t.Setenv("HOME", p.root+"/other")
+	for entry, want := range map[string]string{
+		"~": "/home", "~/": "/home", "~/lib": "/home/lib", "~/../other": "/other", "sub": "/home/proj/sub", "./sub/": "/home/proj/sub", "../lib": "/home/lib", "..": "/home",
+		p.root + "/other/": "/other", p.root + "/other/../real": "/real", p.root + "/link": "/link",
+		"$HOME": "", "$HOME/lib": "", "${HOME}": "", "~bob": "", "%HOME%": "", "su*": "", "missing": "", p.root + "/file": "", "~/missing": "", "sub\x00": "",
+	} {
+		b, err := json.Marshal(map[string]any{"permissions": map[string]any{"additionalDirectories": []string{entry}}})
+		require.NoError(t, err)
+		p.write("home/.claude/settings.json", string(b))
+		got := p.load().Directories()
+		if want == "" {
+			assert.Empty(t, got, entry)
+			continue
+		}
+		assert.Equal(t, []string{p.root + want}, got, entry)
+	}
+	// A project that nobody trusts adds none.
+	require.NoError(t, os.Remove(p.root+"/home/.claude/settings.json"))
+	p.write("home/proj/.claude/settings.json", `{"permissions":{"additionalDirectories":["../lib"]}}`)
+	assert.Empty(t, p.load().Directories())
 }
 
 // TestTrustThatCannotBeReadLoosensNothing: an error is no yes.

@@ -49,14 +49,59 @@ type part struct {
 // account tells what a command text does, for those who ask.
 type account struct {
 	rep bashcheck.Report
-	// first is what the first command is to rules: most texts have one.
-	first permission.Command
 	// more are sentences about the machine, which the analyzer does not know.
 	more string
 }
 
 // String is the explanation.
 func (a *account) String() string { return a.rep.Explain() + a.more }
+
+// Most texts are short. What is told of one, its commands as rules see them and
+// its actions are then allocated at once, as one of these: a call of one
+// program that does one thing or more, and a line of a few calls.
+type (
+	oneRun struct {
+		account
+		runs    [1]permission.Command
+		actions [2]permission.Action
+	}
+	busyRun struct {
+		account
+		runs [1]permission.Command
+	}
+	fewRuns struct {
+		account
+		runs    [3]permission.Command
+		actions [7]permission.Action
+	}
+)
+
+// furnish returns room for the account of a report, for its commands and for as
+// many actions as these and their effects make.
+func furnish(rep *bashcheck.Report) (told *account, runs []permission.Command, actions []permission.Action) {
+	n := len(rep.Commands)
+	all := n + len(rep.Loose)
+	for i := range rep.Commands {
+		all += len(rep.Commands[i].Effects)
+	}
+	switch {
+	case all == 0:
+		told = new(account)
+	case n <= len(oneRun{}.runs) && all <= len(oneRun{}.actions):
+		r := new(oneRun)
+		told, runs, actions = &r.account, r.runs[:n], r.actions[:0]
+	case n <= len(busyRun{}.runs):
+		r := new(busyRun)
+		told, runs, actions = &r.account, r.runs[:n], make([]permission.Action, 0, all)
+	case n <= len(fewRuns{}.runs) && all <= len(fewRuns{}.actions):
+		r := new(fewRuns)
+		told, runs, actions = &r.account, r.runs[:n], r.actions[:0]
+	default:
+		told, runs, actions = new(account), make([]permission.Command, n), make([]permission.Action, 0, all)
+	}
+	setReport(&told.rep, rep)
+	return told, runs, actions
+}
 
 func (a *account) add(sentence string) {
 	if !strings.Contains(a.more, sentence) {
@@ -95,15 +140,15 @@ func (b *builder) bash() error {
 	b.params("command")
 	b.ins.Unconfined = boolField(b.in, "dangerouslyDisableSandbox")
 	rep := b.t.o.Analyzer.Analyze(command)
-	told := new(account)
-	setReport(&told.rep, &rep)
-	b.analyzed(told)
+	b.analyzed(&rep)
 	return nil
 }
 
 // analyzed turns the report on a command into actions.
-func (b *builder) analyzed(told *account) {
+func (b *builder) analyzed(from *bashcheck.Report) {
+	told, runs, actions := furnish(from)
 	s, rep := &b.shell, &told.rep
+	b.ins.Actions = actions
 	s.rep = rep
 	b.ins.Report, b.ins.Explanation = permission.LateText((*identity)(told)), permission.LateText(told)
 	b.source = rep.Source
@@ -141,36 +186,21 @@ func (b *builder) analyzed(told *account) {
 	// The Runs come first, so that the effects can name them.
 	n := len(rep.Commands)
 	s.parts = slices.Grow(s.parts, n+1)[:n+1]
-	effects := len(rep.Loose)
 	for i := range rep.Commands {
 		c := &rep.Commands[i]
 		s.parts[i].program = program(c)
-		effects += len(c.Effects)
 		if c.Parent > 0 {
 			s.parts[c.Parent-1].parent = true
 		}
 	}
-	if b.ins.Actions != nil {
-		b.ins.Actions = slices.Grow(b.ins.Actions, n+effects)
-	} else if n+effects > 0 {
-		b.ins.Actions = make([]permission.Action, 0, n+effects) // Grow would clear it twice
-	}
 	var texts []string
-	var others []permission.Command
-	if n > 1 {
-		others = make([]permission.Command, n-1)
-	}
 	for i := range rep.Commands {
 		c, at := &rep.Commands[i], &s.parts[i]
 		if c.Parent > 0 {
 			at.opaque = !c.Transparent || s.parts[c.Parent-1].opaque
 			at.fed = s.parts[c.Parent-1].fed || s.parts[c.Parent-1].program == "xargs"
 		}
-		command := &told.first
-		if i > 0 {
-			command = &others[i-1]
-		}
-		run := b.addRun(command)
+		run := b.addRun(&runs[i])
 		texts = b.run(rep, c, at, texts, run)
 		b.mayRun(c, at, run)
 		run.Command.Closed = run.Command.Closed && proven && closed(c, at.parent)
@@ -264,7 +294,7 @@ func boolField(in fields, name string) bool {
 }
 
 func span(s bashcheck.Span) permission.Span {
-	return permission.Span{Start: int(s.Start), End: int(s.End)}
+	return permission.Span{Start: s.Start, End: s.End}
 }
 
 // ordering are the bytes with which begins what unordered looks for.

@@ -153,7 +153,7 @@ func (b *builder) into(s *shellCall, i int, dst *bashcheck.Effect) {
 			e.Path = b.resolve(d, dst.Target, scope.Write)
 			e.Path.Extent = permission.Within
 			if e.Path.Class == permission.Ordinary {
-				e.Path.Class, e.Path.ClassName = permission.Unclassified, why
+				unclassified(&e.Path, why)
 			}
 			b.add(e)
 		}
@@ -382,7 +382,7 @@ func (b *builder) copied(a *permission.Action, src, dir string, to []string, lea
 		e.Path.Extent = permission.Within
 		e.Path.Walked = err == nil && b.toldOfWriting()
 		if err != nil {
-			e.Path.Class, e.Path.ClassName = permission.Unclassified, "not everything that is copied could be looked at"
+			unclassified(&e.Path, "not everything that is copied could be looked at")
 		}
 		b.add(e)
 	}

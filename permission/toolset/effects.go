@@ -51,8 +51,7 @@ func (b *builder) unsteady(a *permission.Action, described, unknown bool) {
 		return
 	}
 	if a.Path.Class == permission.Ordinary {
-		a.Path.Class = permission.Unclassified
-		a.Path.ClassName = "another part of the command may change where it leads"
+		unclassified(&a.Path, "another part of the command may change where it leads")
 	}
 	a.Path.Real = ""
 	a.Free = false
@@ -268,7 +267,7 @@ func (b *builder) pattern(m *common, dir, pattern string, t target1) {
 	switch {
 	case !reading:
 		if a.Path.Class == permission.Ordinary {
-			a.Path.Class, a.Path.ClassName = permission.Unclassified, "which names the pattern matches is not known"
+			unclassified(&a.Path, "which names the pattern matches is not known")
 		}
 		b.add(a)
 	case a.Kind == permission.List:
@@ -298,8 +297,8 @@ func (b *builder) edits(a *permission.Action, t *target1) bool {
 		return false
 	}
 	if a.Origin == permission.Shell {
-		return a.Span.Start > 0 && a.Span.Start <= len(b.source) && strings.HasSuffix(strings.TrimRight(b.source[:a.Span.Start], " \t"), ">>") ||
-			a.Span.Start >= 0 && a.Span.Start < a.Span.End && a.Span.End <= len(b.source) && strings.Contains(b.source[a.Span.Start:a.Span.End], ">>")
+		return a.Span.Start > 0 && int(a.Span.Start) <= len(b.source) && strings.HasSuffix(strings.TrimRight(b.source[:a.Span.Start], " \t"), ">>") ||
+			a.Span.Start >= 0 && a.Span.Start < a.Span.End && int(a.Span.End) <= len(b.source) && strings.Contains(b.source[a.Span.Start:a.Span.End], ">>")
 	}
 	switch t.program {
 	case "cp", "mv", "install", "ln", "dd", "sort", "curl", "wget":

@@ -29,8 +29,9 @@ type otherName struct {
 	path permission.Path
 }
 
-// secondNames adds to what is known of a path what other names of the file say.
-func (b *builder) secondNames(p *permission.Path) {
+// secondNames adds to what is known of a path, and to its details, what other
+// names of the file say.
+func (b *builder) secondNames(p *permission.Path, more *permission.PathDetails) {
 	if b.t.o.Offline || b.others == nil && !b.findOthers() || len(b.others) == 0 {
 		return
 	}
@@ -43,10 +44,10 @@ func (b *builder) secondNames(p *permission.Path) {
 		if o.path.Real == p.Real || !os.SameFile(st, o.info) {
 			continue
 		}
-		p.Also = append(p.Also, o.path.Clean)
+		more.Also = append(more.Also, o.path.Clean)
 		if p.Class == permission.Ordinary && o.path.Class != permission.Ordinary {
-			p.Class, p.ClassName = o.path.Class, "the same file as "+o.path.Clean
-			p.Secret = ""
+			p.Class, more.ClassName = o.path.Class, "the same file as "+o.path.Clean
+			more.Secret = ""
 		}
 	}
 }

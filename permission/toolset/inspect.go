@@ -496,7 +496,7 @@ func (b *builder) undeclared(all []string) {
 	for _, s := range slices.Concat(all, joined) {
 		for _, name := range b.pathSpellings(s) {
 			r := b.look(b.call.Dir, name, scope.Write)
-			for _, p := range append([]string{r.path.Clean, r.path.Real}, r.path.Also...) {
+			for _, p := range append([]string{r.path.Clean, r.path.Real}, r.path.Also()...) {
 				b.ins.Strings = appendNew(b.ins.Strings, p)
 			}
 			read := b.resolve(b.call.Dir, name, scope.Read)
@@ -510,7 +510,7 @@ func (b *builder) undeclared(all []string) {
 				b.add(permission.Action{Kind: permission.Write, Origin: permission.Tool, Path: p})
 			case r.path.Class == permission.Protected || read.Class == permission.Sensitive:
 				b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "names-protected",
-					Text: fmt.Sprintf("The input names %s (%s).", strconv.Quote(r.path.Clean), orText(r.path.ClassName, read.ClassName))})
+					Text: fmt.Sprintf("The input names %s (%s).", strconv.Quote(r.path.Clean), orText(r.path.ClassName(), read.ClassName()))})
 			}
 		}
 	}

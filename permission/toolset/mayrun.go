@@ -39,6 +39,9 @@ var launchers = map[string][]string{
 // mayRun finds the texts that a command may run and that begin with a word which
 // a deny or ask rule for commands begins with.
 func (b *builder) mayRun(c *bashcheck.Command, at *part, run *permission.Action) {
+	if runsNothing(c) {
+		return
+	}
 	l, ok := b.rules.(commandLookout)
 	if !ok {
 		return
@@ -57,6 +60,26 @@ func (b *builder) mayRun(c *bashcheck.Command, at *part, run *permission.Action)
 		word, _, _ := strings.Cut(strings.TrimSuffix(found[0], permission.DynamicWord), " ")
 		run.Note = "Its words hold " + word + ", which it may run."
 	}
+}
+
+// runsNothing says of most commands, at little cost, that they run no word of
+// theirs.
+func runsNothing(c *bashcheck.Command) bool {
+	if !c.Described || c.Class != bashcheck.Plain || len(c.Assignments) > 0 {
+		return false
+	}
+	for i := range c.Effects {
+		switch c.Effects[i].Kind {
+		case bashcheck.Unknown, bashcheck.Execute, bashcheck.Environment:
+			return false
+		}
+	}
+	for i := range c.Argv {
+		if w := c.Argv[i].Text; w != "" && w[0] == '!' {
+			return false
+		}
+	}
+	return true
 }
 
 // runnable are the words of a command that it may run.

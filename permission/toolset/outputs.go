@@ -332,7 +332,7 @@ func (o *outputs) place(name string, w bashcheck.Word, maybe bool) {
 // has no class: nothing but rules judges it.
 func (b *builder) addMaybe(a permission.Action, maybe bool) {
 	if a.Maybe = maybe; maybe {
-		a.Path.Class, a.Path.ClassName, a.Path.Secret = permission.Unclassified, "", ""
+		classless(&a.Path)
 	}
 	b.addOnce(a)
 }
@@ -360,7 +360,7 @@ func (b *builder) namedForWriting(p *permission.Path) bool {
 			return true
 		}
 	}
-	for _, also := range p.Also {
+	for _, also := range p.Also() {
 		if _, ok := b.deniesWriting(also); ok {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/clearance-go/clearance/permission"
@@ -70,11 +71,10 @@ func (b *builder) look(dir, name string, op scope.Op) *resolved {
 	return out
 }
 
-// setPath copies a path. Most have only a few of their fields set.
+// setPath copies a path. Most have no details.
 func setPath(to, from *permission.Path) {
-	if from.Also != nil || from.ClassName != "" || from.Secret != "" || to.Also != nil || to.ClassName != "" || to.Secret != "" {
-		*to = *from
-		return
+	if to.PathDetails != from.PathDetails {
+		to.PathDetails = from.PathDetails
 	}
 	to.Clean, to.Real = from.Clean, from.Real
 	to.Extent, to.Zone, to.Class = from.Extent, from.Zone, from.Class
@@ -96,15 +96,10 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	out.exists, out.dir, out.regular = r.Exists, r.Exists && r.Mode.IsDir(), r.Exists && r.Mode.IsRegular()
 	p := &out.path
 	p.Clean, p.Real, p.Zone, p.Class = r.Clean, r.Real, zone(r.Zone), class(r.Class)
-	if r.ClassName != "" {
-		p.ClassName = r.ClassName
-	}
+	more := permission.PathDetails{Also: slices.Clip(r.Via), ClassName: r.ClassName}
 	p.Critical, p.ReadOnly = r.Critical, r.ReadOnly
 	if op != scope.Read && op != scope.List {
 		p.Steers = steers(r.Real) || r.Real != r.Clean && steers(r.Clean)
-	}
-	if len(r.Via) > 0 {
-		p.Also = append(p.Also, r.Via...)
 	}
 	if r.Err != nil && p.Class == permission.Ordinary {
 		// What cannot be resolved is not ordinary.
@@ -113,26 +108,42 @@ func (b *builder) answer(out *resolved, dir, name string, op scope.Op) {
 	if p.Zone == permission.Outside && p.Class == permission.Ordinary && op == scope.Read {
 		switch {
 		case b.foreignHome(r.Real):
-			p.Class, p.ClassName, p.Secret = permission.Sensitive, "another user's home directory", homeOf(r.Real)
+			p.Class, more.ClassName, more.Secret = permission.Sensitive, "another user's home directory", homeOf(r.Real)
 		case r.Exists && r.Mode.IsRegular() && r.Mode.Perm()&0o004 == 0:
 			// Under the usual umask of some that is every file: a rule for a
 			// directory of the home directory, or of the root, means them too.
-			p.Class, p.ClassName, p.Secret = permission.Sensitive, "not readable by everybody", firstBelow(b.t.home, r.Real)
+			p.Class, more.ClassName, more.Secret = permission.Sensitive, "not readable by everybody", firstBelow(b.t.home, r.Real)
 		}
 	} else if p.Class == permission.Sensitive {
-		p.Secret = b.secretPart(r.Real, op)
+		more.Secret = b.secretPart(r.Real, op)
 	}
 	if r.Links > 1 {
-		b.secondNames(p)
+		b.secondNames(p, &more)
 	}
 	if f := foldAll(r.Clean); f != "" && f != r.Clean {
-		p.Also = append(p.Also, f)
+		more.Also = append(more.Also, f)
 	}
 	if r.Real != r.Clean {
 		if f := foldAll(r.Real); f != "" && f != r.Real {
-			p.Also = append(p.Also, f)
+			more.Also = append(more.Also, f)
 		}
 	}
+	p.Describe(more)
+}
+
+// unclassified takes the class of a path away, with the reason. What else is known
+// of it stays.
+func unclassified(p *permission.Path, why string) {
+	more := p.Details()
+	more.ClassName = why
+	p.Class = permission.Unclassified
+	p.Describe(more)
+}
+
+// classless takes the class of a path away, with all that says why it has it.
+func classless(p *permission.Path) {
+	p.Class = permission.Unclassified
+	p.Describe(permission.PathDetails{Also: p.Also()})
 }
 
 // foreignHome says whether a path lies in a home directory that is not the

@@ -35,8 +35,8 @@ func TestSetPath(t *testing.T) {
 	v := reflect.ValueOf(&full).Elem()
 	for i := range v.NumField() {
 		if !setSimple(v, i) {
-			require.Equal(t, reflect.Slice, v.Field(i).Kind(), v.Type().Field(i).Name)
-			v.Field(i).Set(reflect.ValueOf([]string{"also"}))
+			require.Equal(t, reflect.Pointer, v.Field(i).Kind(), v.Type().Field(i).Name)
+			v.Field(i).Set(reflect.ValueOf(&permission.PathDetails{Also: []string{"also"}}))
 		}
 		require.False(t, v.Field(i).IsZero())
 	}

@@ -1,6 +1,7 @@
 package toolset
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -51,47 +52,41 @@ func brought(c *bashcheck.Command, name string) permission.Labels {
 	if name == "" {
 		return 0
 	}
-	for _, s := range sourcesOf()[name[0]] {
-		if s.program == name && s.meant(c.Argv[1:]) {
+	all := sourcesOf()[name[0]]
+	for i := range all {
+		if s := &all[i]; s.program == name && s.meant(c.Argv[1:]) {
 			out |= s.brings
 		}
 	}
 	return out
 }
 
+// splitSource is a source with its words one by one.
+type splitSource struct {
+	program string
+	words   []string
+	brings  permission.Labels
+}
+
 // sourcesOf are the sources by the first letter of their program.
-var sourcesOf = sync.OnceValue(func() *[256][]*source {
-	var out [256][]*source
+var sourcesOf = sync.OnceValue(func() *[256][]splitSource {
+	var out [256][]splitSource
 	for i := range sources {
 		s := &sources[i]
-		out[s.program[0]] = append(out[s.program[0]], s)
+		out[s.program[0]] = append(out[s.program[0]], splitSource{s.program, strings.Fields(s.words), s.brings})
 	}
 	return &out
 })
 
-// oneOf says that a word is one of those in a list with blanks between them.
-func oneOf(list, word string) bool {
-	if word == "" || strings.Contains(word, " ") {
-		return false
-	}
-	for more := true; more; {
-		var one string
-		if one, list, more = strings.Cut(list, " "); one == word {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *source) meant(args []bashcheck.Word) bool {
+func (s *splitSource) meant(args []bashcheck.Word) bool {
 	switch {
-	case s.words != "":
+	case len(s.words) > 0:
 		for i := range args {
 			w := &args[i]
 			if !w.Static {
 				return true
 			}
-			if oneOf(s.words, w.Text) {
+			if slices.Contains(s.words, w.Text) {
 				return true
 			}
 			if !strings.HasPrefix(w.Text, "-") {

@@ -65,7 +65,8 @@ func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name st
 		e.Path.Extent = permission.Exact
 		if a.Kind == permission.Write && a.Path.Extent == permission.Within && b.namedForWriting(&e.Path) {
 			// Which of the names below it are written is not known (patch).
-			e.Maybe, e.Path.Class, e.Path.ClassName, e.Path.Secret = true, permission.Unclassified, "", ""
+			e.Maybe = true
+			classless(&e.Path)
 			if ref, _ := b.deniesWriting(name); !told[ref] {
 				told[ref] = true
 				found = append(found, e)
@@ -89,8 +90,7 @@ func (b *builder) walkWrite(a *permission.Action, op scope.Op, keep func(name st
 		return nil
 	})
 	if err != nil {
-		a.Path.Class = permission.Unclassified
-		a.Path.ClassName = "not everything below it could be looked at"
+		unclassified(&a.Path, "not everything below it could be looked at")
 	} else {
 		a.Path.Walked = b.toldOfWriting() && !brings
 	}
@@ -648,8 +648,7 @@ func (b *builder) lookBelow(a *permission.Action, f filter) {
 			found = append(found, e)
 		case link && (r.dir || r.path.Zone != a.Path.Zone):
 			// The reader goes on where the link leads.
-			e.Path.Class = permission.Unclassified
-			e.Path.ClassName = "a link below the tree that is read"
+			unclassified(&e.Path, "a link below the tree that is read")
 			found = append(found, e)
 		}
 		return nil
@@ -658,8 +657,7 @@ func (b *builder) lookBelow(a *permission.Action, f filter) {
 	case errors.Is(err, errNotPlain):
 		a.Path = permission.Path{Extent: permission.Anywhere}
 	case err != nil:
-		a.Path.Class = permission.Unclassified
-		a.Path.ClassName = "not everything below it could be looked at: narrow the search to a directory"
+		unclassified(&a.Path, "not everything below it could be looked at: narrow the search to a directory")
 	}
 	a.Path.Walked = err == nil
 	b.add(*a)
@@ -695,8 +693,8 @@ func (b *builder) denies(p *permission.Path) (permission.RuleRef, bool) {
 	if !ok && p.Real != p.Clean && p.Real != "" {
 		ref, ok = b.rules.Denies(p.Real)
 	}
-	for i := 0; i < len(p.Also) && !ok; i++ {
-		ref, ok = b.rules.Denies(p.Also[i])
+	for also := p.Also(); len(also) > 0 && !ok; also = also[1:] {
+		ref, ok = b.rules.Denies(also[0])
 	}
 	return ref, ok
 }
@@ -721,8 +719,7 @@ func (b *builder) readNames(a *permission.Action, names []string, c *bashcheck.C
 		}
 		if b.count() != nil {
 			e := *a
-			e.Path.Class = permission.Unclassified
-			e.Path.ClassName = "the repository holds too many files to look at one by one"
+			unclassified(&e.Path, "the repository holds too many files to look at one by one")
 			b.add(e)
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearance-go/clearance/scope/sandbox/internal/confine"
 	"github.com/stretchr/testify/require"
 )
 
@@ -123,7 +124,7 @@ func BenchmarkStart(b *testing.B) {
 				}
 			})
 		}
-		command("floor-helper", bin, childMark)
+		command("floor-helper", bin, confine.Mark)
 		if bwrap, err := exec.LookPath("bwrap"); err == nil {
 			command("floor-bwrap", bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "/bin/true")
 		}

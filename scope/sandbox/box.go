@@ -83,9 +83,6 @@ type Helper struct {
 	race string
 }
 
-// childMark is the one argument of a helper process.
-const childMark = "clearance-sandbox-child"
-
 // Box starts children in the sandbox of this machine. It is immutable and safe
 // for concurrent use.
 type Box struct {

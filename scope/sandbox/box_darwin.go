@@ -4,17 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"syscall"
 
+	"github.com/clearance-go/clearance/scope/sandbox/internal/confine"
 	"golang.org/x/sys/unix"
 )
 
-const (
-	rlimitNproc = 7 // RLIMIT_NPROC, which x/sys does not name
-	sandboxExec = "/usr/bin/sandbox-exec"
-)
+const sandboxExec = "/usr/bin/sandbox-exec"
 
 func probe(h Helper, o Options) (*Box, error) {
 	err := errors.New("only Seatbelt is on macOS")
@@ -57,7 +54,7 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	if err != nil {
 		return launch{}, err
 	}
-	l := launch{path: sandboxExec, args: []string{"-p", text, r.box.helper.exe, childMark}, session: true, plan: r.plan(cmd)}
+	l := launch{path: sandboxExec, args: []string{"-p", text, r.box.helper.exe, confine.Mark}, session: true, plan: r.plan(cmd)}
 	l.plan.Env = environment(cmd.Env, tmp)
 	if r.profile.Network.Reach == Hosts {
 		if r.proxyPort == 0 {
@@ -77,35 +74,4 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	return l, nil
 }
 
-func loopback() error { return errors.ErrUnsupported }
-
 func firstPidfd(*syscall.SysProcAttr, *int) {}
-
-func dup(from, to int) error { return unix.Dup2(from, to) }
-
-const fdDir = "/dev/fd"
-
-func markRange(int) bool { return false }
-
-// confine applies the limits and becomes the command: sandbox-exec has confined
-// this process already.
-func confine(p *plan, c control) error {
-	if err := setLimits(p.Limits); err != nil {
-		return err
-	}
-	if len(p.Argv) == 0 {
-		_ = c.say("ok", "")
-		os.Exit(0)
-	}
-	if err := os.Chdir(p.Dir); err != nil {
-		return err
-	}
-	name, err := look(p)
-	_ = c.say("ok", "")
-	if err == nil {
-		err = c.become(name, p)
-	}
-	_ = c.say("exec", execError(err))
-	os.Exit(127)
-	return nil
-}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/clearance-go/clearance/scope/sandbox/internal/confine"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +32,7 @@ func probe(h Helper, o Options) (*Box, error) {
 	// else keeps the command from the processes that the sandbox is made of; root
 	// goes without, as those have no more rights on the machine than it.
 	tryOwn := func(b *Box) error {
-		b.nested = os.Getuid() != 0 && abi < fenceABI
+		b.nested = os.Getuid() != 0 && abi < confine.FenceABI
 		err := try(b)
 		if err != nil && os.Getuid() != 0 && !b.nested {
 			// Kernels make no terminals where the number 0 is nobody.
@@ -79,7 +80,7 @@ func probe(h Helper, o Options) (*Box, error) {
 		err := error(nil)
 		if abi < minABI {
 			err = fmt.Errorf("the kernel has ABI %d, %d is needed", abi, minABI)
-		} else if _, ok := auditArch(); !ok {
+		} else if _, ok := confine.FilterArch(); !ok {
 			err = errors.New("no seccomp filter for this architecture")
 		} else {
 			b := &Box{helper: h, report: r}
@@ -111,16 +112,17 @@ func gaps(r Report, p Profile) []string {
 	if os.Getuid() == 0 && p.Limits.Processes >= 0 {
 		out = append(out, "processes are not limited: the kernel does not count those of uid 0")
 	}
-	if _, ok := auditArch(); !ok {
+	if _, ok := confine.FilterArch(); !ok {
 		out = append(out, "no seccomp filter on this architecture: io_uring, key rings and Unix sockets are open")
 	}
-	if os.Getuid() == 0 && r.Level == Bubblewrap && r.ABI < fenceABI {
-		out = append(out, fmt.Sprintf("the first process inside the sandbox can be traced by the command (Landlock ABI %d is needed)", fenceABI))
+	if os.Getuid() == 0 && r.Level == Bubblewrap && r.ABI < confine.FenceABI {
+		out = append(out, fmt.Sprintf("the first process inside the sandbox can be traced by the command (Landlock ABI %d is needed)", confine.FenceABI))
 	}
 	if r.Level == Landlock {
 		out = append(out,
 			"modes, owners, times and attributes of the person's own files can be changed anywhere",
 			"all processes of the machine can be seen",
+			"System V shared memory, semaphores and message queues of the person can be used",
 			"nothing can be made, renamed or removed directly in a folder that holds a protected name, such as the workspace root",
 			"a new file in a folder that holds a secret cannot be read by the command that is running")
 		if r.ABI < 6 {
@@ -148,13 +150,13 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	if os.Getuid() == 0 {
 		l.plan.Limits.Processes = 0
 	}
-	if _, ok := auditArch(); ok {
+	if _, ok := confine.FilterArch(); ok {
 		l.plan.Families = r.families()
 	}
 	if r.box.report.Level == Landlock {
-		l.path, l.args = "/proc/self/exe", []string{childMark}
+		l.path, l.args = "/proc/self/exe", []string{confine.Mark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Env, l.late = cmd.Env, r.landlockEntries
+		l.plan.Env, l.late, l.then = cmd.Env, r.landlockEnv, r.sendRules
 		return l, nil
 	}
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
@@ -175,7 +177,7 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 			return launch{}, err
 		}
 		args = append(args, now.bubblewrap([]string{"--ro-bind", r.box.helper.exe, helperPath})...)
-		l.args = append(args, "--", helperPath, childMark)
+		l.args = append(args, "--", helperPath, confine.Mark)
 		return l, nil
 	}
 	r.ownMounts(&l)
@@ -191,29 +193,20 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	for _, c := range capabilities {
 		args = append(args, "--cap-add", c.name)
 	}
-	l.args = append(args, "--", r.box.helper.exe, childMark)
+	l.args = append(args, "--", r.box.helper.exe, confine.Mark)
 	return l, nil
 }
 
-// landlockEntries tells a plan what Landlock enforces, while the helper starts.
-func (r *Runner) landlockEntries(p *plan) error {
-	now, err := r.profile.current()
-	if err != nil {
-		return err
-	}
+// landlockEnv makes the temporary directory of the commands while the helper
+// starts.
+func (r *Runner) landlockEnv(p *confine.Plan) error {
 	r.mu.Lock()
 	tmp, err := r.tempDir()
 	r.mu.Unlock()
-	if err != nil {
-		return err
+	if err == nil {
+		p.Env = environment(p.Env, tmp)
 	}
-	now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
-	if now, err = now.clean(); err != nil {
-		return err
-	}
-	p.Landlock, p.Closed = now.Entries, r.profile.Network.Reach == Off
-	p.Env = environment(p.Env, tmp)
-	return nil
+	return err
 }
 
 // covered returns the profile as it is now, with placeholders for what is
@@ -243,13 +236,13 @@ func (r *Runner) apart() int {
 // while the helper starts.
 func (r *Runner) ownMounts(l *launch) {
 	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
-	l.plan.Below = r.box.nested
+	l.plan.Below, l.plan.Private = r.box.nested, private
 	// Where the command can see the first process of bwrap, that has to be in the
 	// namespaces of the sandbox too.
-	if l.plan.Init || l.plan.Below || l.plan.ABI >= fenceABI {
+	if l.plan.Init || l.plan.Below || l.plan.ABI >= confine.FenceABI {
 		l.plan.Unshare = r.apart()
 	}
-	l.late = func(p *plan) error {
+	l.late = func(p *confine.Plan) error {
 		now, err := r.covered()
 		if err == nil {
 			p.Mounts = now.mounts(r.box.helper.exe)
@@ -258,11 +251,14 @@ func (r *Runner) ownMounts(l *launch) {
 	}
 }
 
+// firstPidfd asks for a pidfd of the child.
+func firstPidfd(a *syscall.SysProcAttr, fd *int) { a.PidFD = fd }
+
 // namespaces starts the helper as the first process of namespaces of its own,
 // which holds capabilities there and stands for this user.
 func (r *Runner) namespaces(l *launch) {
 	r.ownMounts(l)
-	l.path, l.args = "/proc/self/exe", []string{childMark}
+	l.path, l.args = "/proc/self/exe", []string{confine.Mark}
 	uid, gid := r.box.numbers()
 	l.attr = &syscall.SysProcAttr{
 		Setsid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID,

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -286,5 +287,98 @@ func TestNoCapabilities(t *testing.T) {
 		}
 		out, err = confined(t, b, p, p.profile(t, ProfileOptions{Unguarded: []string{"."}}), `test -c /dev/ptmx && test -c /dev/null && echo x > /dev/null && head -c 1 /dev/urandom > /dev/null && ls /dev/pts /dev/shm && echo x > /dev/shm/f && ls -l /proc/self/fd/0`)
 		require.NoError(t, err, out)
+	})
+}
+
+// schedule makes every call that says when a process runs, for one process.
+func schedule(pid int) map[string]error {
+	var cpus unix.CPUSet
+	_ = unix.SchedGetaffinity(0, &cpus)
+	var param int32
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: 5}
+	group := pid
+	if pid != 0 {
+		group, _ = unix.Getpgid(pid)
+	}
+	out := map[string]error{
+		"setpriority":        unix.Setpriority(unix.PRIO_PROCESS, pid, 5),
+		"ioprio_set":         call(unix.SYS_IOPRIO_SET, 1, uintptr(pid), 3<<13),
+		"sched_setaffinity":  unix.SchedSetaffinity(pid, &cpus),
+		"sched_setscheduler": call(unix.SYS_SCHED_SETSCHEDULER, uintptr(pid), unix.SCHED_BATCH, uintptr(unsafe.Pointer(&param))),
+		"sched_setparam":     call(unix.SYS_SCHED_SETPARAM, uintptr(pid), uintptr(unsafe.Pointer(&param))),
+		"sched_setattr":      unix.SchedSetAttr(pid, &attr, 0),
+	}
+	if pid != 0 {
+		out["setpriority of a group"] = unix.Setpriority(unix.PRIO_PGRP, group, 5)
+		out["ioprio_set of a group"] = call(unix.SYS_IOPRIO_SET, 2, uintptr(group), 3<<13)
+		// What the upper half of an argument holds the kernel does not see.
+		out["setpriority, long number"] = call(unix.SYS_SETPRIORITY, 1<<32, uintptr(pid)|1<<32, 5)
+		out["sched_setaffinity, long number"] = call(unix.SYS_SCHED_SETAFFINITY, uintptr(pid)|1<<32, unsafe.Sizeof(cpus), uintptr(unsafe.Pointer(&cpus)))
+	}
+	return out
+}
+
+// TestScheduleChild is the child of TestScheduling.
+func TestScheduleChild(t *testing.T) {
+	pid, err := strconv.Atoi(os.Getenv("SANDBOX_TEST_SCHEDULE"))
+	if err != nil {
+		t.Skip("runs only as the child of another test")
+	}
+	runtime.LockOSThread() // never unlocked: some calls change the thread
+	for name, err := range schedule(pid) {
+		fmt.Printf("other %s: %v.\n", name, err)
+	}
+	for name, err := range schedule(0) {
+		fmt.Printf("own %s: %v.\n", name, err)
+	}
+}
+
+// A command cannot slow down the person's other programs, nor keep them from a
+// processor; itself it can.
+func TestScheduling(t *testing.T) {
+	args := []string{"-test.run=^TestScheduleChild$", "-test.v"}
+	victim := func(t *testing.T) (pid int) {
+		t.Helper()
+		cmd := exec.Command("sleep", "60")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		return cmd.Process.Pid
+	}
+	state := func(t *testing.T, pid int) string {
+		t.Helper()
+		attr, err := unix.SchedGetAttr(pid, 0)
+		require.NoError(t, err)
+		io, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, 1, uintptr(pid), 0)
+		require.Zero(t, errno)
+		return fmt.Sprint(attr.Policy, attr.Nice, io)
+	}
+	env := func(pid int) []string {
+		return []string{"GORACE=" + quickRace, fmt.Sprintf("SANDBOX_TEST_SCHEDULE=%d", pid)}
+	}
+	pid := victim(t)
+	before := state(t, pid)
+	off := exec.Command(os.Args[0], args...)
+	off.Env = env(pid)
+	text, err := off.CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.Equal(t, 10, strings.Count(string(text), "other "))
+	require.NotRegexp(t, `(other|own) [^:]*: [^<]`, string(text), "with the guard off")
+	require.NotEqual(t, before, state(t, pid), "with the guard off")
+	eachBox(t, func(t *testing.T, b *Box) {
+		p, pid := newPlace(t), victim(t)
+		before := state(t, pid)
+		cmd, err := b.Command(t.Context(), p.profile(t, ProfileOptions{Unguarded: []string{"."}}), append([]string{testBinary(t, b)}, args...)...)
+		require.NoError(t, err)
+		cmd.Env = env(pid)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Equal(t, 10, strings.Count(string(out), "other "))
+		require.NotRegexp(t, `other [^:]*: <nil>`, string(out))
+		require.NotRegexp(t, `own [^:]*: [^<]`, string(out))
+		require.Equal(t, before, state(t, pid))
 	})
 }

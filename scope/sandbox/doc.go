@@ -51,7 +51,9 @@
 // ([ProfileOptions.Unguarded]). The network is closed by seccomp, without a
 // loopback. The program holds no capability, root's neither. [Report.Gaps]
 // names what stays open, such as changing modes of the
-// person's own files.
+// person's own files. As it can name the processes of the machine, a command may
+// set priorities, processors and schedulers of its calling thread only (the
+// number 0), not by number.
 //
 // # What no level holds
 //

@@ -48,7 +48,7 @@ func asNobody(t *testing.T, run string) {
 }
 
 func TestAsNobody(t *testing.T) {
-	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn|TestUnreadableDirectory|TestTracing|TestNoCapabilities|TestNetworkTables|TestNamespaces|TestBreakouts)$"
+	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn|TestUnreadableDirectory|TestTracing|TestNoCapabilities|TestNetworkTables|TestNamespaces|TestBreakouts|TestScheduling)$"
 	if full() {
 		run = "."
 	} else {

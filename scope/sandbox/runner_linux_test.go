@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearance-go/clearance/scope/sandbox/internal/confine"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -304,4 +305,30 @@ func TestEarlyOutput(t *testing.T) {
 	w.pass(false)
 	require.Equal(t, "why", w.text())
 	require.Equal(t, 3*maxEarly, to.Len(), "a set-up that failed is no output")
+}
+
+// It is initialised where the program of a helper is.
+var _ = func() bool {
+	if os.Getenv("SANDBOX_TEST_STARTED") != "" {
+		fmt.Println("the program runs")
+	}
+	return true
+}()
+
+// What a program does when it starts it does not do in a helper.
+func TestHelperRunsNoProgram(t *testing.T) {
+	for mark, want := range map[string]bool{confine.Mark: false, "-test.run=^$": true} {
+		cmd := exec.Command(os.Args[0], mark)
+		cmd.Env = []string{"GORACE=" + quickRace, "SANDBOX_TEST_STARTED=1"}
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		require.Equal(t, want, strings.Contains(string(out), "the program runs"), mark)
+		if !want {
+			var ee *exec.ExitError
+			require.ErrorAs(t, err, &ee)
+			require.Equal(t, 125, ee.ExitCode())
+			require.Equal(t, "sandbox child: this process was not started by a sandbox\n", stderr.String())
+		}
+	}
 }

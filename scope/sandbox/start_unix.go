@@ -16,23 +16,47 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/clearance-go/clearance/scope/sandbox/internal/confine"
 	"golang.org/x/sys/unix"
 )
 
 // grace is how long processes that were killed may take to be gone.
 const grace = 5 * time.Second
 
+// helperEnv has the Go runtime of a helper collect no garbage: it does little,
+// and has to do without new threads where the command has used up the limit of
+// processes.
+var helperEnv = []string{"GOGC=off"}
+
+// Enter must be the first thing that main does. It returns the Helper that [New]
+// wants.
+//
+// A child is this program started with one special argument. It confines itself
+// and becomes the command before main begins: package variables and init
+// functions of the program may run there too, those that Go initialises first.
+func Enter() Helper {
+	exe, err := os.Executable()
+	if err != nil {
+		return Helper{}
+	}
+	return Helper{exe: exe}
+}
+
+// syncFD is the descriptor of bwrap that is open as long as a process lives.
+const syncFD = 4
+
 // launch is how one level starts a child.
 type launch struct {
 	path string
 	args []string
-	plan plan
+	plan confine.Plan
 	// session starts the child in a session of its own; else in a process
 	// group of its own.
 	session bool
@@ -42,7 +66,10 @@ type launch struct {
 	// its namespaces: when it ends, all have ended. nil is the ordinary way.
 	attr *syscall.SysProcAttr
 	// late is what can be done while the child starts, nil for nothing.
-	late func(*plan) error
+	late func(*confine.Plan) error
+	// then sends what follows the plan to the child with a number, nil for
+	// nothing.
+	then func(conn *net.UnixConn, pid int) error
 }
 
 // child is a command that runs.
@@ -194,9 +221,8 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	}
 	defer restore()
 	cmd.Path, cmd.Args = l.path, append([]string{l.path}, l.args...)
-	// The command gets its own environment from the plan. The helper lives for
-	// milliseconds and collects no garbage.
-	cmd.Env = []string{}
+	// The command gets its own environment from the plan.
+	cmd.Env = slices.Clone(helperEnv)
 	if r.box.helper.race != "" {
 		cmd.Env = append(cmd.Env, "GORACE="+r.box.helper.race)
 	}
@@ -274,6 +300,11 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))
 	}
+	if l.then != nil {
+		if err := l.then(ours, cmd.Process.Pid); err != nil {
+			return fail(err)
+		}
+	}
 	if err := c.handshake(r.profile.Network, given.Path); err != nil {
 		return fail(err)
 	}
@@ -303,9 +334,9 @@ func channel() (*net.UnixConn, *os.File, error) {
 	return conn.(*net.UnixConn), os.NewFile(uintptr(fds[1]), "control"), nil
 }
 
-func sendPlan(conn *net.UnixConn, p *plan) error {
-	data := p.marshal()
-	if len(data) > maxPlan {
+func sendPlan(conn *net.UnixConn, p *confine.Plan) error {
+	data := p.Marshal()
+	if len(data) > confine.MaxPlan {
 		return errors.New("the command is too large")
 	}
 	_, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
@@ -476,8 +507,8 @@ func try(b *Box) error {
 }
 
 // plan returns what the helper is told of a command.
-func (r *Runner) plan(cmd *exec.Cmd) plan {
-	p := plan{Path: cmd.Path, Argv: cmd.Args, Dir: cmd.Dir, Limits: r.limits}
+func (r *Runner) plan(cmd *exec.Cmd) confine.Plan {
+	p := confine.Plan{Path: cmd.Path, Argv: cmd.Args, Dir: cmd.Dir, Limits: confine.Limits{Memory: r.limits.Memory, Processes: r.limits.Processes, FileSize: r.limits.FileSize}}
 	if len(p.Argv) == 0 && p.Path != "" {
 		p.Argv = []string{p.Path}
 	}

@@ -1,6 +1,8 @@
 //go:build linux || darwin
 
-package sandbox
+// Package confine is what runs in the helper processes of a sandbox: it confines
+// itself as a [Plan] says and becomes, or starts, the command.
+package confine
 
 import (
 	"encoding/binary"
@@ -8,9 +10,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
-	"path/filepath"
+	"path"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,33 +19,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The descriptors of a helper process beside the standard ones.
-const (
-	controlFD = 3
-	syncFD    = 4
-)
+// controlFD is the channel to the parent.
+const controlFD = 3
 
-// maxPlan bounds what a helper reads.
-const maxPlan = 64 << 20
+// MaxPlan bounds what a helper reads.
+const MaxPlan = 64 << 20
 
-// Enter must be the first thing that main does. In a child that a [Box]
-// started it confines the process, becomes the command and does not return. In
-// any other process it does nothing but return the Helper that [New] wants.
-//
-// A child is this program started with one special argument; package variables
-// and init functions run there too.
-func Enter() Helper {
-	if len(os.Args) == 2 && os.Args[1] == childMark {
-		err := helperMain()
-		// The control channel told it to the parent, or nobody is there.
-		fmt.Fprintln(os.Stderr, "sandbox child:", err)
-		os.Exit(125)
+// Mark is the one argument of a helper process.
+const Mark = "clearance-sandbox-child"
+
+// A helper is this program with one special argument. Its life is here and not
+// in a call of main, as the packages of a program are initialised in the order of
+// what they need (Go specification, "Package initialization"): this one needs
+// little, so that most of the program, which a helper has no use for and which
+// may do anything, never gets to run in it. That also saves a good part of its
+// start.
+func init() {
+	if len(os.Args) != 2 || os.Args[1] != Mark {
+		return
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return Helper{}
-	}
-	return Helper{exe: exe}
+	err := helperMain()
+	// The control channel told it to the parent, or nobody is there.
+	fmt.Fprintln(os.Stderr, "sandbox child:", err)
+	os.Exit(125)
 }
 
 // control is the child's end of the channel to the parent.
@@ -53,15 +50,6 @@ type control struct{ f *os.File }
 func (c control) say(kind, text string) error {
 	_, err := fmt.Fprintf(c.f, "%s %s\n", kind, strings.ReplaceAll(text, "\n", " "))
 	return err
-}
-
-func (c control) sendListener(l *net.TCPListener, port int) error {
-	f, err := l.File()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return unix.Sendmsg(int(c.f.Fd()), fmt.Appendf(nil, "listen %d\n", port), unix.UnixRights(int(f.Fd())), nil, 0)
 }
 
 // helperMain is the life of a helper process.
@@ -85,15 +73,15 @@ func helperMain() (err error) {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
 	n := binary.BigEndian.Uint32(size[:])
-	if n > maxPlan {
+	if n > MaxPlan {
 		return errors.New("the plan is too large")
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(c.f, data); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
-	var p plan
-	if err := p.unmarshal(data); err != nil {
+	var p Plan
+	if err := p.Unmarshal(data); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
 	return confine(&p, c)
@@ -101,22 +89,44 @@ func helperMain() (err error) {
 
 // proxied hands over a listener on the loopback where the plan asks for one, and
 // names the proxy to the command.
-func (p *plan) proxied(c control) error {
+func (p *Plan) proxied(c control) error {
 	if p.Proxy {
-		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
+		var l int
+		var err error
+		if l, p.ProxyPort, err = listen(); err != nil {
 			return fmt.Errorf("listening for the proxy: %w", err)
 		}
-		p.ProxyPort = l.Addr().(*net.TCPAddr).Port
-		if err := c.sendListener(l, p.ProxyPort); err != nil {
+		defer unix.Close(l)
+		if err := unix.Sendmsg(controlFD, fmt.Appendf(nil, "listen %d\n", p.ProxyPort), unix.UnixRights(l), nil, 0); err != nil {
 			return fmt.Errorf("handing over the proxy: %w", err)
 		}
-		l.Close()
 	}
 	if p.ProxyPort > 0 {
 		p.Env = proxyEnv(p.Env, p.ProxyPort)
 	}
 	return nil
+}
+
+// listen listens on the loopback. Package net would take time to get ready.
+func listen() (fd, port int, err error) {
+	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err != nil {
+		return -1, 0, err
+	}
+	unix.CloseOnExec(fd)
+	if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err == nil {
+		err = unix.Listen(fd, unix.SOMAXCONN)
+	}
+	if err == nil {
+		var at unix.Sockaddr
+		if at, err = unix.Getsockname(fd); err == nil {
+			if a, ok := at.(*unix.SockaddrInet4); ok {
+				return fd, a.Port, nil
+			}
+			err = unix.EAFNOSUPPORT
+		}
+	}
+	unix.Close(fd)
+	return -1, 0, err
 }
 
 // proxyEnv adds the variables that programs take a proxy from.
@@ -139,11 +149,11 @@ func proxyEnv(env []string, port int) []string {
 
 // look finds the program in the PATH of its own environment. Entries that are
 // not absolute are left out: they would mean the workspace.
-func look(p *plan) (string, error) {
+func look(p *Plan) (string, error) {
 	name := p.Path
 	if strings.ContainsRune(name, '/') {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(p.Dir, name)
+		if !path.IsAbs(name) {
+			name = path.Join(p.Dir, name)
 		}
 		return name, nil
 	}
@@ -152,11 +162,11 @@ func look(p *plan) (string, error) {
 		if !ok {
 			continue
 		}
-		for _, d := range filepath.SplitList(list) {
-			if !filepath.IsAbs(d) {
+		for d := range strings.SplitSeq(list, ":") {
+			if !path.IsAbs(d) {
 				continue
 			}
-			f := filepath.Join(d, name)
+			f := path.Join(d, name)
 			if fi, err := os.Stat(f); err == nil && fi.Mode().IsRegular() && unix.Access(f, unix.X_OK) == nil {
 				return f, nil
 			}
@@ -219,7 +229,7 @@ func closeOnExecFrom(first int) error {
 }
 
 // become executes the command. It returns only with an error.
-func (c *control) become(name string, p *plan) error {
+func (c *control) become(name string, p *Plan) error {
 	if p.Extra > 0 {
 		// The descriptors of the command begin where the control channel is.
 		high, err := unix.FcntlInt(controlFD, unix.F_DUPFD_CLOEXEC, p.First+p.Extra)

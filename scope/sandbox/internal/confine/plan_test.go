@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package sandbox
+package confine
 
 import (
 	"math"
@@ -35,34 +35,33 @@ func fill(v reflect.Value) {
 
 // No field of a plan is forgotten on the way, and what is not whole is refused.
 func TestPlan(t *testing.T) {
-	var full, none, back plan
+	var full, none, back Plan
 	fill(reflect.ValueOf(&full).Elem())
-	require.NoError(t, back.unmarshal(full.marshal()))
+	require.NoError(t, back.Unmarshal(full.Marshal()))
 	require.Equal(t, full, back)
 	back = full
-	require.NoError(t, back.unmarshal(none.marshal()))
+	require.NoError(t, back.Unmarshal(none.Marshal()))
 	require.Equal(t, none, back, "nil stays nil")
-	full.Families, full.Landlock = []int{}, []Entry{}
-	require.NoError(t, back.unmarshal(full.marshal()))
+	full.Families = []int{}
+	require.NoError(t, back.Unmarshal(full.Marshal()))
 	require.NotNil(t, back.Families, "an empty filter is a filter")
-	require.NotNil(t, back.Landlock)
 
-	data := full.marshal()
+	data := full.Marshal()
 	for n := range data {
-		require.Error(t, new(plan).unmarshal(data[:n]), n)
+		require.Error(t, new(Plan).Unmarshal(data[:n]), n)
 	}
-	require.Error(t, new(plan).unmarshal(append(data, 0)))
+	require.Error(t, new(Plan).Unmarshal(append(data, 0)))
 }
 
 func FuzzPlan(f *testing.F) {
-	var full plan
+	var full Plan
 	fill(reflect.ValueOf(&full).Elem())
-	f.Add(full.marshal())
+	f.Add(full.Marshal())
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var p, q plan
-		if p.unmarshal(data) == nil {
-			require.NoError(t, q.unmarshal(p.marshal()))
+		var p, q Plan
+		if p.Unmarshal(data) == nil {
+			require.NoError(t, q.Unmarshal(p.Marshal()))
 			require.Equal(t, p, q)
 		}
 	})

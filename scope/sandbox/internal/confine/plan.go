@@ -1,14 +1,14 @@
 //go:build linux || darwin
 
-package sandbox
+package confine
 
 import (
 	"encoding/binary"
 	"errors"
 )
 
-// plan is what a helper is told.
-type plan struct {
+// Plan is what a helper is told.
+type Plan struct {
 	// Path is the program, "" for the empty command.
 	Path   string
 	Argv   []string
@@ -18,12 +18,8 @@ type plan struct {
 	// Families are the socket families that seccomp lets through; nil stands
 	// for no filter.
 	Families []int
-	// Landlock are the entries to enforce by Landlock, nil for none.
-	Landlock []Entry
 	// ABI is the version of Landlock in the kernel, 0 for none.
 	ABI int
-	// Closed says that Landlock closes TCP as well.
-	Closed bool
 	// Proxy asks for a listener on the loopback.
 	Proxy bool
 	// ProxyPort is the port of a proxy that runs already.
@@ -34,7 +30,9 @@ type plan struct {
 	// Own says that the helper makes the Mounts and then gives its capabilities
 	// away.
 	Own    bool
-	Mounts []mount
+	Mounts []Mount
+	// Private are directories that the sandbox has for itself.
+	Private []string
 	// Below has the command start in a user namespace below that of the mounts,
 	// with the numbers of User and Group.
 	Below       bool
@@ -50,37 +48,29 @@ type plan struct {
 	// of clone(2).
 	Unshare int
 	// Stay keeps the helper as the parent of the command, to end all of its
-	// descendants.
+	// descendants. A ruleset of Landlock follows the plan.
 	Stay bool
 }
 
 // code writes or reads every field. encoding/json takes a quarter of a
 // millisecond to get ready, in each helper anew.
-func (p *plan) code(c *coder) {
+func (p *Plan) code(c *coder) {
 	c.text(&p.Path)
 	list(c, &p.Argv, c.text)
 	list(c, &p.Env, c.text)
 	c.text(&p.Dir)
 	number(c, &p.Limits.Memory)
 	number(c, &p.Limits.Processes)
-	number(c, &p.Limits.Time)
-	number(c, &p.Limits.Output)
 	number(c, &p.Limits.FileSize)
 	list(c, &p.Families, func(n *int) { number(c, n) })
-	list(c, &p.Landlock, func(e *Entry) {
-		c.text(&e.Path)
-		number(c, &e.Access)
-		c.flag(&e.Missing)
-		c.flag(&e.Dir)
-	})
 	number(c, &p.ABI)
-	c.flag(&p.Closed)
 	c.flag(&p.Proxy)
 	number(c, &p.ProxyPort)
 	number(c, &p.First)
 	number(c, &p.Extra)
 	c.flag(&p.Own)
-	list(c, &p.Mounts, func(m *mount) { m.code(c) })
+	list(c, &p.Mounts, func(m *Mount) { m.code(c) })
+	list(c, &p.Private, c.text)
 	c.flag(&p.Below)
 	number(c, &p.User)
 	number(c, &p.Group)
@@ -91,19 +81,61 @@ func (p *plan) code(c *coder) {
 	c.flag(&p.Stay)
 }
 
-func (p *plan) marshal() []byte {
+func (p *Plan) Marshal() []byte {
 	c := coder{writes: true, data: make([]byte, 0, 8192)}
 	p.code(&c)
 	return c.data
 }
 
-func (p *plan) unmarshal(data []byte) error {
+func (p *Plan) Unmarshal(data []byte) error {
 	c := coder{data: data}
 	p.code(&c)
 	if c.bad || len(c.data) > 0 {
 		return errors.New("it is not whole")
 	}
 	return nil
+}
+
+// Limits are those that the kernel counts for each process; 0 is none. They have
+// the units of the profile.
+type Limits struct {
+	Memory    int64
+	Processes int
+	FileSize  int64
+}
+
+// MountKind is what a mount of the helper does with a path.
+type MountKind uint8
+
+const (
+	// MountPin keeps a directory from being moved.
+	MountPin MountKind = iota + 1
+	// MountRead makes it and what lies below it read-only.
+	MountRead
+	// MountFile and MountDir put nothing in its place.
+	MountFile
+	MountDir
+	// MountBind and MountBindRead put there what the machine has, writable and
+	// read-only.
+	MountBind
+	MountBindRead
+	// MountShut puts an empty directory there that has ways to what is mounted
+	// below.
+	MountShut
+)
+
+// Mount is one mount of the helper.
+type Mount struct {
+	Path string
+	Kind MountKind
+	// From is what a bind takes, "" for Path.
+	From string
+}
+
+func (m *Mount) code(c *coder) {
+	c.text(&m.Path)
+	number(c, &m.Kind)
+	c.text(&m.From)
 }
 
 // coder appends to data, or takes from its front.

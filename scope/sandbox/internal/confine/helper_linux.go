@@ -1,21 +1,20 @@
-package sandbox
+package confine
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"os/signal"
-	"path"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
-	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +30,7 @@ func markRange(first int) bool {
 }
 
 // confine restricts and runs the command.
-func confine(p *plan, c control) error {
+func confine(p *Plan, c control) error {
 	if p.Stay {
 		return confineBelow(p, c)
 	}
@@ -50,7 +49,7 @@ func confine(p *plan, c control) error {
 
 // becomeHere runs the command in place of this process. It returns only where
 // there is none.
-func becomeHere(p *plan, c control) started {
+func becomeHere(p *Plan, c control) started {
 	if p.Path == "" {
 		_ = c.say("ok", "")
 		return started{}
@@ -76,7 +75,7 @@ func becomeHere(p *plan, c control) started {
 // The first process of the sandbox stays to tell how the command ended. It is
 // out of reach, as the one of bwrap is: they have rights that the command has
 // not, and are in no domain of it.
-func confineInNamespace(p *plan, c control) error {
+func confineInNamespace(p *Plan, c control) error {
 	caught, spared := make(chan chan os.Signal, 1), make(chan struct{})
 	mounted, ready := make(chan error, 1), make(chan started, 1)
 	// First what takes longest.
@@ -105,7 +104,7 @@ func confineInNamespace(p *plan, c control) error {
 	case p.Below:
 		namespaces = 1
 	}
-	err := applyMounts(p.Mounts, p.Fresh, namespaces)
+	err := applyMounts(p.Mounts, p.Private, p.Fresh, namespaces)
 	if err == nil && p.Init && !p.Below {
 		// From here on nobody but root of the machine can look into it.
 		err = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -147,7 +146,7 @@ func confineInNamespace(p *plan, c control) error {
 
 // launchInNamespace confines the calling thread, which ends then, and starts the
 // command from it, or becomes the command.
-func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan struct{}) started {
+func (p *Plan) launchInNamespace(c control, mounted <-chan error, spared <-chan struct{}) started {
 	if p.Unshare != 0 {
 		// Other threads of this process stay in those of the machine. /proc shows
 		// the command none of them.
@@ -180,11 +179,11 @@ func (p *plan) launchInNamespace(c control, mounted <-chan error, spared <-chan 
 	<-spared
 	if p.Limits.Processes > 0 {
 		// The namespaces hold this process and the first one.
-		list, err := os.ReadDir("/proc/self/task")
+		own, err := tasks()
 		if err != nil {
 			return started{err: err}
 		}
-		p.Limits.Processes += len(list) + 1
+		p.Limits.Processes += own + 1
 	}
 	if p.Path != "" {
 		if err := os.Chdir(p.Dir); err != nil {
@@ -239,9 +238,6 @@ func loopback() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }
 
-// firstPidfd asks for a pidfd of the child.
-func firstPidfd(a *syscall.SysProcAttr, fd *int) { a.PidFD = fd }
-
 // started is how the start of a command went.
 type started struct {
 	// pid is 0 where there is no command.
@@ -265,7 +261,7 @@ func (s started) fail(c control) error {
 }
 
 // launchBelow starts the command from the calling thread, which is confined.
-func launchBelow(p *plan, c control, attr *syscall.SysProcAttr) started {
+func launchBelow(p *Plan, c control, attr *syscall.SysProcAttr) started {
 	// Now, not when it runs: from then on it may end this process.
 	if err := c.say("ok", ""); err != nil {
 		return started{err: err}
@@ -302,27 +298,17 @@ func exitCode(ws unix.WaitStatus) int {
 // Only the thread that the command is started from is restricted, and it ends
 // then: what is in the same Landlock domain as the command can get signals from
 // it.
-func confineBelow(p *plan, c control) error {
+func confineBelow(p *Plan, c control) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
+	spared := make(chan struct{})
 	ready := make(chan started)
-	go onThread(func() {
-		if err := restrict(p); err != nil {
-			ready <- started{err: err}
-			return
-		}
-		if err := dropOwnCapabilities(); err != nil {
-			ready <- started{err: err}
-			return
-		}
-		if p.Path == "" {
-			_ = c.say("ok", "")
-			ready <- started{}
-			return
-		}
-		ready <- launchBelow(p, c, nil)
-	})
+	go onThread(func() { ready <- launchRestricted(p, c, spared) })
+	if p.Limits.Processes > 0 {
+		spareThreads()
+	}
+	close(spared)
 	s := <-ready
 	if s.pid == 0 {
 		return s.fail(c)
@@ -354,6 +340,71 @@ func confineBelow(p *plan, c control) error {
 	}
 }
 
+// launchRestricted confines the calling thread, which ends then, and starts the
+// command from it. What the host does not need to tell goes first: it makes the
+// rules of Landlock meanwhile.
+func launchRestricted(p *Plan, c control, spared <-chan struct{}) started {
+	if err := restrictCalls(p); err != nil {
+		return started{err: err}
+	}
+	if err := dropOwnCapabilities(); err != nil {
+		return started{err: err}
+	}
+	rules, others, err := c.rules()
+	if err != nil {
+		return started{err: fmt.Errorf("reading the rules: %w", err)}
+	}
+	defer unix.Close(rules)
+	<-spared
+	if p.Limits.Processes > 0 {
+		// Without a user namespace the kernel counts all processes of the user.
+		own, err := tasks()
+		if err != nil {
+			return started{err: err}
+		}
+		p.Limits.Processes += others + own
+	}
+	if err := enforce(rules); err != nil {
+		return started{err: fmt.Errorf("landlock: %w", err)}
+	}
+	if err := setLimits(p.Limits); err != nil {
+		return started{err: err}
+	}
+	if p.Path == "" {
+		_ = c.say("ok", "")
+		return started{}
+	}
+	return launchBelow(p, c, nil)
+}
+
+// rules receives a ruleset of Landlock, and how many processes and threads the
+// user has beside this one.
+func (c control) rules() (ruleset, others int, err error) {
+	var count [4]byte
+	oob := make([]byte, unix.CmsgSpace(4))
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(controlFD, count[:], oob, unix.MSG_WAITALL|unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return -1, 0, err
+		}
+		if n == 0 {
+			return -1, 0, io.EOF
+		}
+		msgs, err := unix.ParseSocketControlMessage(oob[:oobn])
+		if err != nil || len(msgs) != 1 || n != len(count) {
+			return -1, 0, errors.New("none came")
+		}
+		fds, err := unix.ParseUnixRights(&msgs[0])
+		if err != nil || len(fds) != 1 {
+			return -1, 0, errors.New("none came")
+		}
+		return fds[0], int(binary.BigEndian.Uint32(count[:])), nil
+	}
+}
+
 // onThread runs f on a thread that ends with it, and that is not the first one:
 // that one stands for the process when a signal is sent, so it must never be in
 // the domain of the command.
@@ -378,14 +429,14 @@ func onThread(f func()) {
 func endAll() {
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
+		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
+			return
+		}
 		// Stop them first: what is stopped starts nothing new.
 		for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
 			for _, pid := range descendants(os.Getpid()) {
 				_ = syscall.Kill(pid, sig)
 			}
-		}
-		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
-			return
 		}
 		runtime.Gosched()
 	}
@@ -411,7 +462,7 @@ func descendants(pid int) (out []int) {
 }
 
 // restrict confines the calling thread and what it starts.
-func restrict(p *plan) error {
+func restrict(p *Plan) error {
 	if err := restrictCalls(p); err != nil {
 		return err
 	}
@@ -420,14 +471,14 @@ func restrict(p *plan) error {
 
 // restrictCalls takes from the calling thread the system calls that no command
 // needs; the mounts need not have been made.
-func restrictCalls(p *plan) error {
+func restrictCalls(p *Plan) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
 	}
 	if p.Families != nil {
 		// Where the limit on namespaces holds, the command itself is started in
 		// one.
-		if err := filter(p.Families, !p.Namespaces && !p.Below); err != nil {
+		if err := filter(p.Families, !p.Namespaces && !p.Below, p.Stay); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
@@ -436,18 +487,8 @@ func restrictCalls(p *plan) error {
 
 // restrictFiles puts the calling thread into a domain of Landlock, and applies
 // the limits.
-func restrictFiles(p *plan) error {
-	if p.Landlock != nil {
-		if err := landlock(p); err != nil {
-			return fmt.Errorf("landlock: %w", err)
-		}
-		if p.Limits.Processes > 0 {
-			// Without a user namespace the kernel counts all processes of the
-			// user.
-			spareThreads()
-			p.Limits.Processes += countOwn()
-		}
-	} else if p.ABI >= fenceABI {
+func restrictFiles(p *Plan) error {
+	if p.ABI >= FenceABI {
 		if err := fence(p.ABI); err != nil {
 			return fmt.Errorf("landlock: %w", err)
 		}
@@ -457,9 +498,9 @@ func restrictFiles(p *plan) error {
 
 // spareThreads makes threads that stay. The runtime makes one whenever it has
 // none, and ends the process where the system refuses: a command that has used
-// up the limit of processes would so end its helper.
+// up the limit of processes would so end its helper. (It collects no garbage,
+// see helperEnv, which would take threads too.)
 func spareThreads() {
-	debug.SetGCPercent(-1)
 	const spare = 6
 	begun, release := make(chan struct{}), make(chan struct{})
 	for range spare {
@@ -477,178 +518,47 @@ func spareThreads() {
 	close(release)
 }
 
-// countOwn counts the processes and threads of this user.
-func countOwn() (n int) {
-	list, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0
-	}
-	me := uint32(os.Getuid())
-	for _, e := range list {
-		if e.Name()[0] < '0' || e.Name()[0] > '9' {
-			continue
-		}
-		var st unix.Stat_t
-		if unix.Stat("/proc/"+e.Name()+"/task", &st) == nil && st.Uid == me {
-			// The links of the folder are ".", ".." and one for each task.
-			n += max(1, int(st.Nlink)-2)
-		}
-	}
-	return n
+// tasks counts the threads of this process.
+func tasks() (int, error) {
+	list, err := os.ReadDir("/proc/self/task")
+	return len(list), err
 }
 
-// The rights of Landlock.
-const (
-	lookFile  = ll.AccessFSExecute | ll.AccessFSReadFile
-	lookDir   = lookFile | ll.AccessFSReadDir
-	writeFile = lookFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSIoctlDev
-	writeDir  = lookDir | writeFile | ll.AccessFSRemoveDir | ll.AccessFSRemoveFile | ll.AccessFSMakeDir | ll.AccessFSMakeReg |
-		ll.AccessFSMakeSock | ll.AccessFSMakeFifo | ll.AccessFSMakeSym | ll.AccessFSRefer
-	allOfABI3 = 1<<15 - 1
-)
-
-// minABI is the first Landlock that restricts truncation: below it a file that
-// may not be written can be emptied.
-const minABI = 3
-
-// fenceABI is the first Landlock that lets files be moved between directories.
-const fenceABI = 2
+// FenceABI is the first Landlock that lets files be moved between directories.
+const FenceABI = 2
 
 // fence puts the calling thread into a domain that may do with files what it
 // could, but neither change mounts, nor trace or (ABI 6) signal what is not in
 // the domain, as the first process of the sandbox, which no filter binds.
 func fence(abi int) error {
-	const rights = ll.AccessFSMakeBlock | ll.AccessFSRefer
-	attr := ll.RulesetAttr{HandledAccessFS: rights}
+	const rights = unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_REFER
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: rights}
+	// Older kernels want the fields that they do not know to be zero.
 	if abi >= 6 {
-		attr.Scoped = ll.ScopeSignal
+		attr.Scoped = unix.LANDLOCK_SCOPE_SIGNAL
 	}
-	fd, err := ll.LandlockCreateRuleset(&attr, 0)
-	if err != nil {
-		return err
+	n, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return errno
 	}
+	fd := int(n)
 	defer unix.Close(fd)
-	g := granter{ruleset: fd, handled: rights}
-	if err := g.rule("/", rights); err != nil {
-		return err
-	}
-	return ll.LandlockRestrictSelf(fd, 0)
-}
-
-// landlock puts the calling thread into a domain that holds the entries.
-func landlock(p *plan) error {
-	if p.ABI < minABI {
-		return fmt.Errorf("ABI %d, want at least %d", p.ABI, minABI)
-	}
-	attr := ll.RulesetAttr{HandledAccessFS: allOfABI3}
-	if p.ABI >= 5 {
-		attr.HandledAccessFS |= ll.AccessFSIoctlDev
-	}
-	if p.ABI >= 9 {
-		attr.HandledAccessFS |= ll.AccessFSResolveUnix
-	}
-	if p.ABI >= 4 && p.Closed {
-		attr.HandledAccessNet = ll.AccessNetBindTCP | ll.AccessNetConnectTCP
-	}
-	if p.ABI >= 6 {
-		attr.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
-	}
-	fd, err := ll.LandlockCreateRuleset(&attr, 0)
+	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	g := granter{ruleset: fd, handled: attr.HandledAccessFS, entries: p.Landlock}
-	for _, e := range p.Landlock {
-		if e.Access != Hidden && !e.Missing {
-			if err := g.grant(e.Path, e.Access); err != nil {
-				return err
-			}
-		}
+	defer unix.Close(root)
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(root)}
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, n, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+		return errno
 	}
-	for _, d := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"} {
-		if err := g.rule(d, writeFile|ll.AccessFSReadDir); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENXIO) {
-			return err
-		}
-	}
-	return ll.LandlockRestrictSelf(fd, 0)
+	return enforce(fd)
 }
 
-type granter struct {
-	ruleset int
-	handled uint64
-	entries []Entry
-}
-
-// grant gives an access to a path and what lies below, except where an entry
-// below has less. Rights only add up, so there every neighbour is named.
-func (g *granter) grant(name string, a Access) error {
-	rights := uint64(lookDir)
-	if a == Write {
-		rights = writeDir
-	}
-	less := false
-	for _, e := range g.entries {
-		if e.Path != name && within(e.Path, name) && e.Access < a {
-			less = true
-			break
-		}
-	}
-	if !less {
-		return g.rule(name, rights)
-	}
-	if err := g.rule(name, ll.AccessFSReadDir); err != nil {
-		return err
-	}
-	list, err := os.ReadDir(name)
-	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
-			return nil
-		}
-		return err
-	}
-next:
-	for _, l := range list {
-		child := path.Join(name, l.Name())
-		if l.Type()&os.ModeSymlink != 0 {
-			// What it points to has its own rule, or none.
-			continue
-		}
-		for _, e := range g.entries {
-			if e.Path == child {
-				continue next
-			}
-		}
-		if err := g.grant(child, a); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) {
-			return err
-		}
-	}
-	return nil
-}
-
-// rule gives rights to what a path names, which must be no link.
-func (g *granter) rule(name string, rights uint64) error {
-	fd, err := unix.Open(name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: name, Err: err}
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFLNK:
-		return nil
-	case unix.S_IFDIR:
-	default:
-		rights &= writeFile
-	}
-	if rights &= g.handled; rights == 0 {
-		return nil
-	}
-	if err := ll.LandlockAddPathBeneathRule(g.ruleset, &ll.PathBeneathAttr{ParentFd: fd, AllowedAccess: rights}, 0); err != nil {
-		return &os.PathError{Op: "landlock", Path: name, Err: err}
+// enforce puts the calling thread into the domain of a ruleset.
+func enforce(ruleset int) error {
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
+		return errno
 	}
 	return nil
 }
