@@ -305,6 +305,7 @@ type cacheKey struct {
 // pending is a request that waits for a person.
 type pending struct {
 	req  Request // as it was decided, not redacted
+	what string  // see approval
 	st   State
 	ops  []Opinion
 	of   *Session
@@ -429,6 +430,11 @@ func (s *Session) Label(l Labels) {
 		s.mu.Unlock()
 	}
 }
+
+// Labels returns the labels of the session and of those that it was started by. A
+// host that takes a session up again in another process keeps them and puts them
+// on the new one: a new session knows of nothing that was read before.
+func (s *Session) Labels() Labels { return s.state().Labels }
 
 func (s *Session) state() State {
 	s.mu.Lock()
@@ -584,7 +590,7 @@ func (s *Session) approve(ctx context.Context, p *pending) (a Answer, settled bo
 // round is what a call carries from one decision to the next.
 type round struct {
 	start    time.Time
-	approved string // what a person said yes to; see base
+	approved *approval
 	said     *Answer
 	kept     []string
 	unsaved  *UnsavedError
@@ -710,15 +716,35 @@ func (s *Session) answer(ctx context.Context, g *Grant, p *pending, a Answer, ru
 	if err := s.keep(ctx, a, p, run); err != nil {
 		return err
 	}
-	run.approved = base(p.req.Token)
+	run.approved = &approval{what: p.what, reasons: map[string]bool{}}
+	for i := range p.req.Decision.Reasons {
+		run.approved.reasons[p.req.Decision.Reasons[i].key()] = true
+	}
 	return nil
 }
 
-// base is the part of a token that says what it is for.
-func base(token string) string {
-	b, _, _ := strings.Cut(token, ".")
-	return b
+// approval is what a person said yes to: a call with what it reaches, under these
+// rules and in this mode, for these reasons.
+type approval struct {
+	what    string
+	reasons map[string]bool
 }
+
+// covers says whether the approval is for a decision: there is nothing to ask about
+// that was not asked. The rules of the answer may have settled a part of it.
+func (a *approval) covers(what string, d *Decision) bool {
+	if a == nil || a.what != what {
+		return false
+	}
+	for i := range d.Reasons {
+		if r := &d.Reasons[i]; r.Verdict != Allow && !a.reasons[r.key()] {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Reason) key() string { return fmt.Sprintf("%s\x00%d\x00%s", r.Code, r.Action, r.Text) }
 
 // decide runs one round. What a person said yes to counts only while
 // everything that it was made of is the same.
@@ -739,12 +765,9 @@ func (s *Session) decide(ctx context.Context, call Call, run *round) (*Grant, *p
 		return g, nil
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "clearance/request/v1 %s %d %s %s %d", g.digest, gen.n, s.id, st.Mode, g.decision.Asked)
-	for _, r := range g.decision.Reasons {
-		fmt.Fprintf(h, "\x00%s\x00%d\x00%s", r.Code, r.Action, r.Text)
-	}
+	fmt.Fprintf(h, "clearance/request/v2 %s %d %s %s", g.digest, gen.n, s.id, st.Mode)
 	what := hex.EncodeToString(h.Sum(nil))
-	if run.approved == what {
+	if run.approved.covers(what, &g.decision) {
 		all := append(slices.Clip(g.opinions), Opinion{From: FromPerson, Verdict: Allow})
 		if d := e.Decide(st, call, ins, all...); d.Verdict != Ask {
 			s.sends(e, g, run)
@@ -752,8 +775,11 @@ func (s *Session) decide(ctx context.Context, call Call, run *round) (*Grant, *p
 			return g, nil
 		}
 	}
-	p := &pending{st: st, ops: g.opinions, of: s}
-	p.req = Request{Token: what + "." + token(), Call: call, Inspection: ins, Decision: g.decision, Suggestions: e.suggest(st, call, ins, g.opinions),
+	for i := range g.decision.Reasons {
+		fmt.Fprintf(h, "\x00%s", g.decision.Reasons[i].key())
+	}
+	p := &pending{what: what, st: st, ops: g.opinions, of: s}
+	p.req = Request{Token: hex.EncodeToString(h.Sum(nil)) + "." + token(), Call: call, Inspection: ins, Decision: g.decision, Suggestions: e.suggest(st, call, ins, g.opinions),
 		Changes: s.changes(ctx, &ins, &g.decision)}
 	return g, p
 }

@@ -2,6 +2,7 @@ package permission
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -49,6 +50,9 @@ func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opin
 			return nil
 		}
 		a := &ins.Actions[r.Action-1]
+		if r.Code == CodeChanged || r.Code == CodeSend {
+			continue // the answer settles it: see answered
+		}
 		if a.Origin == Operand && a.Of > 0 && a.Of <= len(ins.Actions) {
 			// An effect of a command is covered by a rule for the command.
 			switch r.Code {
@@ -99,10 +103,39 @@ func (e *Evaluator) suggest(st State, call Call, ins Inspection, opinions []Opin
 	if err != nil {
 		return nil
 	}
-	if e.with(p).Decide(st, call, ins, opinions...).Verdict != Allow {
+	if e.with(p).Decide(e.answered(st, call, ins, &d), call, ins, opinions...).Verdict != Allow {
 		return nil
 	}
 	return rules
+}
+
+// answered is the state once a person said yes for the session: what the call runs
+// and where it may send is settled by the answer itself, and not by its rules.
+func (e *Evaluator) answered(st State, call Call, ins Inspection, d *Decision) State {
+	at := decider{p: e.policy, st: st, call: call, ins: ins}
+	at.confine()
+	for _, r := range d.Reasons {
+		if r.Verdict != Ask || r.Action == 0 {
+			continue
+		}
+		switch c := ins.Actions[r.Action-1].command(); r.Code {
+		case CodeChanged:
+			if st.Contents = maps.Clone(st.Contents); st.Contents == nil {
+				st.Contents = map[string]string{}
+			}
+			st.Contents[contentKey(c)] = c.Digest
+		case CodeSend:
+			name := at.destination(r.Action - 1)
+			if name == toHost || strings.Contains(name, DynamicWord) {
+				continue // that is asked about each time
+			}
+			if st.Destinations = maps.Clone(st.Destinations); st.Destinations == nil {
+				st.Destinations = map[string]bool{}
+			}
+			st.Destinations[name] = true
+		}
+	}
+	return st
 }
 
 // namesOneTool reports a tool name that a rule takes for this tool and no other:
@@ -173,13 +206,16 @@ func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
 	return ruleText(ins.Family, text)
 }
 
+// codeReaders are the programs that run the code that they read.
+var codeReaders = map[string]bool{"sh": true, "bash": true, "dash": true, "zsh": true, "ksh": true, "fish": true, "busybox": true, "pwsh": true, "python": true, "perl": true, "ruby": true, "node": true, "php": true, "psql": true, "mysql": true, "sqlite3": true, "redis-cli": true}
+
 // startsOthers says that words of a command name what it starts, or that it reads
 // what to do from its input.
 func startsOthers(text string) bool {
 	words := strings.Fields(text)
 	for i, w := range words {
 		switch {
-		case w == "-" && words[0] != "git" || i > 0 && codeRunner(path.Base(strings.Trim(w, `'"`))):
+		case w == "-" && words[0] != "git" || i > 0 && named(codeReaders, strings.TrimPrefix(strings.TrimPrefix(strings.Trim(w, `'"`), "/usr"), "/bin/")):
 			return true
 		case i == 2 && words[0] == "git" && (words[1] == "bisect" && w == "run" || words[1] == "submodule" && w == "foreach"):
 			return true
