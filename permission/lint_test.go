@@ -118,21 +118,23 @@ func TestLint(t *testing.T) {
 		"deny Agent(a, b)":                      "unreadable",
 		"deny Agent( a )":                       "inert",
 		"deny Skill(plug:in)":                   "",
-		"allow Bash(npm *)":                     "wide",
-		"allow Bash(npm run *)":                 "wide",
-		"allow Bash(npm run test *)":            "",
-		"allow Bash(npm test *)":                "",
-		"allow Bash(pytest *)":                  "",
-		"allow Bash(cargo test *)":              "",
-		"allow Bash(make *)":                    "wide",
-		"allow Bash(make test *)":               "",
-		"allow Bash(kubectl get *)":             "",
-		"allow Bash(kubectl *)":                 "wide",
-		"allow Bash(docker run *)":              "wide",
-		"allow Bash(docker ps *)":               "",
-		"allow Bash(terraform plan *)":          "",
-		"allow Bash(git -C * status)":           "wide",
-		"allow Bash(grep -rn * src)":            "",
+		"allow Bash(npx tsc *)":                 "", "allow Bash(npx *)": "wide", "allow Bash(npx -y *)": "wide", "allow Bash(python -m pytest *)": "", "allow Bash(python3 -m *)": "wide", "allow Bash(python -c *)": "wide",
+		"allow Bash(git * --stat)":     "wide",
+		"allow Bash(npm *)":            "wide",
+		"allow Bash(npm run *)":        "wide",
+		"allow Bash(npm run test *)":   "",
+		"allow Bash(npm test *)":       "",
+		"allow Bash(pytest *)":         "",
+		"allow Bash(cargo test *)":     "",
+		"allow Bash(make *)":           "wide",
+		"allow Bash(make test *)":      "",
+		"allow Bash(kubectl get *)":    "",
+		"allow Bash(kubectl *)":        "wide",
+		"allow Bash(docker run *)":     "wide",
+		"allow Bash(docker ps *)":      "",
+		"allow Bash(terraform plan *)": "",
+		"allow Bash(git -C * status)":  "wide",
+		"allow Bash(grep -rn * src)":   "",
 	} {
 		effect, text, _ := strings.Cut(rule, " ")
 		b, _ := json.Marshal(map[string]any{"permissions": map[string]any{effect: []string{text}}})
@@ -144,6 +146,15 @@ func TestLint(t *testing.T) {
 		if assert.Len(t, got, 1, "%s: %v", rule, got) {
 			assert.True(t, strings.HasPrefix(got[0], want+" "), "%s: %v", rule, got)
 		}
+	}
+	for rule, fix := range map[string]string{
+		"Bash(git:* --force)": "write Bash(git * --force)", "Bash(git:push)": "write Bash(git push)", "Bash(git:push *)": "write Bash(git push *)", "Read($HOME/.ssh/**)": "write Read(~/.ssh/**)",
+		"WebFetch(https://a.org/*)": "write WebFetch(domain:a.org)", "Bash(rm -rf)": "write Bash(rm -rf *)", "bash(x *)": "write Bash(x *)", "Read(C:\\x)": "write Read(//c/x)", "mcp__s__": "write mcp__s__*",
+	} {
+		b, _ := json.Marshal(map[string]any{"permissions": map[string]any{"deny": []string{rule}}})
+		got := lint(t, string(b))
+		require.Len(t, got, 1, rule)
+		assert.True(t, strings.HasSuffix(got[0], " "+fix), "%s: %s", rule, got[0])
 	}
 	for settings, want := range map[string][]string{
 		`{"permissions":{"deny":["Bash(rm *)"],"allow":["Bash(rm -rf build)","Bash(rm x)","Bash(rmdir x)"]}}`: {"shadowed Bash(rm -rf build)", "shadowed Bash(rm x)"},
