@@ -163,6 +163,8 @@ func TestLint(t *testing.T) {
 		`{"permissions":{"deny":["mcp__*"],"allow":["mcp__s__t"]}}`:                                           {"shadowed mcp__s__t"},
 		`{"permissions":{"deny":["WebFetch(domain:*.a.org)"],"allow":["WebFetch(domain:x.a.org)"]}}`:          {"shadowed WebFetch(domain:x.a.org)"},
 		`{"permissions":{"allow":["Read(x)","Read(x)"]}}`:                                                     {"repeated Read(x)"},
+		`{"permissions":{"deny":["TodoWrite","TodoWrite"]}}`:                                                  {"repeated TodoWrite"},
+		`{"permissions":{"allow":["Bash(ls -l:*)","Bash(ls -l *)"]}}`:                                         {"repeated Bash(ls -l *)"},
 		`{"permissions":{"deny":["Edit"],"allow":["Bash(ls *)","Read(x)"]}}`:                                  {"bare Edit"},
 	} {
 		got := lint(t, settings)
@@ -194,6 +196,37 @@ func TestShadowedRulesAreDead(t *testing.T) {
 			require.Equal(t, all.Decide(st, call, ins).Verdict, without.Decide(st, call, ins).Verdict, "%s on %s", l, c)
 		}
 	}
+}
+
+// TestRulesInOrder: each rule once, deny before ask before allow, whatever the
+// order of the layers.
+func TestRulesInOrder(t *testing.T) {
+	p, err := ParsePolicy("/home/u", Source{Layer: LayerProject, Name: "p.json", Base: proj, Data: []byte(`{"permissions":{"allow":["A"],"ask":["B_b"],"deny":["C_c"]}}`)},
+		Source{Layer: LayerUser, Name: "u.json", Base: proj, Data: []byte(`{"permissions":{"allow":["D"],"ask":["E_e"],"deny":["F_f"]}}`)})
+	require.NoError(t, err)
+	var got []string
+	for _, r := range p.Rules() {
+		got = append(got, r.Effect.String()+" "+r.Text)
+	}
+	require.Equal(t, []string{"deny F_f", "deny C_c", "ask E_e", "ask B_b", "allow D", "allow A"}, got)
+}
+
+// TestDerivationText: a derivation names who may settle the question, and has no
+// line for a call about which there is nothing to say.
+func TestDerivationText(t *testing.T) {
+	e := newEvaluator(t, `{"permissions":{"allow":["Skill(a)"]}}`)
+	text := e.Explain(State{Dir: proj}, Call{Tool: "Bash", Dir: proj}, shell(command("foo"))).String()
+	require.True(t, strings.HasPrefix(text, "ask (mode default, may be settled by the bypass mode, a hook, the classifier, the sandbox, a person)\n"), text)
+	require.NotContains(t, text, "the call of Bash")
+	require.Equal(t, "nobody", Settlers(0).String())
+	require.Equal(t, "the sandbox, a person", (BySandbox | ByPerson).String())
+	// A rule for a skill speaks of the call, and not of what a command uses.
+	for origin, want := range map[Origin]bool{Tool: true, Operand: false, Shell: false} {
+		d := e.Explain(State{Dir: proj}, Call{Tool: "Skill", Dir: proj}, Inspection{Family: "Skill", Actions: []Action{{Kind: Use, Origin: origin, Name: "a"}}})
+		require.Equal(t, want, strings.Contains(d.String(), "Skill(a)"), "%s: %s", origin, d)
+	}
+	d := e.Explain(State{Dir: proj}, Call{Tool: "Skill", Dir: proj}, Inspection{Family: "Skill", Actions: []Action{{Kind: KindUnknown, Origin: Tool, Name: "a"}}})
+	require.NotContains(t, d.String(), "Skill(a)")
 }
 
 func TestExplain(t *testing.T) {
