@@ -96,6 +96,7 @@ type program struct {
 	manyLetters  bool // a flag begins with one dash and has more than one letter
 	number       bool // -NUM is a flag
 	why          bool
+	stops        bool     // it looks for some flags before its operands only
 	argFiles     bool     // a word @FILE names a file of further arguments
 	marks        []string // names for flags, in the order of the bits of flagSpec.mark
 	script       bool     // its input is a text like the one in its arguments
@@ -486,6 +487,7 @@ func (l *loader) finish() error {
 		all = append(all, s)
 	}
 	for _, q := range all {
+		q.whole = q.whole || p.whole
 		q.index(l.specs)
 	}
 	for _, q := range all {
@@ -569,6 +571,7 @@ func (e example) calls(names []string) bool {
 // index prepares what is looked up for every command. Equal flags become one.
 func (p *program) index(specs map[flagSpec]*flagSpec) {
 	for name, spec := range p.flags {
+		p.stops = p.stops || spec.first
 		if same := specs[*spec]; same != nil {
 			spec = same
 		} else {

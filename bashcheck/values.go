@@ -133,7 +133,7 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		like := o.guessed().like // :$port
 		return (o.Static && !o.Glob || like != "") && socketFilter(cmp.Or(like, o.Text))
 	case vSSFilter:
-		return o.Static && !o.Glob && ssFilter(o.Text)
+		return o.Static && !o.Glob && ssFilter(o.Text, &j.socket)
 	case vUsedFile:
 		return o.Static && !o.Glob && !strings.Contains(o.Text, ",") &&
 			w.usePath(pathOf(List, Exact), o, j)
