@@ -253,7 +253,7 @@ func TestOracleFlags(t *testing.T) {
 			if len(x.calls) == 1 && !x.hostile && res.Status == 0 || (len(x.calls) > 1 || x.hostile) && res.Status>>i&1 == 1 {
 				succeeded++
 			} else if os.Getenv("ORACLE_VERBOSE") != "" {
-				t.Logf("failed (%d): %s: %.100q", res.Status, x.calls[i].command, res.Output)
+				t.Logf("failed (%d): %s: %.1500q", res.Status, x.calls[i].command, res.Output)
 			}
 		}
 		if res.TimedOut {
