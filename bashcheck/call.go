@@ -15,6 +15,14 @@ func (w *walker) call(x *syntax.CallExpr, redirs []*syntax.Redirect) dirs {
 	assigns := w.assigns(x.Assigns, len(x.Args) == 0)
 	if len(x.Args) == 0 {
 		w.bareRedirect(redirs)
+		if len(redirs) > 0 && w.d != Bash {
+			// dash and busybox redirect first, and assign nothing where that fails.
+			for _, a := range x.Assigns {
+				if a.Name != nil {
+					w.set(a.Name.Value, value{})
+				}
+			}
+		}
 		w.rep.Loose = append(w.rep.Loose, w.redirects(redirs)...)
 		return here
 	}
@@ -384,6 +392,16 @@ func (w *walker) special(p *program, argv []word, j *judged) {
 		// about a process, or about a group.
 		if len(argv) == 3 && argv[1].Static && argv[1].Text == "-0" && !argv[2].fields && !argv[2].Glob {
 			j.ok = true
+		}
+	case "command":
+		// zsh looks for flags in every word with a dash. Where one is none of its
+		// own, command has no flags: command -v -x runs a program called -v.
+		if (w.d == Zsh || w.d == Any) && len(j.inner) == 0 {
+			for _, a := range argv[1:] {
+				if !a.Static && a.mayBeFlag() || a.Static && strings.HasPrefix(a.Text, "-") && strings.Trim(a.Text, "-pvV") != "" {
+					j.ok = false
+				}
+			}
 		}
 	case "printf", "exit", "return", "break", "continue", "shift", "wait", "read", "ulimit", "umask", "let":
 		if w.d == Zsh || w.d == Any { // zsh evaluates numbers as arithmetic

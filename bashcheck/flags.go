@@ -155,7 +155,9 @@ func (w *walker) flags(p *program, args []word, j *judged, subs bool) (operands 
 				}
 				return append(found.list, rest[:n]...), mode, rest[n:], ok
 			}
-			return found.addRest(i + 1), mode, nil, ok
+			// A program that looks for no flags behind its first operand takes the
+			// two dashes there for one more (git config NAME --).
+			return found.addRest(i + 1), mode, nil, ok && !(p.stops && len(found.list) > 0)
 		}
 		if len(t) < 2 || t[0] != '-' && !(t[0] == '+' && p.flags[t] != nil) {
 			found.add(i)

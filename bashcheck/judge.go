@@ -35,6 +35,7 @@ type judged struct {
 	marks     uint16   // of the flags that were given
 	marked    []marked // their values
 	start     *start   // where operands begin, beside the directory of the command
+	socket    ssPlace  // how much of the filter of ss was read
 }
 
 func onlyHelp(a word) bool { return a.Static && !a.Glob && a.Text == "--help" }

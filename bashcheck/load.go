@@ -96,6 +96,7 @@ type program struct {
 	manyLetters  bool // a flag begins with one dash and has more than one letter
 	number       bool // -NUM is a flag
 	why          bool
+	stops        bool     // it looks for some flags before its operands only
 	argFiles     bool     // a word @FILE names a file of further arguments
 	marks        []string // names for flags, in the order of the bits of flagSpec.mark
 	script       bool     // its input is a text like the one in its arguments
@@ -224,6 +225,7 @@ func (l *loader) finish() error {
 	p.index(l.specs)
 	line, problem := p.line, p.unfit()
 	for _, q := range p.subs {
+		q.whole = q.whole || p.whole
 		q.index(l.specs)
 		if problem == "" {
 			problem = q.unfit()
@@ -310,6 +312,7 @@ func (e example) calls(names []string) bool {
 // index prepares what is looked up for every command. Equal flags become one.
 func (p *program) index(specs map[flagSpec]*flagSpec) {
 	for name, spec := range p.flags {
+		p.stops = p.stops || spec.first
 		if same := specs[*spec]; same != nil {
 			spec = same
 		} else {

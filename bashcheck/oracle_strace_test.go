@@ -168,6 +168,18 @@ var straceExceptions = []straceException{
 	{"meson", "exec", "gcc", "in Debian it asks for the architecture of the machine"},
 	{"sar", "exec", "sadc", "sar starts its own collector"},
 	{"tomlq", "exec", "jq", "the tomlq of Python starts jq"},
+	{"screen", "mkdir", "/run/screen", "it makes the folder of its sockets where it is missing"},
+	{"mkfifo", "mkdir", "/dev/null", "it is there, so nothing is made"},
+	{"mknod", "mkdir", "/dev/null", "it is there, so nothing is made"},
+	{"mkdir", "mkdir", "/dev/null", "it is there, so nothing is made"},
+	{"mkdir", "mkdir", "/dev", "it is there, so nothing is made"},
+	{"touch", "change", "/dev/null", "its times tell nothing"},
+	{"diffstat", "exec", "sh", "it has what is packed, by its name, unpacked through a shell; only plain names are read-only"},
+	{"diffstat", "exec", "gzip", "it has what is packed, by its name, unpacked through a shell; only plain names are read-only"},
+	{"diffstat", "exec", "bzip2", "it has what is packed, by its name, unpacked through a shell; only plain names are read-only"},
+	{"diffstat", "exec", "xz", "it has what is packed, by its name, unpacked through a shell; only plain names are read-only"},
+	{"diffstat", "exec", "zcat", "it has what is packed, by its name, unpacked through a shell; only plain names are read-only"},
+	{"diffstat", "exec", "uncompress", "it has what is packed, by its name, unpacked through a shell; only plain names are read-only"},
 	{"uuidgen", "connect", "/run/uuidd/request", "uuidgen -t asks the service of this machine for a number"},
 	{"xq", "exec", "jq", "the xq of Python starts jq"},
 	{"jstat", "*", "/tmp/hsperfdata_*/**", "a Java machine keeps its counters there while it runs"},
@@ -807,4 +819,24 @@ func TestOracleSafeEnvNpm(t *testing.T) {
 	require.NoError(t, err)
 	harm, _ = straceHarm(r, res)
 	assert.True(t, slices.ContainsFunc(harm, func(h string) bool { return strings.Contains(h, "/home/u/.npm/_logs") }), "%q", harm)
+}
+
+// TestOracleSafeEnvPython: without its entry in SafeEnv a program in Python
+// writes what it read of its own parts beside them.
+func TestOracleSafeEnvPython(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is missing, so what it does without this entry is not shown")
+	}
+	box := straceBox(t)
+	r := Analyze("ls")
+	req := straceRequest("python3 -c 'import part'", r)
+	req.Put = []oracle.File{{Path: "/w/part.py", Data: []byte("x = 1\n")}}
+	harm := func() bool {
+		res, err := box.Run(req)
+		require.NoError(t, err)
+		return slices.ContainsFunc(res.Changes, func(c oracle.Change) bool { return strings.Contains(c.Path, "__pycache__") })
+	}
+	assert.False(t, harm())
+	req.Env = without(req.Env, "PYTHONDONTWRITEBYTECODE")
+	assert.True(t, harm())
 }

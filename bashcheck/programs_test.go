@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -108,4 +109,14 @@ func TestSafeEnvExifTool(t *testing.T) {
 	assert.False(t, hit(dir))
 	in(dir, without(env, "HOME"), bash, "-c", "exiftool f.jpg")
 	assert.True(t, hit(dir), "exiftool runs the file")
+}
+
+// TestFlagsThatRead: a file that only a flag names is read like an operand.
+func TestFlagsThatRead(t *testing.T) {
+	for command, file := range map[string]string{
+		"tree -H . --hintro .env": ".env", "tree --houtro=.env": ".env", "tree --infofile .env": ".env", "grep -f .env x": ".env", "file -f .env": ".env",
+	} {
+		r := Analyze(command)
+		assert.True(t, slices.ContainsFunc(r.Effects(), func(e Effect) bool { return e.Kind == Read && (e.Target == file || e.Extent == Anywhere) }), command)
+	}
 }

@@ -1026,16 +1026,37 @@ func printfPrints(f string) bool {
 	return true
 }
 
-// ssFilter says that a word of the filter of ss, or the whole filter in one
+// ssPlace is where in its filter ss is.
+type ssPlace uint8
+
+const (
+	ssStates     ssPlace = iota // states may be named, each behind state or exclude in a word of its own
+	ssState                     // the next word is the name of a state
+	ssExpression                // what follows is an expression, in which the name of a state would be a host
+)
+
+// ssFilter says that a word of the filter of ss, or the whole expression in one
 // word, names states, ports by number and addresses by number (ss(8)): a name
 // would be looked up.
-func ssFilter(text string) bool {
+func ssFilter(text string, at *ssPlace) bool {
+	switch {
+	case *at == ssState:
+		*at = ssStates
+		switch text {
+		case "all", "connected", "synchronized", "bucket", "big", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait",
+			"closed", "close-wait", "last-ack", "listening", "listen", "closing":
+			return true
+		}
+		return false
+	case *at == ssStates && (text == "state" || text == "exclude"):
+		*at = ssState
+		return true
+	}
+	*at = ssExpression
 	for _, t := range strings.Fields(text) {
 		switch t {
-		case "state", "exclude", "sport", "dport", "src", "dst", "=", "==", "!=", "eq", "ne", "neq", "<", ">", "<=", ">=", "lt", "gt", "le", "ge", "leq", "geq",
-			"and", "or", "not", "&&", "||", "&", "|", "!", "(", ")",
-			"all", "connected", "synchronized", "bucket", "big", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait",
-			"closed", "close-wait", "last-ack", "listening", "listen", "closing":
+		case "sport", "dport", "src", "dst", "=", "==", "!=", "eq", "ne", "neq", "<", ">", "<=", ">=", "lt", "gt", "le", "ge", "leq", "geq",
+			"and", "or", "not", "&&", "||", "&", "|", "!", "(", ")":
 		default:
 			if !socketAddress(t) {
 				return false

@@ -21,7 +21,8 @@ type EnvOptions struct {
 	// or below one of them is left out.
 	Roots []string
 	// Online leaves out what keeps the go command from fetching (GOPROXY=off,
-	// GOFLAGS=-mod=readonly, GOENV=off). Set it for a command that a person or a
+	// GOFLAGS=-mod=readonly, GOENV=off) and programs in Python from writing
+	// __pycache__ (PYTHONDONTWRITEBYTECODE=1). Set it for a command that a person or a
 	// rule approved, such as go get. A command that runs because it only reads
 	// needs it off: go list fetches modules otherwise, so that the assumption
 	// [AssumeGoOffline] does not hold.
@@ -63,7 +64,9 @@ func SafeEnv(o EnvOptions) []string {
 		"GOTOOLCHAIN=local", "GOTELEMETRY=off",
 	}
 	if !o.Online {
-		env = append(env, "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOENV=off")
+		// Programs in Python keep what they read of themselves and of their parts
+		// beside it (__pycache__) unless the variable says no.
+		env = append(env, "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOENV=off", "PYTHONDONTWRITEBYTECODE=1")
 	}
 	if o.Home != "" {
 		env = append(env, "HOME="+o.Home)

@@ -189,6 +189,7 @@ func TestDialects(t *testing.T) {
 	for _, src := range []string{
 		"ls *(e:'rm x':)", "ls *(eXidX)", "ls *(.)", "echo =ls", "cat =(ls)", "ls >! f", "ls >& f", "echo ${(e)x}", "sort $=x", `sort "$=x"`, `echo "$x[1]"`, "echo $x[1]", "ls <1-9>",
 		"ls **/*(D)", "ls ^x", "ls x~y", "ls f#", "> f", "< f", "noglob rm x", "nocorrect rm x", "- rm x", "repeat 3 rm x", `[ "$x" -eq 1 ]`, `printf %d "$x"`, "exit $x",
+		"command -v $y", "command -v -x", `command -V "$y"z`,
 		"path=x ls", "path=x; ls", "fpath=x; ls", "argv=x; ls", "options=x; ls", "ls {a,b}", "ls *(#qe:id:)", "é=1 ls", "x=1 é+=2 ls",
 	} {
 		assert.False(t, zsh.Analyze(src).ReadOnly(), "zsh: %s", src)
@@ -200,11 +201,11 @@ func TestDialects(t *testing.T) {
 	for _, src := range []string{"ls -la", "cat 'a b'", `echo "$x"`, "git status && git diff | head", "ls *.go", "grep -rn 'a[b]' src", "for f in *.go; do wc -l \"$f\"; done", "find . -exec ls {} \\;", "[ -f x ] && ls", "echo $((1+2))"} {
 		assert.True(t, zsh.Analyze(src).ReadOnly(), "zsh: %s: %s", src, zsh.Analyze(src).Explain())
 	}
-	for _, src := range []string{"((rm x))", "((ls))", "[[ a > b ]]", "ls &> f", "ls &>/dev/null", "echo $'a\\'; rm x #'", "function f { ls; }", "coproc ls", "time ls", "cat <<< x", "ls |& cat", "select x in a; do ls; done", "echo ${x:0:1}", "pushd a", "diff <(ls) <(ls)"} {
+	for _, src := range []string{"((rm x))", "((ls))", "[[ a > b ]]", "ls &> f", "ls &>/dev/null", "echo $'a\\'; rm x #'", "function f { ls; }", "coproc ls", "time ls", "cat <<< x", "ls |& cat", "select x in a; do ls; done", "echo ${x:0:1}", "pushd a", "diff <(ls) <(ls)", "x=rm; x=ls </none; $x f"} {
 		assert.False(t, posix.Analyze(src).ReadOnly(), "sh: %s", src)
 		assert.False(t, anyShell.Analyze(src).ReadOnly(), "any: %s", src)
 	}
-	for _, src := range []string{"ls -la", "if [ -f x ]; then cat x; fi", "ls 2>/dev/null | head", "x=$(ls); echo \"$x\"", "cat <<EOF\nhello\nEOF"} {
+	for _, src := range []string{"ls -la", "if [ -f x ]; then cat x; fi", "ls 2>/dev/null | head", "x=$(ls); echo \"$x\"", "cat <<EOF\nhello\nEOF", "command -v ls", "x=ls; $x f"} {
 		assert.True(t, posix.Analyze(src).ReadOnly(), "sh: %s: %s", src, posix.Analyze(src).Explain())
 		assert.True(t, anyShell.Analyze(src).ReadOnly(), "any: %s: %s", src, anyShell.Analyze(src).Explain())
 	}

@@ -70,6 +70,8 @@ func (w *walker) useValue(v valueSpec, o word, j *judged) bool {
 		return true
 	case vPrintf:
 		return w.printfFormat(o, j)
+	case vSSFilter:
+		return o.Static && !o.Glob && ssFilter(o.Text, &j.socket)
 	case vReplace:
 		j.replace = o.Text
 		return o.Static && o.Text != ""
@@ -170,8 +172,6 @@ func understood(kind valueKind, o *word) bool {
 	case vInet: // :$port
 		like := o.guessed().like
 		return (spelled || like != "") && socketFilter(cmp.Or(like, o.Text))
-	case vSSFilter:
-		return spelled && ssFilter(o.Text)
 	case vPcapFilter:
 		return spelled && pcapFilter(o.Text)
 	case vSed:

@@ -66,7 +66,7 @@ func handle(tree *map[string]entry, req oracle.Request) (res oracle.Result) {
 	before := *tree
 	if len(req.Put) > 0 {
 		for _, f := range req.Put {
-			if err := put(f); err != nil {
+			if err := put(f); err != nil && !errors.Is(err, syscall.ENOTDIR) { // below a file
 				return fail(err)
 			}
 		}
