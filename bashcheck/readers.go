@@ -96,7 +96,6 @@ func findTests(w string) (args int, ok bool) {
 // findCall is a call of find while its arguments are read.
 type findCall struct {
 	w      *walker
-	j      *judged
 	args   []word
 	at     int
 	places []Effect // where it starts
@@ -106,11 +105,11 @@ type findCall struct {
 }
 
 func (w *walker) findArgs(args []word, j *judged) {
-	c := findCall{w: w, j: j, args: args, lead: '.'}
-	c.starts()
+	c := findCall{w: w, args: args, lead: '.'}
+	c.starts(j)
 	j.names = true
 	for ; c.at < len(args); c.at++ {
-		if a := args[c.at]; !a.Static || a.Glob || !c.expression(a.Text) {
+		if a := args[c.at]; !a.Static || a.Glob || !c.expression(a.Text, j) {
 			j.ok = false
 			return
 		}
@@ -121,7 +120,7 @@ func (w *walker) findArgs(args []word, j *judged) {
 }
 
 // starts reads the words before the expression: where the search begins.
-func (c *findCall) starts() {
+func (c *findCall) starts(j *judged) {
 	args := c.args
 	for c.at < len(args) && args[c.at].Static && (args[c.at].Text == "-H" || args[c.at].Text == "-L" || args[c.at].Text == "-P") {
 		c.at++
@@ -137,36 +136,36 @@ func (c *findCall) starts() {
 			lead = a.Text[0]
 		}
 		if lead == 0 || lead == leadName || a.later || strings.IndexByte("-(!),", lead) >= 0 {
-			c.j.ok = false
+			j.ok = false
 		}
 		if lead != '.' && lead != '/' {
 			c.lead = 'x'
 		}
-		c.w.usePath(pathOf(List, Tree), a, c.j)
+		c.w.usePath(pathOf(List, Tree), a, j)
 	}
 	if c.at == first {
-		c.j.effects = append(c.j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: c.w.st.dir, Span: Span{}})
+		j.effects = append(j.effects, Effect{Kind: List, Target: ".", Extent: Tree, Dir: c.w.st.dir, Span: Span{}})
 	}
-	c.places = append([]Effect(nil), c.j.effects...)
+	c.places = append([]Effect(nil), j.effects...)
 }
 
 // expression reads one expression, which begins with that word, up to its last
 // word.
-func (c *findCall) expression(name string) bool {
+func (c *findCall) expression(name string, j *judged) bool {
 	if n, ok := findTests(name); ok {
-		return c.test(name, n)
+		return c.test(name, n, j)
 	}
 	switch name {
 	case "-delete":
-		c.delete()
+		c.delete(j)
 		return true
 	case "-exec", "-execdir", "-ok", "-okdir":
-		return c.exec(name)
+		return c.exec(name, j)
 	case "-fprint", "-fprint0", "-fls", "-fprintf":
 		if c.at++; c.at >= len(c.args) {
 			return false
 		}
-		c.w.usePath(pathOf(Write, Exact), c.args[c.at], c.j)
+		c.w.usePath(pathOf(Write, Exact), c.args[c.at], j)
 		if name == "-fprintf" {
 			c.at++
 		}
@@ -176,14 +175,14 @@ func (c *findCall) expression(name string) bool {
 }
 
 // test passes over an expression that only tests or prints, and its n arguments.
-func (c *findCall) test(name string, n int) bool {
+func (c *findCall) test(name string, n int, j *judged) bool {
 	switch name {
 	case "-print0":
-		c.j.nul = true
+		j.nul = true
 	case "-print":
 		c.lines++
 	case "-ls", "-printf", "-help", "--help", "-version", "--version":
-		c.j.names = false
+		j.names = false
 	}
 	switch name {
 	case "-depth", "-mount", "-xdev", "-a", "-and", "(", ")", "-print", "-maxdepth", "-warn", "-nowarn":
@@ -199,8 +198,8 @@ func (c *findCall) test(name string, n int) bool {
 }
 
 // delete adds what -delete deletes.
-func (c *findCall) delete() {
-	c.j.exact = true
+func (c *findCall) delete(j *judged) {
+	j.exact = true
 	for _, e := range c.places {
 		e.Kind = Delete
 		if e.Extent != Anywhere || c.tests {
@@ -209,13 +208,13 @@ func (c *findCall) delete() {
 		if c.tests && e.Extent == Tree {
 			e.Extent = Within // what the tests choose below the start
 		}
-		c.j.effects = append(c.j.effects, e)
+		j.effects = append(j.effects, e)
 	}
 }
 
 // exec reads the command of -exec and its like.
-func (c *findCall) exec(name string) bool {
-	c.j.exact, c.j.names = true, false
+func (c *findCall) exec(name string, j *judged) bool {
+	j.exact, j.names = true, false
 	var inner []word
 	for c.at++; c.at < len(c.args); c.at++ {
 		b := c.args[c.at]
@@ -246,8 +245,8 @@ func (c *findCall) exec(name string) bool {
 	if c.args[c.at].Text == "+" {
 		inner[len(inner)-1].fields = true
 	}
-	c.j.execs = append(c.j.execs, inner)
-	c.j.away = c.j.away || strings.HasSuffix(name, "dir")
+	j.execs = append(j.execs, inner)
+	j.away = j.away || strings.HasSuffix(name, "dir")
 	return true
 }
 

@@ -170,15 +170,16 @@ func (l *linter) command(r *Rule, say func(code, problem, fix string)) {
 		say(LintInert, "commands are matched one by one, and no single command holds "+op, "write one rule for each command")
 		return
 	}
-	switch name, more, colon := strings.Cut(word, ":"); {
+	switch name, _, colon := strings.Cut(word, ":"); {
 	case strings.HasSuffix(word, ",") && rest != "":
 		say(LintNarrow, fmt.Sprintf("the comma is a letter of the name, and it means the program %q", word), "write one rule for each command")
 		return
 	case colon && name != "" && !strings.Contains(name, "/"):
-		fix := "write " + r.tool + "(" + name + " *)"
-		if rest = strings.TrimSpace(strings.TrimLeft(more, "*") + " " + rest); rest != "" {
-			fix = "write " + r.tool + "(" + name + " " + rest + ")"
+		meant := name + " " + strings.TrimLeft(strings.TrimPrefix(whole, name+":"), " ")
+		if p.word {
+			meant += " *"
 		}
+		fix := "write " + r.tool + "(" + meant + ")"
 		say(LintNarrow, fmt.Sprintf("a colon is a letter unless \":*\" ends the rule, and it means programs that begin with %q", name+":"), fix)
 		return
 	}
@@ -203,11 +204,31 @@ func (l *linter) command(r *Rule, say func(code, problem, fix string)) {
 		if over := runnerOver(base, strings.Fields(rest)); over != "" {
 			say(LintWide, over, "spell the sub-command, or the whole command without a star")
 		}
+	case startsOne(base, strings.Fields(rest)):
+		// One package or module, whatever stands behind it.
 	case l.e.interpreter(base):
 		say(LintWide, word+" runs other commands or code that is given to it, so it allows anything", "spell the whole command, without a star")
 	case len(p.parts) > 1 && (rest == "" || base == "git" && strings.HasPrefix(rest, "-")) && strings.Trim(strings.Join(p.parts[1:], ""), " ") != "":
-		say(LintWide, "a star before the sub-command lets options in, for instance "+word+" -c …", "write the sub-command first: "+word+strings.TrimRight(p.parts[len(p.parts)-1], " ")+" *")
+		say(LintWide, "a star before the sub-command lets options in, for instance "+word+" -c …", subCommandFirst(word, p.parts[len(p.parts)-1]))
 	}
+}
+
+// startsOne says that the words behind an interpreter name the package or the module
+// that it starts.
+func startsOne(program string, words []string) bool {
+	switch program {
+	case "npx", "pnpx", "bunx", "uvx":
+		return len(words) > 0 && !strings.HasPrefix(words[0], "-")
+	}
+	return named(map[string]bool{"python": true, "pypy": true}, program) && len(words) > 1 && words[0] == "-m"
+}
+
+// subCommandFirst is the fix for a rule with a star in place of a sub-command.
+func subCommandFirst(program, last string) string {
+	if last = strings.TrimSpace(last); strings.HasPrefix(last, "-") {
+		return "write the sub-command in place of the star: " + program + " … " + last
+	}
+	return "write the sub-command first: " + program + " " + last + " *"
 }
 
 // runnerOver says why a rule with a star behind these words of a program that runs
@@ -281,9 +302,23 @@ func (l *linter) path(r *Rule, say func(code, problem, fix string)) {
 		say(LintWide, "it means everything in the home directory, but for what is known to hold secrets", "name a directory below it")
 	case strings.HasPrefix(r.spec, "/") && !strings.HasPrefix(r.spec, "//") && looksAbsolute(r.spec):
 		say(LintNarrow, "a path with one slash starts at the directory of the settings file ("+r.path.base+"), not at the root", "write "+r.family+"(/"+r.spec+")")
+	case r.ref.Effect != Allow && r.path.base == "" && namesHome(segs):
+		say(LintNarrow, "it means files below the directory that the session starts in, and those of this name lie in the home directory", "write "+r.family+"(//**/"+strings.TrimPrefix(strings.TrimPrefix(r.spec, "./"), "**/")+") for the whole machine")
 	case r.ref.Effect != Allow && r.path.pattern.anchored && len(segs) > 2 && segs[len(segs)-1].any && !segs[0].any && r.path.base == "":
 		say(LintNarrow, "it means one place below the directory that the session starts in, and no directory of that name elsewhere", "write "+r.family+"(**/"+strings.TrimPrefix(r.spec, "./")+") for any depth")
 	}
+}
+
+// homeNames are files and folders with secrets that lie in home directories.
+var homeNames = map[string]bool{".ssh": true, ".aws": true, ".gnupg": true, ".kube": true, ".netrc": true, "id_rsa": true, "id_ed25519": true, "id_ecdsa": true, ".bash_history": true, ".zsh_history": true}
+
+func namesHome(segs []patternSegment) bool {
+	for _, s := range segs {
+		if !s.any && s.tokens == nil && homeNames[s.literal] {
+			return true
+		}
+	}
+	return false
 }
 
 func looksAbsolute(spec string) bool {
@@ -356,8 +391,8 @@ func (r *Rule) includes(o *Rule) bool {
 		if o.command.exact() {
 			return r.command.matches(o.command.parts[0])
 		}
-		if r.String() == o.String() {
-			return true
+		if r.command.raw == o.command.raw {
+			return true // "x:*" is "x *"
 		}
 		return r.command.word && len(r.command.parts) == 1 && o.command.word && len(o.command.parts) == 1 &&
 			strings.HasPrefix(o.command.parts[0], r.command.parts[0]+" ")

@@ -118,21 +118,23 @@ func TestLint(t *testing.T) {
 		"deny Agent(a, b)":                      "unreadable",
 		"deny Agent( a )":                       "inert",
 		"deny Skill(plug:in)":                   "",
-		"allow Bash(npm *)":                     "wide",
-		"allow Bash(npm run *)":                 "wide",
-		"allow Bash(npm run test *)":            "",
-		"allow Bash(npm test *)":                "",
-		"allow Bash(pytest *)":                  "",
-		"allow Bash(cargo test *)":              "",
-		"allow Bash(make *)":                    "wide",
-		"allow Bash(make test *)":               "",
-		"allow Bash(kubectl get *)":             "",
-		"allow Bash(kubectl *)":                 "wide",
-		"allow Bash(docker run *)":              "wide",
-		"allow Bash(docker ps *)":               "",
-		"allow Bash(terraform plan *)":          "",
-		"allow Bash(git -C * status)":           "wide",
-		"allow Bash(grep -rn * src)":            "",
+		"allow Bash(npx tsc *)":                 "", "allow Bash(npx *)": "wide", "allow Bash(npx -y *)": "wide", "allow Bash(python -m pytest *)": "", "allow Bash(python3 -m *)": "wide", "allow Bash(python -c *)": "wide",
+		"allow Bash(git * --stat)":     "wide",
+		"allow Bash(npm *)":            "wide",
+		"allow Bash(npm run *)":        "wide",
+		"allow Bash(npm run test *)":   "",
+		"allow Bash(npm test *)":       "",
+		"allow Bash(pytest *)":         "",
+		"allow Bash(cargo test *)":     "",
+		"allow Bash(make *)":           "wide",
+		"allow Bash(make test *)":      "",
+		"allow Bash(kubectl get *)":    "",
+		"allow Bash(kubectl *)":        "wide",
+		"allow Bash(docker run *)":     "wide",
+		"allow Bash(docker ps *)":      "",
+		"allow Bash(terraform plan *)": "",
+		"allow Bash(git -C * status)":  "wide",
+		"allow Bash(grep -rn * src)":   "",
 	} {
 		effect, text, _ := strings.Cut(rule, " ")
 		b, _ := json.Marshal(map[string]any{"permissions": map[string]any{effect: []string{text}}})
@@ -145,6 +147,15 @@ func TestLint(t *testing.T) {
 			assert.True(t, strings.HasPrefix(got[0], want+" "), "%s: %v", rule, got)
 		}
 	}
+	for rule, fix := range map[string]string{
+		"Bash(git:* --force)": "write Bash(git * --force)", "Bash(git:push)": "write Bash(git push)", "Bash(git:push *)": "write Bash(git push *)", "Read($HOME/.ssh/**)": "write Read(~/.ssh/**)",
+		"WebFetch(https://a.org/*)": "write WebFetch(domain:a.org)", "Bash(rm -rf)": "write Bash(rm -rf *)", "bash(x *)": "write Bash(x *)", "Read(C:\\x)": "write Read(//c/x)", "mcp__s__": "write mcp__s__*",
+	} {
+		b, _ := json.Marshal(map[string]any{"permissions": map[string]any{"deny": []string{rule}}})
+		got := lint(t, string(b))
+		require.Len(t, got, 1, rule)
+		assert.True(t, strings.HasSuffix(got[0], " "+fix), "%s: %s", rule, got[0])
+	}
 	for settings, want := range map[string][]string{
 		`{"permissions":{"deny":["Bash(rm *)"],"allow":["Bash(rm -rf build)","Bash(rm x)","Bash(rmdir x)"]}}`: {"shadowed Bash(rm -rf build)", "shadowed Bash(rm x)"},
 		`{"permissions":{"ask":["Bash"],"allow":["Bash(ls *)"]}}`:                                             {"shadowed Bash(ls *)"},
@@ -152,6 +163,8 @@ func TestLint(t *testing.T) {
 		`{"permissions":{"deny":["mcp__*"],"allow":["mcp__s__t"]}}`:                                           {"shadowed mcp__s__t"},
 		`{"permissions":{"deny":["WebFetch(domain:*.a.org)"],"allow":["WebFetch(domain:x.a.org)"]}}`:          {"shadowed WebFetch(domain:x.a.org)"},
 		`{"permissions":{"allow":["Read(x)","Read(x)"]}}`:                                                     {"repeated Read(x)"},
+		`{"permissions":{"deny":["TodoWrite","TodoWrite"]}}`:                                                  {"repeated TodoWrite"},
+		`{"permissions":{"allow":["Bash(ls -l:*)","Bash(ls -l *)"]}}`:                                         {"repeated Bash(ls -l *)"},
 		`{"permissions":{"deny":["Edit"],"allow":["Bash(ls *)","Read(x)"]}}`:                                  {"bare Edit"},
 	} {
 		got := lint(t, settings)
@@ -183,6 +196,37 @@ func TestShadowedRulesAreDead(t *testing.T) {
 			require.Equal(t, all.Decide(st, call, ins).Verdict, without.Decide(st, call, ins).Verdict, "%s on %s", l, c)
 		}
 	}
+}
+
+// TestRulesInOrder: each rule once, deny before ask before allow, whatever the
+// order of the layers.
+func TestRulesInOrder(t *testing.T) {
+	p, err := ParsePolicy("/home/u", Source{Layer: LayerProject, Name: "p.json", Base: proj, Data: []byte(`{"permissions":{"allow":["A"],"ask":["B_b"],"deny":["C_c"]}}`)},
+		Source{Layer: LayerUser, Name: "u.json", Base: proj, Data: []byte(`{"permissions":{"allow":["D"],"ask":["E_e"],"deny":["F_f"]}}`)})
+	require.NoError(t, err)
+	var got []string
+	for _, r := range p.Rules() {
+		got = append(got, r.Effect.String()+" "+r.Text)
+	}
+	require.Equal(t, []string{"deny F_f", "deny C_c", "ask E_e", "ask B_b", "allow D", "allow A"}, got)
+}
+
+// TestDerivationText: a derivation names who may settle the question, and has no
+// line for a call about which there is nothing to say.
+func TestDerivationText(t *testing.T) {
+	e := newEvaluator(t, `{"permissions":{"allow":["Skill(a)"]}}`)
+	text := e.Explain(State{Dir: proj}, Call{Tool: "Bash", Dir: proj}, shell(command("foo"))).String()
+	require.True(t, strings.HasPrefix(text, "ask (mode default, may be settled by the bypass mode, a hook, the classifier, the sandbox, a person)\n"), text)
+	require.NotContains(t, text, "the call of Bash")
+	require.Equal(t, "nobody", Settlers(0).String())
+	require.Equal(t, "the sandbox, a person", (BySandbox | ByPerson).String())
+	// A rule for a skill speaks of the call, and not of what a command uses.
+	for origin, want := range map[Origin]bool{Tool: true, Operand: false, Shell: false} {
+		d := e.Explain(State{Dir: proj}, Call{Tool: "Skill", Dir: proj}, Inspection{Family: "Skill", Actions: []Action{{Kind: Use, Origin: origin, Name: "a"}}})
+		require.Equal(t, want, strings.Contains(d.String(), "Skill(a)"), "%s: %s", origin, d)
+	}
+	d := e.Explain(State{Dir: proj}, Call{Tool: "Skill", Dir: proj}, Inspection{Family: "Skill", Actions: []Action{{Kind: KindUnknown, Origin: Tool, Name: "a"}}})
+	require.NotContains(t, d.String(), "Skill(a)")
 }
 
 func TestExplain(t *testing.T) {

@@ -72,9 +72,27 @@ func TestPathPatternIsLinear(t *testing.T) {
 }
 
 func TestPathPatternRefuses(t *testing.T) {
-	for _, s := range []string{"", "#x", "/", "[abc", `a\`, "a//b", "../x", "a/./b", strings.Repeat("a", 5000), strings.Repeat("**/a/", 65)} {
+	for _, s := range []string{"", "#x", "/", "[abc", `a\`, "a//b", "../x", "a/./b", "[[:foo:]]x", "[[:alpha", "[[:", `[a-\`, "[", "[]", "[!]", strings.Repeat("a", 5000), strings.Repeat("**/a/", 65)} {
 		_, err := compilePathPattern(s, false)
 		assert.Error(t, err, "%q", s)
+	}
+}
+
+// TestUnknownHost: no pattern for hosts matches a host that is not known, and none
+// takes a name for an address.
+func TestUnknownHost(t *testing.T) {
+	for _, text := range []string{"*", "*.a.org", "a.org", "a*", "*.*", "127.0.0.1", "[::1]"} {
+		p, err := compileHostPattern(text)
+		if err != nil {
+			continue
+		}
+		assert.False(t, p.matches(""), text)
+	}
+	local, err := compileHostPattern("127.0.0.1")
+	assert.NoError(t, err)
+	for host, want := range map[string]bool{"127.1": true, "0x7f.1": true, "2130706433": true, "017700000001": true, "127.0.0.1": true, "::ffff:127.0.0.1": true,
+		"127.0.0.1.a.org": false, "a127.1": false, ":127.1": false, "127.0.0.256": false, "127.0.0.1.1": false, "1_27.1": false, "128.1": false} {
+		assert.Equal(t, want, local.matches(host), host)
 	}
 }
 

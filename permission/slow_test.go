@@ -356,6 +356,8 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 		// Which names lie below is the matcher's estimate: see below in the
 		// comparison.
 		return slowBelow
+	case family == "WebFetch" && a.Kind == Connect && a.Host == "" && a.Own && a.Origin == Operand:
+		return no
 	case family == "WebFetch" && a.Kind == Connect:
 		switch {
 		case a.Host == "":

@@ -300,6 +300,7 @@ func (d *decider) matchAction(r *Rule, a *Action) match {
 	case r.kind == ruleHost:
 		switch {
 		case a.Kind != Connect:
+		case a.Host == "" && a.Own && a.Origin == Operand:
 		case a.Host == "":
 			return matchMay
 		case r.host.matches(a.Host) && a.Maybe:

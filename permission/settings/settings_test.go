@@ -202,6 +202,24 @@ func TestBadFilesAreBoundedAndClosed(t *testing.T) {
 	require.Error(t, err, "a file that was named has to be there")
 }
 
+// TestServersOfANestedWorkspace: what trusting would start in one directory of a
+// repository is not approved by approving the same lines in another.
+func TestServersOfANestedWorkspace(t *testing.T) {
+	p := newPlace(t)
+	require.NoError(t, os.MkdirAll(p.src.Dir+"/.git", 0o755))
+	require.NoError(t, os.MkdirAll(p.src.Dir+"/sub", 0o755))
+	p.src.Also = func(context.Context) ([]string, error) { return []string{"server x: run y"}, nil }
+	trust := &truster{yes: map[string]bool{}}
+	p.src.Trust = trust
+	top := p.load().Loosening()
+	trust.yes[top.Digest] = true
+	require.True(t, p.load().Loosening().Trusted)
+	p.src.Dir += "/sub"
+	sub := p.load().Loosening()
+	require.NotEqual(t, top.Digest, sub.Digest)
+	require.False(t, sub.Trusted)
+}
+
 func TestReloadKeepsWhatWorks(t *testing.T) {
 	p := newPlace(t)
 	p.write("home/.claude/settings.json", `{"permissions":{"allow":["Bash(mine)"]}}`)

@@ -60,7 +60,7 @@ func (b *builder) unsteady(a *permission.Action, described, unknown bool) {
 // effect turns an effect into actions. i is the index of its command, of the
 // number of its Run.
 func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashcheck.Command) {
-	m := common{of: of, origin: permission.Operand, own: e.Own, span: e.Span}
+	m := common{of: of, origin: permission.Operand, own: e.Own || anything(e, c), span: e.Span}
 	if e.ByShell || c == nil {
 		m.origin = permission.Shell
 	}
@@ -78,6 +78,28 @@ func (b *builder) effect(s *shellCall, e *bashcheck.Effect, i, of int, c *bashch
 		return
 	}
 	b.pathEffect(s, &m, e, i, c)
+}
+
+// anything says that a command runs what its description cannot tell, and that
+// this tells of no file and no host at all: the command may do anything, as a
+// program without a description may, and a rule for it means all of that. Where a
+// description names targets, one that it leaves open may be what a rule is about.
+func anything(e *bashcheck.Effect, c *bashcheck.Command) bool {
+	if c == nil || c.Class != bashcheck.Runner || e.Kind == bashcheck.Execute || e.ByShell {
+		return false
+	}
+	runs := false
+	for i := range c.Effects {
+		x := &c.Effects[i]
+		if x.ByShell {
+			continue
+		}
+		if x.Target != "" || x.Span != c.Span {
+			return false
+		}
+		runs = runs || x.Kind == bashcheck.Execute
+	}
+	return runs
 }
 
 // common is what the actions for one effect on files have in common.

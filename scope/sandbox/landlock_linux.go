@@ -47,15 +47,16 @@ func ruleset(entries []Entry, abi int, closed bool) (fd int, err error) {
 	if abi >= 6 {
 		attr.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
 	}
-	if fd, err = ll.LandlockCreateRuleset(&attr, 0); err != nil {
+	made, err := ll.LandlockCreateRuleset(&attr, 0)
+	if err != nil {
 		return -1, err
 	}
 	defer func() {
 		if err != nil {
-			unix.Close(fd)
+			unix.Close(made)
 		}
 	}()
-	g := granter{ruleset: fd, handled: attr.HandledAccessFS, entries: entries, named: map[string]bool{}}
+	g := granter{ruleset: made, handled: attr.HandledAccessFS, entries: entries, named: map[string]bool{}}
 	for _, e := range entries {
 		g.named[e.Path] = true
 	}
@@ -71,7 +72,7 @@ func ruleset(entries []Entry, abi int, closed bool) (fd int, err error) {
 			return -1, err
 		}
 	}
-	return fd, nil
+	return made, nil
 }
 
 type granter struct {
