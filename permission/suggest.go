@@ -234,6 +234,8 @@ func takesInput(text string) bool {
 	switch path.Base(words[0]) {
 	case "patch":
 		return true
+	case "docker", "podman", "nerdctl", "kubectl":
+		return slices.ContainsFunc(words, func(w string) bool { return w == "-i" || w == "-it" || w == "-ti" || w == "--interactive" })
 	case "swift", "vagrant":
 		return len(words) == 1 || words[1] == "ssh"
 	case "git":

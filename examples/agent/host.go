@@ -182,6 +182,9 @@ func (h *host) call(ctx context.Context, a *actor, s *step, n string, task *ui.T
 	}
 	decision := grant.Decision()
 	r.decision, r.why = &decision, reasons(decision)
+	if err := grant.Unsaved(); err != nil {
+		h.say("     %s", err)
+	}
 	if grant.Confined() && h.box == nil {
 		return "", fmt.Errorf("it may run only inside a sandbox, and there is none: %s", h.noBox)
 	}

@@ -276,6 +276,9 @@ func (p *program) each(ctx context.Context, target, question string, do func(*pe
 		if err != nil {
 			return err
 		}
+		if err := grant.Unsaved(); err != nil {
+			fmt.Fprintln(p.out, "note:", mcptrust.Escape(err.Error()))
+		}
 		err = do(grant, target)
 		outcome := "answered"
 		if err != nil {

@@ -312,7 +312,10 @@ func (l *Ledger) refresh() {
 // before it gives a session the instructions of a project, and labels it.
 func (l *Ledger) Untrusted(path string) bool {
 	var read int64
-	return l.holds(path, nil, &read) || l.holdsBelow(path, &read)
+	if st, err := os.Stat(path); err == nil && st.IsDir() && l.holdsBelow(path, &read) {
+		return true
+	}
+	return l.holds(path, nil, &read)
 }
 
 // holds says whether the file holds what an untrusted session wrote. in is what
