@@ -136,8 +136,7 @@ func TestOddTextsInSuggestions(t *testing.T) {
 	st := State{Dir: proj}
 	pieces := []string{"*", ":*", "(", ")", `\`, `'`, `"`, "\n", "\x00", "\xff", " ", "  ", "\t", ":", "[", "]", "?", "{", "}", "~", "!", "#", "$X", "`x`", "$(x)", "é", "\u202e", "\u200b", "\u2028", "a", "%", "|", ";", "&", "<", ">", ",", "=", "--x", "/", "..", "domain:", "Bash(", "\r", "\x1b[2J", "\U0001F600", strings.Repeat("z", 400)}
 	n, offered := 0, 0
-	var try func(text string)
-	try = func(text string) {
+	try := func(text string) {
 		n++
 		f := &tool{}
 		e := eval(t, f, `{}`)
