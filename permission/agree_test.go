@@ -139,7 +139,7 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 				a.Command.Deny = append(a.Command.Deny, pick(r, someTexts...))
 			}
 			if chance(r, 6) {
-				a.Command.MayRun = append(a.Command.MayRun, pick(r, someTexts...))
+				a.Command.MayRun = &[]string{pick(r, someTexts...)}
 			}
 			c := a.Command
 			c.Closed, c.ExactOnly, c.Opaque, c.Dynamic, c.Edits, c.Runner = chance(r, 3), chance(r, 6), chance(r, 4), chance(r, 8), chance(r, 3), chance(r, 6)

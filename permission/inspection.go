@@ -202,7 +202,7 @@ type Command struct {
 	// MayRun are texts of commands that the words of this one hold, where its
 	// program may run what they say (git bisect run …, python3 -c …): deny and ask
 	// rules that match one of them may match.
-	MayRun []string `json:"mayRun,omitempty"`
+	MayRun *[]string `json:"mayRun,omitempty"`
 	// Prefix is the longest prefix that a saved rule may have; empty where
 	// only the exact text may be saved.
 	Prefix string `json:"prefix,omitempty"`
@@ -241,12 +241,22 @@ func (a *Action) command() *Command {
 	return a.Command
 }
 
+// mayRun are the texts of MayRun.
+func (c *Command) mayRun() []string {
+	if c.MayRun == nil {
+		return nil
+	}
+	return *c.MayRun
+}
+
 // GoString returns the command in Go syntax, as a value.
 func (c *Command) GoString() string {
 	if c == nil {
 		c = &noCommand
 	}
-	return fmt.Sprintf("%#v", *c)
+	plain := *c
+	plain.MayRun = nil
+	return fmt.Sprintf("%#v %q", plain, c.mayRun())
 }
 
 // Finding is a reason to look twice.

@@ -56,7 +56,7 @@ func (b *builder) mayRun(c *bashcheck.Command, at *part, run *permission.Action)
 		}
 	}
 	if found := commandsIn(words, l); len(found) > 0 {
-		run.Command.MayRun = found
+		run.Command.MayRun = &found
 		word, _, _ := strings.Cut(strings.TrimSuffix(found[0], permission.DynamicWord), " ")
 		run.Note = "Its words hold " + word + ", which it may run."
 	}

@@ -120,23 +120,28 @@ func parseAlone(tb testing.TB, command string) {
 	speedParsers.Put(p)
 }
 
-// interleave runs f in step with the floor, so that a busy machine slows both,
-// and reports how many times the floor it takes: the median over many steps.
+// interleave runs f and the floor by turns, so that a busy machine slows both, and
+// reports how many times the floor it takes: the median over the turns. A turn is
+// long enough for each to collect its own garbage, and what counts is the time of
+// the processor, in which the collector's is.
 func interleave(b *testing.B, floor, f func()) {
-	const batch = 16
-	var ratios, times []float64
-	for b.Loop() {
-		start := time.Now()
-		for range batch {
-			floor()
-		}
-		middle := time.Now()
-		for range batch {
+	clock := func(n int, f func()) time.Duration {
+		start := processorTime()
+		for range n {
 			f()
 		}
-		own := time.Since(middle)
-		ratios = append(ratios, float64(own)/float64(middle.Sub(start)))
-		times = append(times, float64(own.Nanoseconds())/batch)
+		return processorTime() - start
+	}
+	const few = 3000
+	n := max(1, int(100*time.Millisecond/max(1, clock(few, f)/few)))
+	var ratios, times []float64
+	for range 11 {
+		own := clock(n, f)
+		ratios = append(ratios, float64(own)/float64(max(1, clock(n, floor))))
+		times = append(times, float64(own.Nanoseconds())/float64(n))
+	}
+	for b.Loop() {
+		f()
 	}
 	slices.Sort(ratios)
 	slices.Sort(times)
