@@ -118,10 +118,14 @@ func slowMay(spec, text string) bool {
 	return common(spec, text)
 }
 
-// slowPath matches a path specifier against an absolute path, or a directory
 // slowCredentials are the hosts of the random calls at which clouds give out credentials.
 var slowCredentials = map[string]bool{"169.254.169.254": true, "metadata.google.internal": true}
 
+// slowRunners are the programs of the random rules that run what they are told or
+// what the project defines: auto mode sets rules with a star for them aside.
+var slowRunners = regexp.MustCompile(`^(python|npm|timeout|xargs)[ *]`)
+
+// slowPath matches a path specifier against an absolute path, or a directory
 // above it.
 func slowPath(w *slowWorld, spec string, effect Verdict, dirs []string, p string, isDir bool) bool {
 	strict := effect != Allow
@@ -401,7 +405,7 @@ func (w *slowWorld) allowsRun(st State, call Call, ins Inspection, i int, exactO
 		if (exactOnly || c.ExactOnly) && !spelled {
 			continue
 		}
-		if st.Mode == ModeAuto && (s.tool == "Monitor" || !isExact && (c.Runner || strings.HasPrefix(s.spec, "python") || !strings.Contains(s.spec, " *") || strings.HasPrefix(s.spec, "*"))) {
+		if st.Mode == ModeAuto && (s.tool == "Monitor" || !isExact && (c.Runner || slowRunners.MatchString(s.spec) || !strings.Contains(s.spec, " *") || strings.HasPrefix(s.spec, "*"))) {
 			continue
 		}
 		for _, t := range c.Allow {
