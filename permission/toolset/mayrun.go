@@ -25,17 +25,6 @@ const (
 	mostMayRunBytes = 256 << 10 // that are looked through for one command
 )
 
-// launchers run what stands in their words behind one of these; an empty one is
-// the program's name itself. Other words of theirs are names of targets, scripts,
-// packages or containers.
-var launchers = map[string][]string{
-	"ssh": {""}, "mosh": {""}, "npx": {""}, "bunx": {""}, "uvx": {""}, "pipx": {"run"}, "npm": {"exec", "x"}, "pnpm": {"exec", "dlx"}, "yarn": {"exec", "dlx"}, "bun": {"x"},
-	"uv": {"run"}, "poetry": {"run"}, "pipenv": {"run"}, "pdm": {"run"}, "rye": {"run"}, "hatch": {"run"}, "conda": {"run"}, "mamba": {"run"}, "micromamba": {"run"}, "bundle": {"exec"}, "rbenv": {"exec"}, "pyenv": {"exec"}, "asdf": {"exec"},
-	"docker": {"exec", "run", "create", "debug"}, "podman": {"exec", "run", "create", "unshare"}, "nerdctl": {"exec", "run", "create"}, "docker-compose": {"exec", "run"}, "podman-compose": {"exec", "run"}, "lxc": {"exec"}, "incus": {"exec"}, "buildah": {"run", "unshare"},
-	"expect": {"-c"}, "mise": {"exec", "x"}, "devbox": {"run"}, "direnv": {"exec"}, "kubectl": {"exec", "run", "debug", "attach"}, "oc": {"exec", "run", "debug", "rsh"}, "git": {"run", "foreach", "--exec", "-x", "-c", "--tree-filter", "--index-filter", "--msg-filter"}, "vagrant": {"ssh"}, "ansible": {"-a"}, "flatpak": {"run", "enter"}, "snap": {"run"},
-	"nix": {"run", "shell", "develop", "--command", "-c"}, "nix-shell": {"--run", "--command"}, "heroku": {"run"}, "fly": {"ssh"}, "flyctl": {"ssh"}, "gcloud": {"ssh"}, "az": {"ssh"}, "machinectl": {"shell"}, "multipass": {"exec"}, "limactl": {"shell"}, "terraform": {}, "tofu": {},
-}
-
 // mayRun finds the texts that a command may run and that begin with a word which
 // a deny or ask rule for commands begins with.
 func (b *builder) mayRun(c *bashcheck.Command, at *part, run *permission.Action) {
@@ -87,27 +76,41 @@ func runnable(c *bashcheck.Command, at *part) (out []string) {
 	if len(c.Argv) == 0 {
 		return nil
 	}
-	launched, launches := launchers[at.program]
-	if launches || c.Class == bashcheck.Runner {
-		begins := slices.Contains(launched, "")
-		for _, w := range c.Argv[1:] {
-			name, value, set := strings.Cut(w.Text, "=")
-			switch {
-			case begins:
-				out = append(out, w.Text)
-			case strings.HasPrefix(w.Text, "!"), set && slices.Contains(launched, name), set && name == strings.ToUpper(name) && name != "":
-				// An alias that is a command line; --exec=…; make CC=….
-				out = append(out, strings.TrimPrefix(w.Text, name+"="), value)
-			}
-			begins = begins || slices.Contains(launched, w.Text)
-		}
-		return out
+	table := knownLaunchers()
+	row := table[at.program]
+	if row != nil || c.Class == bashcheck.Runner && table != nil {
+		return launched(c.Argv[1:], row)
 	}
-	all := !c.Described || c.Class == bashcheck.Shell || c.Class == bashcheck.Interpreter || !at.parent && (c.Class == bashcheck.Wrapper || starters[at.program])
+	all := table == nil || !c.Described || c.Class == bashcheck.Shell || c.Class == bashcheck.Interpreter || !at.parent && (c.Class == bashcheck.Wrapper || starters[at.program])
 	for i := 1; i < len(c.Argv); i++ {
 		w := &c.Argv[i]
 		if all || strings.HasPrefix(strings.TrimPrefix(w.Text, "+"), "!") || startedBy(c, w) {
 			out = append(out, w.Text)
+		}
+	}
+	return out
+}
+
+// launched are the words that a program of the table runs: those behind a word
+// like exec, and the value of a flag like --exec; nil is a program that runs what
+// the project says, of which only variables can name a command (make CC=…).
+func launched(words []bashcheck.Word, row *launcher) (out []string) {
+	if row == nil {
+		row = &launcher{}
+	}
+	begun, value := row.all, false
+	for _, w := range words {
+		name, text, set := strings.Cut(w.Text, "=")
+		switch {
+		case begun || value || strings.HasPrefix(w.Text, "!"):
+			out = append(out, w.Text)
+		case set && (slices.Contains(row.behind, name) || name == strings.ToUpper(name) && name != ""):
+			out = append(out, text)
+		}
+		value = false
+		if slices.Contains(row.behind, w.Text) {
+			flag := strings.HasPrefix(w.Text, "-")
+			begun, value = begun || !flag, flag
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clearance-go/clearance/permission/internal/vectortest"
+	"github.com/clearance-go/clearance/permission/toolset"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -85,5 +86,23 @@ func TestMayRunBound(t *testing.T) {
 		got, why := decideMayRun(t, "bypassPermissions", c, mayRunRules)
 		assert.NotEqual(t, "allow", got, why)
 		assert.Less(t, len(why), 1<<20)
+	}
+}
+
+// TestLauncherExamples: the examples of launchers.txt, each of which runs without
+// the deny rule.
+func TestLauncherExamples(t *testing.T) {
+	yes, no := toolset.LauncherExamples(t)
+	for _, c := range yes {
+		for _, mode := range []string{"default", "bypassPermissions"} {
+			got, why := decideMayRun(t, mode, c, mayRunRules)
+			assert.NotEqual(t, "allow", got, "%s: %s: %s", mode, c, why)
+		}
+		got, why := decideMayRun(t, "bypassPermissions", c, map[string]any{"allow": []string{"Bash"}})
+		assert.Equal(t, "allow", got, "without the rule: %s: %s", c, why)
+	}
+	for _, c := range no {
+		got, why := decideMayRun(t, "default", c, map[string]any{"deny": []string{"Bash(rm:*)"}, "allow": []string{"Bash"}})
+		assert.Equal(t, "allow", got, "asked needlessly: %s: %s", c, why)
 	}
 }
