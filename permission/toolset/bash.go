@@ -180,7 +180,7 @@ func (b *builder) analyzed(from *bashcheck.Report) {
 			continue
 		}
 		if f.Blocks || f.Severity >= bashcheck.Suspicious {
-			b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: f.Code, Text: f.Text, Span: span(f.Span)})
+			b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: f.Code, Text: sentence(f.Text), Span: span(f.Span)})
 		}
 	}
 	// The Runs come first, so that the effects can name them.

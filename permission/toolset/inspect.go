@@ -398,7 +398,7 @@ func (b *builder) webFetch() error {
 	host, port, err := hostOf(raw)
 	if err != nil {
 		// Clients read such a URL in several ways: any rule for hosts may mean it.
-		b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "url", Text: sentence(err)})
+		b.ins.Findings = append(b.ins.Findings, permission.Finding{Code: "url", Text: sentence(err.Error())})
 		b.ins.Risk = permission.RiskHigh
 		host, port = "", 0
 	}
@@ -412,10 +412,18 @@ func (b *builder) webFetch() error {
 	return nil
 }
 
-// sentence makes one of the text of an error.
-func sentence(err error) string {
-	s := err.Error()
-	return strings.ToUpper(s[:1]) + s[1:] + "."
+// sentence makes one of a text.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if c := text[0]; c >= 'a' && c <= 'z' {
+		text = string(c-'a'+'A') + text[1:]
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
 }
 
 func (b *builder) skill() error {
