@@ -220,11 +220,16 @@ func TestStoreConcurrentProcesses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, events, procs*each, "and each is in the history")
 
-	unlocked := filepath.Join(t.TempDir(), "trust")
-	runHelpers(t, unlocked, home, project, "snapshot", procs, control)
-	list, err = registry(t, Options{Dir: unlocked, Home: home}).List(t.Context())
-	require.NoError(t, err)
-	assert.Less(t, len(list), procs*control, "the control writes snapshots without the lock and loses decisions")
+	// The control may be lucky more than once.
+	lost := 0
+	for try := 0; try < 20 && lost == 0; try++ {
+		unlocked := filepath.Join(t.TempDir(), "trust")
+		runHelpers(t, unlocked, home, project, "snapshot", procs, control)
+		list, err = registry(t, Options{Dir: unlocked, Home: home}).List(t.Context())
+		require.NoError(t, err)
+		lost = procs*control - len(list)
+	}
+	assert.Positive(t, lost, "the control writes snapshots without the lock and loses decisions")
 }
 
 func approved(t *testing.T) (r *Registry, project string, s Server, file string) {
