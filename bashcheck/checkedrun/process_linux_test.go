@@ -65,7 +65,7 @@ func gone(t *testing.T, alive *os.File) {
 	for {
 		n, err := alive.Read(buf)
 		if n == 0 {
-			require.ErrorContains(t, err, "EOF", "a process is left")
+			require.ErrorContains(t, err, "EOF", "a process is left: %s", holders(alive.Name()))
 			return
 		}
 	}
@@ -111,24 +111,61 @@ func TestEndsWholeFamilies(t *testing.T) {
 		require.NoError(t, alive.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
 		_, err := alive.Read(make([]byte, 1))
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded, "the attack does not work even without the check")
-		endHolders(t, filepath.Join(dir, "alive"))
+		endHolders(alive.Name())
 		gone(t, alive)
 	})
 }
 
-// endHolders ends the processes that this test left: those that hold its fifo.
-func endHolders(t *testing.T, fifo string) {
-	t.Helper()
-	links, err := filepath.Glob("/proc/[0-9]*/fd/3")
-	require.NoError(t, err)
+// TestEndsWhatIsChanging: a process that is just becoming another program shows
+// no environment for a moment, and is ended all the same.
+func TestEndsWhatIsChanging(t *testing.T) {
+	dir, alive := makeFamily(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "again.sh"), []byte("exec sh ./again.sh\n"), 0o644))
+	text := "sh ./start.sh"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "start.sh"), []byte("exec 3>alive\nfor i in 1 2 3 4; do setsid -f sh ./again.sh; done\n"), 0o644))
+	for range 20 {
+		_, status, err := play(t, dir, text, nil)
+		require.NoError(t, err)
+		require.Zero(t, status)
+		gone(t, alive)
+	}
+	// The moment is a real one.
+	cmd := exec.Command("sh", "./again.sh")
+	cmd.Dir, cmd.Env = dir, env()
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	proc := filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "environ")
+	for limit := time.Now().Add(20 * time.Second); ; {
+		b, err := os.ReadFile(proc)
+		require.NoError(t, err)
+		if len(b) == 0 {
+			break
+		}
+		require.True(t, time.Now().Before(limit), "it always shows its environment")
+	}
+}
+
+// holders are the processes that hold a fifo as the family does, with what the
+// kernel says of them.
+func holders(fifo string) map[int]string {
+	held := map[int]string{}
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/3")
 	for _, l := range links {
 		if to, err := os.Readlink(l); err == nil && to == fifo {
-			pid, err := strconv.Atoi(strings.Split(l, "/")[2])
-			require.NoError(t, err)
+			pid, _ := strconv.Atoi(strings.Split(l, "/")[2])
+			stat, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 			if pid != os.Getpid() {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
+				held[pid] = string(stat)
 			}
 		}
+	}
+	return held
+}
+
+// endHolders ends the processes that this test left: those that hold its fifo.
+func endHolders(fifo string) {
+	for pid := range holders(fifo) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 

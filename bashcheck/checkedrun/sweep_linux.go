@@ -40,7 +40,7 @@ func sweep(mark string, first int) {
 	want := []byte(markName + "=" + mark)
 	// One may be just starting another one: until there are none.
 	for range 1000 {
-		var ended []int
+		var found []process
 		proc, err := os.Open("/proc")
 		if err != nil {
 			return
@@ -49,40 +49,100 @@ func sweep(mark string, first int) {
 		_ = proc.Close()
 		for _, n := range names {
 			if pid, err := strconv.Atoi(n); err == nil && pid >= first && pid != os.Getpid() {
-				if fd, ok := endMarked(pid, want); ok {
-					ended = append(ended, fd)
+				if p, ok := endMarked(pid, want); ok {
+					found = append(found, p)
 				}
 			}
 		}
-		for _, fd := range ended {
-			// Until it is gone, for at most a second.
-			for {
-				_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)
-				if err != unix.EINTR {
-					break
-				}
-			}
-			_ = unix.Close(fd)
+		for _, p := range found {
+			p.wait()
 		}
-		if len(ended) == 0 {
+		if len(found) == 0 {
 			return
 		}
 	}
 }
 
-// endMarked kills a process if its environment holds the mark. The handle is
-// taken first, so that the number cannot come to mean another process.
-func endMarked(pid int, want []byte) (fd int, ok bool) {
-	fd, err := unix.PidfdOpen(pid, 0)
+// process is one that was ended, or that could not be told yet.
+type process struct {
+	handle int
+	ended  bool
+}
+
+// wait waits until the process is gone, for at most a second, or a moment where
+// it was not ended.
+func (p process) wait() {
+	limit := 1000
+	if !p.ended {
+		limit = 1
+	}
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(p.handle), Events: unix.POLLIN}}, limit)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	_ = unix.Close(p.handle)
+}
+
+// endMarked kills a process if its environment holds the mark; found says that
+// it was ended or has to be looked at again. The handle is taken first, so that
+// the number cannot come to mean another process.
+func endMarked(pid int, want []byte) (p process, found bool) {
+	handle, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return 0, false
+		return process{}, false
 	}
-	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil || !marked(env, want) || unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) != nil {
-		_ = unix.Close(fd)
-		return 0, false
+	p.handle = handle
+	dir := "/proc/" + strconv.Itoa(pid)
+	env, err := environ(dir)
+	switch {
+	case err != nil:
+	case len(env) == 0:
+		stat, err := os.ReadFile(dir + "/stat")
+		found = err == nil && changing(string(stat))
+	case marked(env, want):
+		p.ended = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0) == nil
+		found = p.ended
 	}
-	return fd, true
+	if !found {
+		_ = unix.Close(handle)
+	}
+	return p, found
+}
+
+// environ reads the environment of a process in one turn: between two it may
+// become another program, and then the rest is missing.
+func environ(dir string) ([]byte, error) {
+	f, err := os.Open(dir + "/environ")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	// The kernel gives a program 6 MB of arguments and environment at most
+	// (execve(2)).
+	for size := 1 << 15; ; size *= 16 {
+		b := make([]byte, size)
+		n, err := unix.Pread(int(f.Fd()), b, 0)
+		for err == unix.EINTR {
+			n, err = unix.Pread(int(f.Fd()), b, 0)
+		}
+		if err != nil || n < size || size > 6<<20 {
+			return b[:max(n, 0)], err
+		}
+	}
+}
+
+// changing says whether a process that told no environment is just becoming
+// another program: it has memory already, and what it was given is not in its
+// place yet, or is by now (proc_pid_stat(5), fields 23, 50 and 51).
+func changing(stat string) bool {
+	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	if len(f) < 49 {
+		return false
+	}
+	memory, from, to := f[20], f[47], f[48]
+	return memory != "0" && (to == "0" || from != to)
 }
 
 func marked(env, want []byte) bool {
