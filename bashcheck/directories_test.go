@@ -3,6 +3,7 @@ package bashcheck
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,4 +44,22 @@ func TestZshTilde(t *testing.T) {
 	out, err := exec.Command(need(t, "zsh"), "-fc", `HOME=/h; print -r -- ''~/.ssh/id_rsa ""~`).CombinedOutput()
 	assert.NoError(t, err)
 	assert.Equal(t, "/h/.ssh/id_rsa /h\n", string(out))
+}
+
+// TestQuotedTilde: a tilde stands for a home only where no rune up to the slash,
+// nor the slash, is quoted.
+func TestQuotedTilde(t *testing.T) {
+	a := New(Options{Home: "/h"})
+	for src, want := range map[string]string{`cat ~/x`: "/h/x", `cat ~\/x`: "", `cat \~/x`: "~/x", `cat '~'/x`: "~/x", `cat ~"/"x`: "", `cat ~/\x`: "/h/x"} {
+		w := a.Analyze(src).Commands[0].Argv[1]
+		out, err := exec.Command(need(t, "bash"), "-c", "HOME=/h; echo "+strings.TrimPrefix(src, "cat ")).CombinedOutput()
+		require.NoError(t, err)
+		if want == "" {
+			assert.False(t, w.Static, src)
+			assert.Equal(t, "~/x\n", string(out), src)
+		} else {
+			assert.Equal(t, want, w.Text, src)
+			assert.Equal(t, want+"\n", string(out), src)
+		}
+	}
 }

@@ -276,13 +276,11 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 			text, odd := unescape(x.Value, glob)
 			out.odd = out.odd || odd
 			if i == 0 && strings.HasPrefix(x.Value, "~") {
-				name, rest, _ := strings.Cut(text, "/")
+				// A quoted slash ends no tilde prefix: ~\/x is ./~/x in bash.
+				name, _, _ := strings.Cut(x.Value, "/")
 				switch home := w.get("HOME"); {
-				case name == "~" && home.known && (len(n.Parts) == 1 || strings.Contains(text, "/")):
-					text = home.text
-					if strings.Contains(x.Value, "/") {
-						text += "/" + rest
-					}
+				case name == "~" && home.known && (len(n.Parts) == 1 || strings.Contains(x.Value, "/")):
+					text = home.text + text[1:]
 				case name == "~" || name == "~+" || name == "~-":
 					first('/')
 					unknown()
