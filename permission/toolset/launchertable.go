@@ -40,13 +40,9 @@ func loadLaunchers(text string) (map[string]*launcher, error) {
 		}
 		return nil
 	}
-	for i, raw := range strings.Split(text, "\n") {
-		words := strings.Fields(raw)
-		if len(words) == 0 || words[0][0] == '#' {
-			continue
-		}
+	for at, words := range tableLines(text) {
 		key, args := words[0], words[1:]
-		bad := func(why string) error { return fmt.Errorf("launchers.txt:%d: %s %s", i+1, key, why) }
+		bad := func(why string) error { return fmt.Errorf("launchers.txt:%d: %s %s", at, key, why) }
 		switch {
 		case key != "program" && row == nil:
 			return nil, bad("stands before the first program")
@@ -58,7 +54,7 @@ func loadLaunchers(text string) (map[string]*launcher, error) {
 			if err := finish(); err != nil {
 				return nil, err
 			}
-			row, first = &launcher{}, i+1
+			row, first = &launcher{}, at
 			for _, n := range args {
 				if t[n] != nil {
 					return nil, bad("names " + n + " twice")

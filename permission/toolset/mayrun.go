@@ -98,22 +98,50 @@ func launched(words []bashcheck.Word, row *launcher) (out []string) {
 	if row == nil {
 		row = &launcher{}
 	}
-	begun, value := row.all, false
+	all := row.all || slices.ContainsFunc(words, func(w bashcheck.Word) bool {
+		return !strings.HasPrefix(w.Text, "-") && slices.Contains(row.behind, w.Text)
+	})
+	value := false
 	for _, w := range words {
 		name, text, set := strings.Cut(w.Text, "=")
+		glued, next := row.valueOf(w.Text)
 		switch {
-		case begun || value || strings.HasPrefix(w.Text, "!"):
+		case all || value || strings.HasPrefix(w.Text, "!"):
 			out = append(out, w.Text)
-		case set && (slices.Contains(row.behind, name) || name == strings.ToUpper(name) && name != ""):
+		case glued != "":
+			out = append(out, glued)
+		case set && name == strings.ToUpper(name) && name != "":
 			out = append(out, text)
 		}
-		value = false
-		if slices.Contains(row.behind, w.Text) {
-			flag := strings.HasPrefix(w.Text, "-")
-			begun, value = begun || !flag, flag
-		}
+		value = next
 	}
 	return out
+}
+
+// valueOf returns what a word gives to a flag of the row: the value that stands in
+// the word itself, or that the next word is one. Short flags may stand behind
+// others in one word, and the beginning of a long one is taken for it.
+func (l *launcher) valueOf(word string) (glued string, next bool) {
+	name, text, set := strings.Cut(word, "=")
+	for _, f := range l.behind {
+		switch {
+		case strings.HasPrefix(f, "--"):
+			if len(name) < 4 || !strings.HasPrefix(f, name) {
+				continue
+			}
+			if set {
+				return text, false
+			}
+			return "", true
+		case f[0] != '-' || len(word) < 2 || word[0] != '-' || word[1] == '-':
+		default:
+			if i := strings.IndexByte(word[1:], f[1]); i >= 0 {
+				rest := word[i+2:]
+				return rest, rest == ""
+			}
+		}
+	}
+	return "", false
 }
 
 // startedBy says that a described command runs something, or may do anything,

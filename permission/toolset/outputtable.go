@@ -3,6 +3,7 @@ package toolset
 import (
 	_ "embed" // the table
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -53,6 +54,18 @@ func (r *outputRow) inPlaceBy(word string) bool {
 	return false
 }
 
+// tableLines are the lines of a table that say something, by their numbers from
+// 1, in words.
+func tableLines(text string) iter.Seq2[int, []string] {
+	return func(yield func(int, []string) bool) {
+		for i, raw := range strings.Split(text, "\n") {
+			if words := strings.Fields(raw); len(words) > 0 && words[0][0] != '#' && !yield(i+1, words) {
+				return
+			}
+		}
+	}
+}
+
 // loadOutputs reads the table.
 func loadOutputs(text string) (outputTable, error) {
 	t := outputTable{}
@@ -64,19 +77,15 @@ func loadOutputs(text string) (outputTable, error) {
 		}
 		return nil
 	}
-	for i, raw := range strings.Split(text, "\n") {
-		words := strings.Fields(raw)
-		if len(words) == 0 || words[0][0] == '#' {
-			continue
-		}
+	for at, words := range tableLines(text) {
 		key, args := words[0], words[1:]
 		rest := strings.Join(args, " ")
-		bad := func(why string) error { return fmt.Errorf("outputs.txt:%d: %s %s", i+1, key, why) }
+		bad := func(why string) error { return fmt.Errorf("outputs.txt:%d: %s %s", at, key, why) }
 		if key == "program" {
 			if err := finish(); err != nil {
 				return nil, err
 			}
-			row, first = &outputRow{}, i+1
+			row, first = &outputRow{}, at
 			for _, n := range args {
 				if t[n] != nil {
 					return nil, bad("names " + n + " twice")
