@@ -70,16 +70,16 @@ type Command struct {
 	// Edits says that the program is one of mkdir touch rm rmdir mv cp sed, or
 	// tee, in a form whose writes accept-edits mode may settle.
 	Edits bool
-	// Summary says what the program does in this form, in the words of its
-	// description ("lists files"), with the words of the command that the
-	// description names between backquotes, escaped and perhaps cut; empty
-	// where there is none.
-	Summary string
 	// Told says that Summary tells what the command runs, reaches and changes
 	// without a name in the text, so that an explanation need not.
 	Told bool
 	// Class is what kind of program it is.
 	Class Class
+	// Summary says what the program does in this form, in the words of its
+	// description ("lists files"), with the words of the command that the
+	// description names between backquotes, escaped and perhaps cut; empty
+	// where there is none.
+	Summary string
 	// Prefix is the longest literal prefix that a saved rule may have ("git
 	// commit", "npm run build"); empty where only the exact text may be saved.
 	Prefix string
@@ -112,40 +112,40 @@ type Assignment struct {
 // Effect is one thing that a command does outside its own memory.
 type Effect struct {
 	Kind Kind
-	// Target is the path, host, program or variable, quotes removed. A path
-	// is relative to Dir. Empty where it is not known (Extent Anywhere).
-	Target string
-	// Dir is where a relative Target starts.
-	Dir Dir
 	// Extent says how much of what lies at Target is reached. A Write of an
 	// Exact path may also make the directories above it (mkdir -p).
 	Extent Extent
 	// Below says that, with the extent Glob, everything below the matched names
 	// is reached too (rm -r *.tmp).
 	Below bool
-	// Listed is the command, from 1, that chose the names which are reached at
-	// Target (find -exec, a pipe to xargs); 0: none. Plain says that xargs splits
-	// the names at blanks and quotes too: then Target holds only as long as no
-	// name at it has one.
-	Listed int32
-	Plain  bool
 	// Own says that the description marks the effect as the program's own
 	// business (git's .git, npm's node_modules), which a rule for the command
 	// covers.
 	Own bool
 	// ByShell says that the shell does it (a redirection), not the program.
 	ByShell bool
-	// Port is set for Connect where the text names one; 0 otherwise.
-	Port uint16
 	// PlainGet says that a Connect is one plain GET to a literal URL.
 	PlainGet bool
+	// Plain says that xargs splits the names that Listed tells of at blanks and
+	// quotes too: then Target holds only as long as no name at it has one.
+	Plain bool
+	// kept says that what is read stays with the program (a key, its settings),
+	// and that what is deleted lives on elsewhere (mv).
+	kept bool
+	// Port is set for Connect where the text names one; 0 otherwise.
+	Port uint16
+	// Listed is the command, from 1, that chose the names which are reached at
+	// Target (find -exec, a pipe to xargs); 0: none.
+	Listed int32
+	// Target is the path, host, program or variable, quotes removed. A path
+	// is relative to Dir. Empty where it is not known (Extent Anywhere).
+	Target string
+	// Dir is where a relative Target starts.
+	Dir Dir
 	// URL is the literal URL of a PlainGet.
 	URL string
 	// Span is where the words that cause it stand in Report.Source.
 	Span Span
-	// kept says that what is read stays with the program (a key, its settings),
-	// and that what is deleted lives on elsewhere (mv).
-	kept bool
 }
 
 // Kind is what an effect does to its target.

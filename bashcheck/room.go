@@ -82,7 +82,7 @@ func (n *census) stmt(s *syntax.Stmt) {
 
 // Most reports are short. What stands in one is then allocated at once, as one
 // of these: a call of one program, and a line of a few. Their sizes are those
-// that the runtime allocates (on 64 bits 512 and, with its header, 1152 bytes).
+// that the runtime allocates (on 64 bits 480 and, with its header, 1152 bytes).
 // Words that are more have memory of their own.
 type (
 	oneCall struct {
@@ -95,7 +95,7 @@ type (
 	fewCalls struct {
 		commands    [3]Command
 		effects     [4]Effect
-		words       [6]Word
+		words       [7]Word
 		plain       [3]string
 		assumptions [4]Assumption
 	}
