@@ -139,12 +139,12 @@ func randomInspection(r *rand.Rand, call Call) Inspection {
 				a.Command.Deny = append(a.Command.Deny, pick(r, someTexts...))
 			}
 			if chance(r, 6) {
-				a.Command.MayRun = &[]string{pick(r, someTexts...)}
+				a.Command.Describe(CommandDetails{MayRun: []string{pick(r, someTexts...)}})
 			}
 			c := a.Command
 			c.Closed, c.ExactOnly, c.Opaque, c.Dynamic, c.Edits, c.Runner = chance(r, 3), chance(r, 6), chance(r, 4), chance(r, 8), chance(r, 3), chance(r, 6)
 		case Connect:
-			a.Host, a.PlainGet, a.Port = pick(r, someHosts...), chance(r, 2), pick(r, 0, 0, 80, 443)
+			a.Host, a.PlainGet, a.Port = pick(r, someHosts...), chance(r, 2), pick[uint16](r, 0, 0, 80, 443)
 			a.Own = chance(r, 4)
 		case Use:
 			a.Name = pick(r, call.Tool, "helper", "doc x", "environment", "process")

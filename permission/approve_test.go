@@ -100,7 +100,7 @@ func TestSessionRuleIsForWhatWasThere(t *testing.T) {
 	ctx := context.Background()
 	script := func(text, digest string) Action {
 		a := command(text)
-		a.Command.Digest = digest
+		a.Command.Describe(CommandDetails{Digest: digest})
 		return a
 	}
 	for name, c := range map[string]struct {
@@ -213,7 +213,7 @@ func TestAdviserIsNoPerson(t *testing.T) {
 // same text. Ports and schemes are the same host, as in rules.
 func TestSettledDestinations(t *testing.T) {
 	ctx := context.Background()
-	host := func(host string, port int) Inspection {
+	host := func(host string, port uint16) Inspection {
 		return Inspection{Family: "WebFetch", Brings: Untrusted, Actions: []Action{{Kind: Connect, Origin: Tool, Host: host, Port: port}}}
 	}
 	in := func(text, dir string) Inspection {

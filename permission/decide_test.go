@@ -45,7 +45,7 @@ func TestReasons(t *testing.T) {
 	critical := file(Delete, "/home/u", Outside, Ordinary)
 	critical.Path.Critical = true
 	runner := command("make")
-	runner.Command.Digest = "new"
+	runner.Command.Describe(CommandDetails{Digest: "new"})
 	steering := file(Write, proj+"/CLAUDE.md", Inside, Ordinary)
 	steering.Path.Steers = true
 	rows := []struct {

@@ -975,24 +975,24 @@ func (s *Session) ran(ctx context.Context, g *Grant) {
 	root := s.root
 	for i := range g.ins.Actions {
 		c := g.ins.Actions[i].command()
-		if c.Digest == "" {
+		if c.Digest() == "" {
 			continue
 		}
 		key := contentKey(c)
 		root.shared.Lock()
-		same := root.contents[key] == c.Digest
+		same := root.contents[key] == c.Digest()
 		if !same {
 			// What a state holds is never changed.
 			contents, inputs := maps.Clone(root.contents), maps.Clone(root.inputs)
 			if contents == nil {
 				contents, inputs = map[string]string{}, map[string][]Input{}
 			}
-			contents[key], inputs[key] = c.Digest, c.Inputs
+			contents[key], inputs[key] = c.Digest(), c.Inputs()
 			root.contents, root.inputs = contents, inputs
 		}
 		root.shared.Unlock()
 		if l := s.gate.opts.Ledger; l != nil && !same {
-			l.Approved(context.WithoutCancel(ctx), key, c.Digest, c.Inputs)
+			l.Approved(context.WithoutCancel(ctx), key, c.Digest(), c.Inputs())
 		}
 	}
 }

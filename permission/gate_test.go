@@ -177,7 +177,7 @@ func TestGateAsksAgain(t *testing.T) {
 	ctx := context.Background()
 	other := shell(command("foo"), file(Write, "/etc/x", Outside, Ordinary))
 	script := command("foo")
-	script.Command.Digest = "other content"
+	script.Command.Describe(CommandDetails{Digest: "other content"})
 	for name, change := range map[string]func(f *tool, g *Gate, s *Session){
 		"what it reaches": func(f *tool, _ *Gate, _ *Session) { f.set("foo", other) },
 		"the content":     func(f *tool, _ *Gate, _ *Session) { f.set("foo", shell(script)) },
@@ -464,7 +464,7 @@ func TestContentIsBound(t *testing.T) {
 	ctx := context.Background()
 	script := func(digest string) Inspection {
 		a := command("./run.sh")
-		a.Command.Digest = digest
+		a.Command.Describe(CommandDetails{Digest: digest})
 		return shell(a)
 	}
 	f := &tool{fixed: map[string]Inspection{"run": script("one")}}
@@ -547,7 +547,7 @@ func TestRecords(t *testing.T) {
 	s := g.Session(SessionOptions{Dir: proj})
 	f := &tool{}
 	run := command("login " + secret)
-	run.Command.Digest = "content"
+	run.Command.Describe(CommandDetails{Digest: "content"})
 	f.set("login "+secret, shell(run))
 	g.Swap(eval(t, f, `{}`))
 	m.records = nil

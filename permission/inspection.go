@@ -76,6 +76,8 @@ type Action struct {
 	// ask rules that match may match, the action settles nothing and needs nobody's
 	// approval by itself, and a grant does not permit it.
 	Maybe bool `json:"maybe,omitempty"`
+	// Port is that of a Connect; 0 where the text names none.
+	Port uint16 `json:"port,omitempty"`
 	// Of is the index+1 of the Run that the action belongs to, 0 for the call
 	// itself. A Run's Of is the Run that starts it.
 	Of int `json:"of,omitempty"`
@@ -84,9 +86,8 @@ type Action struct {
 	// Command is set for Run; nil is a command of which nothing is known.
 	Command *Command `json:"command,omitzero"`
 	// Host is set for Connect: lower case, no trailing dot, no brackets; empty
-	// where it is not known. Port is 0 where the text names none.
+	// where it is not known.
 	Host string `json:"host,omitempty"`
-	Port int    `json:"port,omitempty"`
 	// Name is set for Use: an MCP tool, a sub-agent, "environment", "process".
 	Name string `json:"name,omitempty"`
 	// Note is a sentence for the reason where the action is refused or asked
@@ -199,20 +200,13 @@ type Command struct {
 	Allow []string `json:"allow,omitempty"`
 	// Deny are the texts that deny and ask rules are matched against.
 	Deny []string `json:"deny,omitempty"`
-	// MayRun are texts of commands that the words of this one hold, where its
-	// program may run what they say (git bisect run …, python3 -c …): deny and ask
-	// rules that match one of them may match.
-	MayRun *[]string `json:"mayRun,omitempty"`
+	// CommandDetails is what is known of few commands only; nil is nothing. The
+	// methods of Command read it, and [Command.Describe] sets it.
+	*CommandDetails
 	// Prefix is the longest prefix that a saved rule may have; empty where
 	// only the exact text may be saved.
 	Prefix string `json:"prefix,omitempty"`
 	Dir    string `json:"dir,omitempty"`
-	// Digest identifies the content that the command would run: the script, or
-	// the files that define a runner's targets. Empty where nothing was read.
-	// An approval for once or for a session is for this content.
-	Digest string `json:"digest,omitempty"`
-	// Inputs are the files that Digest stands for.
-	Inputs []Input `json:"inputs,omitempty"`
 	// Closed says that a description covers the command completely and every
 	// effect of it is an action of this inspection.
 	Closed bool `json:"closed,omitempty"`
@@ -241,22 +235,72 @@ func (a *Action) command() *Command {
 	return a.Command
 }
 
-// mayRun are the texts of MayRun.
-func (c *Command) mayRun() []string {
-	if c.MayRun == nil {
-		return nil
-	}
-	return *c.MayRun
+// CommandDetails is what is known of few commands only. Copies of a command share
+// it: it is not changed once it belongs to one.
+type CommandDetails struct {
+	// MayRun are texts of commands that the words of this one hold, where its
+	// program may run what they say (git bisect run …, python3 -c …): deny and ask
+	// rules that match one of them may match.
+	MayRun []string `json:"mayRun,omitempty"`
+	// Digest identifies the content that the command would run: the script, or
+	// the files that define a runner's targets. Empty where nothing was read.
+	// An approval for once or for a session is for this content.
+	Digest string `json:"digest,omitempty"`
+	// Inputs are the files that Digest stands for.
+	Inputs []Input `json:"inputs,omitempty"`
 }
 
-// GoString returns the command in Go syntax, as a value.
+// Details returns what is known of the command beyond its fields.
+func (c *Command) Details() CommandDetails {
+	if c.CommandDetails == nil {
+		return CommandDetails{}
+	}
+	return *c.CommandDetails
+}
+
+// Describe sets what is known of the command beyond its fields. It does not
+// change that of the commands which this one was copied from.
+func (c *Command) Describe(d CommandDetails) {
+	c.CommandDetails = nil
+	if d.MayRun != nil || d.Digest != "" || d.Inputs != nil {
+		own := d // so that only this is allocated
+		c.CommandDetails = &own
+	}
+}
+
+// MayRun returns those of the details.
+func (c *Command) MayRun() []string {
+	if c.CommandDetails == nil {
+		return nil
+	}
+	return c.CommandDetails.MayRun
+}
+
+// Digest returns that of the details.
+func (c *Command) Digest() string {
+	if c.CommandDetails == nil {
+		return ""
+	}
+	return c.CommandDetails.Digest
+}
+
+// Inputs returns those of the details.
+func (c *Command) Inputs() []Input {
+	if c.CommandDetails == nil {
+		return nil
+	}
+	return c.CommandDetails.Inputs
+}
+
+// GoString returns the command in Go syntax, with its details as a value.
 func (c *Command) GoString() string {
 	if c == nil {
 		c = &noCommand
 	}
-	plain := *c
-	plain.MayRun = nil
-	return fmt.Sprintf("%#v %q", plain, c.mayRun())
+	type command Command // without this method
+	plain := command(*c)
+	plain.CommandDetails = nil
+	return fmt.Sprintf("%#v %#v", plain, c.Details())
 }
 
 // Finding is a reason to look twice.

@@ -56,7 +56,7 @@ func (s *Session) known(ctx context.Context, st State, ins *Inspection) State {
 	cloned := false
 	for i := range ins.Actions {
 		c := ins.Actions[i].command()
-		if c.Digest == "" {
+		if c.Digest() == "" {
 			continue
 		}
 		key := contentKey(c)
@@ -96,10 +96,10 @@ func (s *Session) changes(ctx context.Context, ins *Inspection, d *Decision) str
 			if !ok {
 				_, was = l.Last(ctx, key)
 			}
-			b.WriteString(l.Diff(ctx, was, c.Inputs))
+			b.WriteString(l.Diff(ctx, was, c.Inputs()))
 			continue
 		}
-		b.WriteString(DescribeInputs(was, c.Inputs))
+		b.WriteString(DescribeInputs(was, c.Inputs()))
 	}
 	return b.String()
 }

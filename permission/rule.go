@@ -155,7 +155,7 @@ func (r *Rule) bind(ins *Inspection) {
 	r.bound = map[string]bool{}
 	for i := range ins.Actions {
 		if a := &ins.Actions[i]; a.Kind == Run && slices.ContainsFunc(a.command().Allow, r.command.matches) {
-			r.bound[a.command().Digest] = true
+			r.bound[a.command().Digest()] = true
 		}
 	}
 }

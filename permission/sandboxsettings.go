@@ -167,7 +167,7 @@ func (r *pathRule) place(dir string, allow bool) string {
 // hostPort is a domain of the sandbox settings.
 type hostPort struct {
 	host hostPattern
-	port int // 0 is every port
+	port uint16 // 0 is every port
 }
 
 func compileHostPort(s string) (hostPort, error) {
@@ -200,7 +200,7 @@ func compileHostPort(s string) (hostPort, error) {
 		if n < 1 || n > 65535 {
 			return out, errors.New("the port is not a number from 1 to 65535")
 		}
-		out.port = n
+		out.port = uint16(n)
 	}
 	var err error
 	out.host, err = compileHostPattern(host)
@@ -209,7 +209,7 @@ func compileHostPort(s string) (hostPort, error) {
 
 // covers says whether a connection to the host and port is meant; a port that
 // is not known may be.
-func (p *hostPort) covers(host string, port int) match {
+func (p *hostPort) covers(host string, port uint16) match {
 	switch {
 	case !p.host.matches(host):
 		return matchNo

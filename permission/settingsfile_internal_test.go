@@ -360,7 +360,7 @@ func TestSandboxMerge(t *testing.T) {
 // TestSandboxDecides: where the sandbox settings decide.
 func TestSandboxDecides(t *testing.T) {
 	const proj = "/home/u/proj"
-	run := func(text, host string, port int) Inspection {
+	run := func(text, host string, port uint16) Inspection {
 		ins := Inspection{Family: "Bash", Actions: []Action{{Kind: Run, Origin: Tool, Command: &Command{Allow: []string{text}, Deny: []string{text}}}}}
 		if host != "-" {
 			ins.Actions = append(ins.Actions, Action{Kind: Connect, Of: 1, Origin: Operand, Host: host, Port: port})

@@ -71,7 +71,7 @@ func (d *decider) run(i int, a *Action, at *Reason) {
 		d.ask(askedPlain&^(ByBypass|BySandbox), at)
 		return
 	}
-	if c.Digest != "" {
+	if c.CommandDetails != nil && c.Digest() != "" {
 		d.content(c, at)
 	}
 	if c.Closed {
@@ -107,14 +107,14 @@ func (d *decider) run(i int, a *Action, at *Reason) {
 // approved, and somebody else than the user may have written it.
 func (d *decider) content(c *Command, at *Reason) {
 	old, ran := d.st.Contents[contentKey(c)]
-	if ran && old == c.Digest {
+	if ran && old == c.Digest() {
 		return
 	}
 	at.Code = CodeChanged
-	untrusted := slices.IndexFunc(c.Inputs, func(in Input) bool { return in.Untrusted })
+	untrusted := slices.IndexFunc(c.Inputs(), func(in Input) bool { return in.Untrusted })
 	switch {
 	case untrusted >= 0:
-		at.Text = fmt.Sprintf("%s runs %s, which a session wrote that had read untrusted text.", quoteCommand(c), c.Inputs[untrusted].Path)
+		at.Text = fmt.Sprintf("%s runs %s, which a session wrote that had read untrusted text.", quoteCommand(c), c.Inputs()[untrusted].Path)
 	case ran && d.st.Labels&Untrusted != 0:
 		at.Text = fmt.Sprintf("What %s runs has changed since it last ran, and the session has read untrusted text in between.", quoteCommand(c))
 	default:
@@ -175,7 +175,7 @@ func (d *decider) runRule(i int, exact bool) *Rule {
 			t.eachCommand(text, true, func(n int32) {
 				r := &t.rules[n]
 				if found != nil || r.family != d.ins.Family || (exact || c.ExactOnly) && !r.command.exact() && !r.command.spells(c.Allow) ||
-					r.bound != nil && !r.bound[c.Digest] || !r.command.matches(text) {
+					r.bound != nil && !r.bound[c.Digest()] || !r.command.matches(text) {
 					return
 				}
 				if r.command.climbs(text, c.Deny) && !r.command.spells(c.Allow) {

@@ -334,11 +334,7 @@ func (w *slowWorld) strictAction(r slowRule, s slowSpec, st State, call Call, in
 				best = max(best, may)
 			}
 		}
-		var runs []string
-		if a.Command.MayRun != nil {
-			runs = *a.Command.MayRun
-		}
-		for _, t := range runs {
+		for _, t := range a.Command.MayRun() {
 			if slowCommand(s.spec, t) || strings.Contains(t, "\x00") && slowMay(s.spec, t) {
 				best = max(best, may)
 			}

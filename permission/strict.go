@@ -94,7 +94,7 @@ func (d *decider) tableAction(n int32, t *ruleTable, i int) {
 		for _, text := range a.command().Deny {
 			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
 		}
-		for _, text := range a.command().mayRun() {
+		for _, text := range a.command().MayRun() {
 			t.eachCommand(text, !strings.Contains(text, DynamicWord), try)
 		}
 	case Read, List, Write, Delete:
@@ -258,7 +258,7 @@ func unknownPart(ins *Inspection, action int) string {
 		return "whether the command writes " + show(&ins.Actions[action-1].Path)
 	}
 	if action > 0 && ins.Actions[action-1].Kind == Run {
-		if ins.Actions[action-1].command().MayRun != nil {
+		if ins.Actions[action-1].command().MayRun() != nil {
 			return "what the command runs"
 		}
 		return "a word of the command"
@@ -370,7 +370,7 @@ func (d *decider) matchCommand(r *Rule, c *Command) match {
 			may = matchMay
 		}
 	}
-	for _, text := range c.mayRun() {
+	for _, text := range c.MayRun() {
 		if r.command.matches(text) || strings.Contains(text, DynamicWord) && r.command.mayMatch(text) {
 			may = matchMay
 		}

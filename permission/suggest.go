@@ -123,7 +123,7 @@ func (e *Evaluator) answered(st State, call Call, ins Inspection, d *Decision) S
 			if st.Contents = maps.Clone(st.Contents); st.Contents == nil {
 				st.Contents = map[string]string{}
 			}
-			st.Contents[contentKey(c)] = c.Digest
+			st.Contents[contentKey(c)] = c.Digest()
 		case CodeSend:
 			name := at.destination(r.Action - 1)
 			if name == toHost || strings.Contains(name, DynamicWord) {
@@ -169,7 +169,7 @@ func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
 	}
 	text := c.Allow[0]
 	word, _, _ := strings.Cut(text, " ")
-	if codeRunner(path.Base(word)) && c.Digest == "" {
+	if codeRunner(path.Base(word)) && c.Digest() == "" {
 		// It runs what is given to it, and a rule would be for any of that.
 		return ""
 	}
@@ -177,7 +177,7 @@ func (e *Evaluator) suggestRun(call Call, ins *Inspection, i int) string {
 		// What it is fed, or told to start, is no part of what a rule means.
 		return ""
 	}
-	wild := widened[c.Prefix] && !c.ExactOnly && !c.Runner && c.Digest == "" &&
+	wild := widened[c.Prefix] && !c.ExactOnly && !c.Runner && c.Digest() == "" &&
 		(text == c.Prefix || strings.HasPrefix(text, c.Prefix+" ")) && !e.interpreter(path.Base(word))
 	for j := range ins.Actions {
 		a := &ins.Actions[j]

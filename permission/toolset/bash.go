@@ -58,7 +58,9 @@ func (a *account) String() string { return a.rep.Explain() + a.more }
 
 // Most texts are short. What is told of one, its commands as rules see them and
 // its actions are then allocated at once, as one of these: a call of one
-// program that does one thing or more, and a line of a few calls.
+// program that does one thing or more, and a line of a few calls. Their sizes are
+// those that the runtime allocates (on 64 bits 256, 512 and, with its header, 1408
+// bytes).
 type (
 	oneRun struct {
 		account

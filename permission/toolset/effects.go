@@ -130,7 +130,7 @@ func (b *builder) otherEffect(a permission.Action, e *bashcheck.Effect, hasChild
 			b.add(a)
 		}
 	case bashcheck.Connect:
-		a.Kind, a.Port, a.PlainGet = permission.Connect, int(e.Port), e.PlainGet
+		a.Kind, a.Port, a.PlainGet = permission.Connect, e.Port, e.PlainGet
 		// A host that cannot be read as one stays unknown: any rule may mean it.
 		if host, err := canonicalHost(e.Target); err == nil {
 			a.Host = host

@@ -377,7 +377,7 @@ func TestContentIsPartOfTheCall(t *testing.T) {
 			_, ins := m.decide(t, permission.ModeDefault, "Bash", map[string]any{"command": command})
 			for _, a := range ins.Actions {
 				if a.Kind == permission.Run {
-					out[command] = a.Command.Digest
+					out[command] = a.Command.Digest()
 				}
 			}
 		}

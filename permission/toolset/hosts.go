@@ -10,7 +10,7 @@ import (
 )
 
 // hostOf returns the host that a client connects to for an http URL.
-func hostOf(raw string) (string, int, error) {
+func hostOf(raw string) (string, uint16, error) {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
 		return "", 0, errors.New("the URL holds a blank, a backslash or a control character")
 	}
@@ -28,13 +28,15 @@ func hostOf(raw string) (string, int, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	port := 0
-	if p := u.Port(); p != "" {
-		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {
-			return "", 0, errors.New("the URL's port is not a number from 1 to 65535")
-		}
+	p := u.Port()
+	if p == "" {
+		return host, 0, nil
 	}
-	return host, port, nil
+	n, err := strconv.ParseUint(p, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, errors.New("the URL's port is not a number from 1 to 65535")
+	}
+	return host, uint16(n), nil
 }
 
 // canonicalHost returns the one spelling of a host that rules are matched

@@ -45,7 +45,9 @@ func (b *builder) mayRun(c *bashcheck.Command, at *part, run *permission.Action)
 		}
 	}
 	if found := commandsIn(words, l); len(found) > 0 {
-		run.Command.MayRun = &found
+		d := run.Command.Details()
+		d.MayRun = found
+		run.Command.Describe(d)
 		word, _, _ := strings.Cut(strings.TrimSuffix(found[0], permission.DynamicWord), " ")
 		run.Note = "Its words hold " + word + ", which it may run."
 	}

@@ -3,6 +3,7 @@ package toolset
 import (
 	"reflect"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +19,7 @@ func setSimple(v reflect.Value, i int) bool {
 		f.SetString(v.Type().Field(i).Name)
 	case reflect.Bool:
 		f.SetBool(true)
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint16:
 		f.SetUint(1)
 	case reflect.Int:
 		f.SetInt(int64(i + 1))
@@ -96,4 +97,16 @@ func TestSetLike(t *testing.T) {
 	var a permission.Action
 	setLike(&a, &of)
 	require.Equal(t, of, a)
+}
+
+// TestRoomSizes: what is told of a short text fills a size that the runtime
+// allocates.
+func TestRoomSizes(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("the sizes are those of 64 bits")
+	}
+	const header = 8 // of what holds pointers and is larger than 512 bytes
+	require.LessOrEqual(t, unsafe.Sizeof(oneRun{}), uintptr(512))
+	require.LessOrEqual(t, unsafe.Sizeof(busyRun{}), uintptr(256))
+	require.LessOrEqual(t, unsafe.Sizeof(fewRuns{})+header, uintptr(1408))
 }

@@ -80,7 +80,7 @@ func (b *builder) run(rep *bashcheck.Report, c *bashcheck.Command, at *part, roo
 	out.Closed, out.ExactOnly, out.Opaque, out.Dynamic = c.Described, c.ExactOnly, at.opaque, c.Dynamic
 	out.Edits, out.Prefix, out.Runner = c.Edits, c.Prefix, c.Class == bashcheck.Runner
 	if digest, inputs := b.content(c); digest != "" {
-		out.Digest, out.Inputs = digest, inputs
+		out.Describe(permission.CommandDetails{Digest: digest, Inputs: inputs})
 	}
 	elsewhere := b.elsewhere(c)
 	if elsewhere != "" {
