@@ -63,7 +63,7 @@ func TestRaceHarness(t *testing.T) {
 			for _, name := range []string{"d", "e", "h", "leaf"} {
 				tick := make(chan struct{}, 1)
 				ticks = append(ticks, tick)
-				stops = append(stops, attackAt(t, at(name), at("evil-"+name), tick))
+				stops = append(stops, attackAt(t, at(name), at("evil-"+name), tick, nil))
 			}
 			var data []byte
 			ops := map[string]func(i int) error{

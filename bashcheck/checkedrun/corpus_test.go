@@ -47,7 +47,7 @@ func TestBenignCorpus(t *testing.T) {
 		var out bytes.Buffer
 		o := granted(text, dir)
 		o.Stdout = &out
-		o.Limits.Time = 20 * time.Second
+		o.Limits.Time = 2 * time.Minute
 		status, err := checkedrun.Run(context.Background(), rep, o)
 		bashed := strings.ReplaceAll(string(<-want), wanted, dir)
 		mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
@@ -91,6 +92,11 @@ func (r *run) spawn(ctx context.Context, cmd *exec.Cmd, stdout, stderr io.Writer
 	}
 	cmd.Stdout, cmd.Stderr = out, errs
 	ownGroup(cmd)
+	r.mu.Lock()
+	if r.since.IsZero() {
+		r.since, r.first = time.Now(), lastProcess()
+	}
+	r.mu.Unlock()
 	if err := r.start(cmd); err != nil {
 		end()
 		if ctx.Err() != nil {
@@ -104,11 +110,6 @@ func (r *run) spawn(ctx context.Context, cmd *exec.Cmd, stdout, stderr io.Writer
 	for _, c := range taken {
 		_ = c.in.Close()
 	}
-	r.mu.Lock()
-	if r.first == 0 && cmd.Process != nil {
-		r.first = cmd.Process.Pid
-	}
-	r.mu.Unlock()
 	if r.o.Limits.Memory > 0 {
 		if err := limitMemory(cmd, r.o.Limits.Memory); err != nil {
 			_ = r.stop(fmt.Errorf("%w: the limit cannot be set: %v", ErrMemory, err))

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -50,7 +52,7 @@ func all(t *testing.T, alive *os.File) {
 	t.Helper()
 	seen := 0
 	buf := make([]byte, 16)
-	for limit := time.Now().Add(20 * time.Second); seen < 4; {
+	for limit := time.Now().Add(time.Minute); seen < 4; {
 		require.True(t, time.Now().Before(limit), "the programs do not start")
 		n, _ := alive.Read(buf)
 		seen += bytes.Count(buf[:n], []byte("\n"))
@@ -60,7 +62,7 @@ func all(t *testing.T, alive *os.File) {
 // gone waits for the end of the fifo: nobody holds it any more.
 func gone(t *testing.T, alive *os.File) {
 	t.Helper()
-	require.NoError(t, alive.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, alive.SetReadDeadline(time.Now().Add(time.Minute)))
 	buf := make([]byte, 16)
 	for {
 		n, err := alive.Read(buf)
@@ -111,8 +113,15 @@ func TestEndsWholeFamilies(t *testing.T) {
 		require.NoError(t, alive.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
 		_, err := alive.Read(make([]byte, 1))
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded, "the attack does not work even without the check")
-		endHolders(alive.Name())
-		gone(t, alive)
+		// One may be just starting another one.
+		for limit := time.Now().Add(time.Minute); ; {
+			endHolders(alive.Name())
+			require.NoError(t, alive.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+			if _, err := alive.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
+				break
+			}
+			require.True(t, time.Now().Before(limit), "they cannot be ended")
+		}
 	})
 }
 
@@ -143,6 +152,51 @@ func TestEndsWhatIsChanging(t *testing.T) {
 		}
 		require.True(t, time.Now().Before(limit), "it always shows its environment")
 	}
+}
+
+// TestEndsWhatGoesOn: a process that ends while it is looked for, because one
+// that it started goes on instead, takes nothing away from the search.
+func TestEndsWhatGoesOn(t *testing.T) {
+	dir, alive := makeFamily(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "on.sh"), []byte("sh ./on.sh &\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "start.sh"), []byte("exec 3>alive\nsetsid -f sh ./on.sh\n"), 0o644))
+	for range 50 {
+		_, status, err := play(t, dir, "sh ./start.sh", nil)
+		require.NoError(t, err)
+		require.Zero(t, status)
+		gone(t, alive)
+	}
+}
+
+// It is initialised by the first thread, which ends here while the others of the
+// runtime go on.
+var _ = func() bool {
+	if os.Getenv("CHECKEDRUN_LEADERLESS") != "" {
+		_ = os.WriteFile("pid.new", []byte(strconv.Itoa(os.Getpid())), 0o644)
+		_ = os.Rename("pid.new", "pid")
+		_, _, _ = syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0)
+	}
+	return false
+}()
+
+// TestEndsWithoutFirstThread: a process whose first thread has ended shows no
+// environment at its own place any more.
+func TestEndsWithoutFirstThread(t *testing.T) {
+	dir, alive := makeFamily(t)
+	require.NoError(t, os.Symlink(os.Args[0], filepath.Join(dir, "program")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "start.sh"), []byte(
+		"exec 3>alive\nsetsid -f ./program\nuntil [ -s pid ] && grep -q '^State:.Z' /proc/$(cat pid)/status; do sleep 0.01; done\ncat /proc/$(cat pid)/environ 2>/dev/null | wc -c\n"), 0o644))
+	defer func() { // nothing else ends it
+		text, _ := os.ReadFile(filepath.Join(dir, "pid"))
+		if pid, err := strconv.Atoi(string(text)); err == nil && t.Failed() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}()
+	out, status, err := play(t, dir, "sh ./start.sh", func(o *checkedrun.Options) { o.Env = append(o.Env, "CHECKEDRUN_LEADERLESS=1") })
+	require.NoError(t, err)
+	require.Zero(t, status, out)
+	require.Equal(t, "0\n", out)
+	gone(t, alive)
 }
 
 // holders are the processes that hold a fifo as the family does, with what the
@@ -206,7 +260,7 @@ func TestMemory(t *testing.T) {
 		"x=$(yes)", "x=$(while true; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done)", "x=$(< huge)", "x=$(cat /dev/zero)", "a=(1 " + strings.Repeat("a", 2000) + "); while true; do a=(\"${a[@]}\" \"${a[@]}\"); done",
 	} {
 		begin := time.Now()
-		_, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 30 * time.Second })
+		_, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 10 * time.Minute })
 		require.ErrorIs(t, err, checkedrun.ErrMemory, text)
 		t.Logf("%.40q after %s", text, time.Since(begin).Round(time.Millisecond))
 	}

@@ -37,10 +37,11 @@ type run struct {
 
 	mu       sync.Mutex
 	stopped  error
-	written  int64 // bytes of output
-	captured int64 // bytes of command substitutions
-	assigned int64 // bytes of variables made of variables
-	first    int   // the first process that was started
+	written  int64     // bytes of output
+	captured int64     // bytes of command substitutions
+	assigned int64     // bytes of variables made of variables
+	since    time.Time // when the first program was started, or zero
+	first    int       // the process id that was given last before
 }
 
 // approved is a command of the report that the shell itself runs, with all
@@ -118,7 +119,7 @@ func (r *run) begin(ctx context.Context) (end func(int, error) (int, error), err
 		r.cancel()
 		r.release()
 		if r.startedAny() {
-			sweep(r.mark, r.first)
+			sweep(r.mark, r.first, r.since)
 		}
 		r.mu.Lock()
 		whole := r.stopped == nil && ended == nil && err == nil
@@ -155,7 +156,7 @@ func (r *run) stop(err error) error {
 func (r *run) startedAny() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.first != 0
+	return !r.since.IsZero()
 }
 
 // same says whether two writers are one; those that cannot be compared are

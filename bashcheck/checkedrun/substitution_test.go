@@ -39,7 +39,7 @@ func TestProcessSubstitution(t *testing.T) {
 		"cat <(echo a) | cat - <(echo b)":                                      "a\nb\n",
 		"[ -f a.txt ] && cat <(sort -r a.txt) || echo none":                    "two\nthree\none\n",
 	} {
-		out, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 20 * time.Second })
+		out, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 2 * time.Minute })
 		require.NoError(t, err, text)
 		require.Equal(t, want, out, text)
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,40 +30,73 @@ func newMark(l Level) (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-// sweep ends every process that carries the mark. first is the process id of
-// the first one: later ones are higher, until the numbers begin anew.
-func sweep(mark string, first int) {
+// newNumbers is a time in which no machine gives all its process ids.
+const newNumbers = 100 * time.Millisecond
+
+// sweep ends every process that carries the mark. first is a process id that was
+// given before the first of them, at the time since: theirs are higher, until the
+// numbers begin anew.
+func sweep(mark string, first int, since time.Time) {
 	if mark == "" {
 		return
 	}
-	if lastProcess() < first {
-		first = 0
-	}
 	want := []byte(markName + "=" + mark)
+	var over map[int]bool
+	idle := 0
 	// One may be just starting another one: until there are none.
 	for range 1000 {
-		var found []process
+		last := lastProcess()
+		if last < first || time.Since(since) > newNumbers {
+			first = 0
+		}
 		proc, err := os.Open("/proc")
 		if err != nil {
 			return
 		}
 		names, _ := proc.Readdirnames(-1)
 		_ = proc.Close()
+		var found []process
+		// A list is made by rising numbers: one that was started meanwhile is in
+		// it, unless they began anew.
+		missed, now := lastProcess() < last, map[int]bool{}
 		for _, n := range names {
-			if pid, err := strconv.Atoi(n); err == nil && pid >= first && pid != os.Getpid() {
-				if p, ok := endMarked(pid, want); ok {
-					found = append(found, p)
-				}
+			pid, err := strconv.Atoi(n)
+			if err != nil || pid < first || pid == os.Getpid() {
+				continue
+			}
+			switch p, l := endMarked(pid, want); l {
+			case lookEnded, lookAgain:
+				found = append(found, p)
+			case lookOver:
+				// What it started after the list was made is not in it; before
+				// that, it is.
+				missed = missed || !over[pid]
+				now[pid] = true
 			}
 		}
+		over = now
 		for _, p := range found {
 			p.wait()
 		}
-		if len(found) == 0 {
+		if idle++; len(found) > 0 {
+			idle = 0
+		}
+		// Others end too, on a busy machine all the time.
+		if len(found) == 0 && !missed || idle == 100 {
 			return
 		}
 	}
 }
+
+// look is what was seen of a process.
+type look uint8
+
+const (
+	lookOther look = iota // it is none of the run
+	lookEnded             // it was one
+	lookAgain             // it could not be told yet
+	lookOver              // it has ended by itself
+)
 
 // process is one that was ended, or that could not be told yet.
 type process struct {
@@ -85,31 +120,67 @@ func (p process) wait() {
 	_ = unix.Close(p.handle)
 }
 
-// endMarked kills a process if its environment holds the mark; found says that
-// it was ended or has to be looked at again. The handle is taken first, so that
-// the number cannot come to mean another process.
-func endMarked(pid int, want []byte) (p process, found bool) {
+// endMarked kills a process if its environment holds the mark. The handle, which
+// is open after lookEnded and lookAgain, is taken first, so that the number
+// cannot come to mean another process.
+func endMarked(pid int, want []byte) (p process, l look) {
 	handle, err := unix.PidfdOpen(pid, 0)
+	if err == unix.ESRCH {
+		return process{}, lookOver
+	}
 	if err != nil {
-		return process{}, false
+		return process{}, lookOther
 	}
 	p.handle = handle
 	dir := "/proc/" + strconv.Itoa(pid)
 	env, err := environ(dir)
-	switch {
-	case err != nil:
-	case len(env) == 0:
-		stat, err := os.ReadFile(dir + "/stat")
-		found = err == nil && changing(string(stat))
-	case marked(env, want):
-		p.ended = unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0) == nil
-		found = p.ended
+	if len(env) == 0 && (err == nil || gone(err)) {
+		env, l = unseen(dir)
 	}
-	if !found {
+	if marked(env, want) {
+		err := unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0)
+		switch {
+		case err == nil:
+			p.ended, l = true, lookEnded
+		case gone(err):
+			l = lookOver
+		}
+	}
+	if l != lookEnded && l != lookAgain {
 		_ = unix.Close(handle)
 	}
-	return p, found
+	return p, l
 }
+
+// unseen looks again at a process that shows no environment: it has ended, or
+// its first thread has, or it is becoming another program.
+func unseen(dir string) (env []byte, l look) {
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return nil, lookOver
+	}
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if changing(f) {
+		return nil, lookAgain
+	}
+	if len(f) < 21 || f[20] != "0" {
+		return nil, lookOther // it has memory, and its environment is empty
+	}
+	// Threads share their memory, and the others go on.
+	tasks, err := os.ReadDir(dir + "/task")
+	if err != nil {
+		return nil, lookOver
+	}
+	for _, t := range tasks {
+		if env, err := environ(dir + "/task/" + t.Name()); err == nil && len(env) > 0 {
+			return env, lookOther
+		}
+	}
+	return nil, lookOver
+}
+
+// gone says whether an error about a process tells that it has ended.
+func gone(err error) bool { return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) }
 
 // environ reads the environment of a process in one turn: between two it may
 // become another program, and then the rest is missing.
@@ -135,9 +206,9 @@ func environ(dir string) ([]byte, error) {
 
 // changing says whether a process that told no environment is just becoming
 // another program: it has memory already, and what it was given is not in its
-// place yet, or is by now (proc_pid_stat(5), fields 23, 50 and 51).
-func changing(stat string) bool {
-	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+// place yet, or is by now (proc_pid_stat(5), fields 23, 50 and 51; f begins
+// with field 3).
+func changing(f []string) bool {
 	if len(f) < 49 {
 		return false
 	}

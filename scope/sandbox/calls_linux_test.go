@@ -339,7 +339,7 @@ func TestScheduling(t *testing.T) {
 	args := []string{"-test.run=^TestScheduleChild$", "-test.v"}
 	victim := func(t *testing.T) (pid int) {
 		t.Helper()
-		cmd := exec.Command("sleep", "60")
+		cmd := exec.Command("sleep", "600")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		require.NoError(t, cmd.Start())
 		t.Cleanup(func() {

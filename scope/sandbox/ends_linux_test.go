@@ -17,7 +17,7 @@ import (
 
 // lasting says its number once it runs in a session of its own, and holds
 // standard output open as long as it runs.
-const lasting = `setsid sh -c 'echo $$; exec sleep 60' & sleep 60`
+const lasting = `setsid sh -c 'echo $$; exec sleep 600' & sleep 600`
 
 // TestHostChild is the host of TestHostKilled.
 func TestHostChild(t *testing.T) {
@@ -47,7 +47,7 @@ func TestHostKilled(t *testing.T) {
 		cmd.Stdout = w
 		require.NoError(t, cmd.Start())
 		w.Close()
-		require.NoError(t, r.SetReadDeadline(time.Now().Add(30*time.Second)))
+		require.NoError(t, r.SetReadDeadline(time.Now().Add(2*time.Minute)))
 		buf := make([]byte, 20)
 		n, err := r.Read(buf)
 		require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestHostKilled(t *testing.T) {
 		_ = cmd.Wait()
 		return r, pid
 	}
-	r, pid := run(t, exec.Command("sh", "-c", strings.TrimSuffix(lasting, " sleep 60")+" exec sleep 60"))
+	r, pid := run(t, exec.Command("sh", "-c", strings.TrimSuffix(lasting, " sleep 600")+" exec sleep 600"))
 	require.NoError(t, r.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
 	_, err := r.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "with the guard off it runs on")
@@ -86,7 +86,7 @@ func TestSignalsToFirst(t *testing.T) {
 	p := newPlace(t)
 	r := p.runner(t, b, p.profile(t, ProfileOptions{Unguarded: []string{"."}}))
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		cmd := p.prepared(`echo up; sleep 60`)
+		cmd := p.prepared(`echo up; sleep 600`)
 		read, w := ioPipe(t)
 		cmd.Stdout = w
 		require.NoError(t, r.Start(cmd))

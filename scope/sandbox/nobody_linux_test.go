@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestForkBomb(t *testing.T) {
 	}
 	eachBox(t, func(t *testing.T, b *Box) {
 		p := newPlace(t)
-		many := `i=0; all=; while [ $i -lt 150 ]; do sleep 60 >/dev/null 2>&1 & all="$all $!"; i=$((i+1)); done; echo started $i; kill $all`
+		many := `i=0; all=; while [ $i -lt 150 ]; do sleep 600 >/dev/null 2>&1 & all="$all $!"; i=$((i+1)); done; echo started $i; kill $all`
 		prof := p.profile(t, ProfileOptions{Limits: Limits{Processes: 60, Time: 10 * time.Second}})
 		out, err := confined(t, b, p, prof, many)
 		require.Error(t, err)
@@ -73,11 +74,16 @@ func TestForkBomb(t *testing.T) {
 		require.NoError(t, err, out)
 		require.Contains(t, out, "started 150", "with the guard off they all start")
 
-		// Long enough to begin where the machine is busy.
-		prof.Limits.Time = 2 * time.Second
-		out, err = confined(t, b, p, prof, `echo up; f() { f | f & }; f; exec sleep 60`)
-		require.ErrorIs(t, err, ErrTime)
-		require.Contains(t, out, "up")
+		// Long enough to begin, where the machine is busy too.
+		for limit := time.Second; ; limit *= 2 {
+			prof.Limits.Time = limit
+			out, err = confined(t, b, p, prof, `echo up; f() { f | f & }; f; exec sleep 600`)
+			require.ErrorIs(t, err, ErrTime)
+			if strings.Contains(out, "up") {
+				break
+			}
+			require.Less(t, limit, time.Minute, "it does not begin")
+		}
 		for _, g := range b.Gaps(prof) {
 			require.NotContains(t, g, "processes are not limited")
 		}
