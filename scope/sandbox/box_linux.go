@@ -156,7 +156,8 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	if r.box.report.Level == Landlock {
 		l.path, l.args = "/proc/self/exe", []string{confine.Mark}
 		l.session, l.plan.Stay = true, true
-		l.plan.Env, l.late, l.then = cmd.Env, r.landlockEnv, r.sendRules
+		l.plan.Env = cmd.Env
+		r.landlock(&l)
 		return l, nil
 	}
 	l.plan.Proxy = r.profile.Network.Reach == Hosts
@@ -197,18 +198,6 @@ func (r *Runner) launch(cmd *exec.Cmd) (launch, error) {
 	return l, nil
 }
 
-// landlockEnv makes the temporary directory of the commands while the helper
-// starts.
-func (r *Runner) landlockEnv(p *confine.Plan) error {
-	r.mu.Lock()
-	tmp, err := r.tempDir()
-	r.mu.Unlock()
-	if err == nil {
-		p.Env = environment(p.Env, tmp)
-	}
-	return err
-}
-
 // covered returns the profile as it is now, with placeholders for what is
 // missing.
 func (r *Runner) covered() (Profile, error) {
@@ -218,6 +207,7 @@ func (r *Runner) covered() (Profile, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now = now.withinReach()
 	now.Entries, err = r.cover(now.Entries)
 	return now, err
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 
+	"github.com/clearance-go/clearance/scope/sandbox/internal/confine"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
@@ -56,9 +57,16 @@ func ruleset(entries []Entry, abi int, closed bool) (fd int, err error) {
 			unix.Close(made)
 		}
 	}()
-	g := granter{ruleset: made, handled: attr.HandledAccessFS, entries: entries, named: map[string]bool{}}
+	g := granter{ruleset: made, handled: attr.HandledAccessFS, named: map[string]bool{}, below: map[string]Access{}}
 	for _, e := range entries {
 		g.named[e.Path] = true
+		for d := e.Path; d != "/" && d != "."; {
+			d = path.Dir(d)
+			if have, ok := g.below[d]; ok && have <= e.Access {
+				break // and so have all above it
+			}
+			g.below[d] = e.Access
+		}
 	}
 	for _, e := range entries {
 		if e.Access != Hidden && !e.Missing {
@@ -78,27 +86,18 @@ func ruleset(entries []Entry, abi int, closed bool) (fd int, err error) {
 type granter struct {
 	ruleset int
 	handled uint64
-	entries []Entry
 	// named are the paths of the entries.
 	named map[string]bool
+	// below is the least access of the entries that lie below a path.
+	below map[string]Access
 }
 
 // grant gives an access to a path, which has a name in a directory, and what
 // lies below, except where an entry below has less. Rights only add up, so there
 // every neighbour is named.
 func (g *granter) grant(dir int, name, at string, a Access) error {
-	rights := uint64(lookDir)
-	if a == Write {
-		rights = writeDir
-	}
-	less := false
-	for _, e := range g.entries {
-		if e.Access < a && e.Path != at && within(e.Path, at) {
-			less = true
-			break
-		}
-	}
-	if !less {
+	rights := rights(a)
+	if least, ok := g.below[at]; !ok || least >= a {
 		return g.rule(dir, name, rights)
 	}
 	if err := g.rule(dir, name, ll.AccessFSReadDir); err != nil {
@@ -127,11 +126,38 @@ func (g *granter) grant(dir int, name, at string, a Access) error {
 			// by itself.
 			continue
 		}
+		if _, ok := g.below[child]; !ok && g.add(fd, l.Name(), a, l.IsDir()) == nil {
+			continue
+		}
 		if err := g.grant(fd, l.Name(), child, a); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) {
 			return err
 		}
 	}
 	return nil
+}
+
+// rights are those of an access to a directory.
+func rights(a Access) uint64 {
+	if a == Write {
+		return writeDir
+	}
+	return lookDir
+}
+
+// add gives an access to what a list says is a directory, or something else. The
+// kernel refuses the rights of a directory to anything else; one that has taken
+// the place of a file gets those of a file.
+func (g *granter) add(dir int, name string, a Access, isDir bool) error {
+	rights := rights(a)
+	if !isDir {
+		rights &= writeFile
+	}
+	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return ll.LandlockAddPathBeneathRule(g.ruleset, &ll.PathBeneathAttr{ParentFd: fd, AllowedAccess: rights & g.handled}, 0)
 }
 
 // rule gives rights to what has a name in a directory, which must be no link.
@@ -161,31 +187,48 @@ func (g *granter) rule(dir int, name string, rights uint64) error {
 	return nil
 }
 
-// sendRules makes the ruleset of Landlock while the helper starts, and hands it
-// over with the number of processes that the user has beside the helper.
-func (r *Runner) sendRules(conn *net.UnixConn, helper int) error {
-	now, err := r.profile.current()
-	if err != nil {
+// landlock has the ruleset made, and the temporary directory of the commands,
+// while the helper starts. The ruleset is handed over with the number of
+// processes that the user has beside the helper.
+func (r *Runner) landlock(l *launch) {
+	rules := -1
+	l.late = func(p *confine.Plan) (err error) {
+		r.mu.Lock()
+		tmp, err := r.tempDir()
+		r.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		p.Env = environment(p.Env, tmp)
+		now, err := r.profile.current()
+		if err != nil {
+			return err
+		}
+		now.Entries = append(now.Entries, Entry{Path: tmp, Access: Write, Dir: true})
+		if now, err = now.clean(); err != nil {
+			return err
+		}
+		if rules, err = ruleset(now.withinReach().Entries, r.box.report.ABI, r.profile.Network.Reach == Off); err != nil {
+			return fmt.Errorf("%w: landlock: %w", ErrSetup, err)
+		}
+		return nil
+	}
+	l.release = func() {
+		if rules >= 0 {
+			unix.Close(rules)
+		}
+	}
+	l.then = func(conn *net.UnixConn, helper int) error {
+		others := 0
+		if r.limits.Processes > 0 && os.Getuid() != 0 {
+			others = countOwn(strconv.Itoa(helper))
+		}
+		_, _, err := conn.WriteMsgUnix(binary.BigEndian.AppendUint32(nil, uint32(others)), unix.UnixRights(rules), nil)
+		if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+			return nil // it ended; the handshake tells
+		}
 		return err
 	}
-	now.Entries = append(now.Entries, Entry{Path: r.tmp, Access: Write, Dir: true})
-	if now, err = now.clean(); err != nil {
-		return err
-	}
-	rules, err := ruleset(now.Entries, r.box.report.ABI, r.profile.Network.Reach == Off)
-	if err != nil {
-		return fmt.Errorf("%w: landlock: %w", ErrSetup, err)
-	}
-	defer unix.Close(rules)
-	others := 0
-	if r.limits.Processes > 0 && os.Getuid() != 0 {
-		others = countOwn(strconv.Itoa(helper))
-	}
-	_, _, err = conn.WriteMsgUnix(binary.BigEndian.AppendUint32(nil, uint32(others)), unix.UnixRights(rules), nil)
-	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
-		return nil // it ended; the handshake tells
-	}
-	return err
 }
 
 // countOwn counts the processes and threads of this user without one process.

@@ -16,7 +16,7 @@ import (
 
 // asNobody runs tests of this program as a user without rights, with a home of its own: root
 // reads files of mode 000 and is not counted by the limit of processes.
-func asNobody(t *testing.T, run string) {
+func asNobody(t *testing.T, run string, env ...string) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("only root can become nobody; the tests have run as they should")
@@ -39,9 +39,9 @@ func asNobody(t *testing.T, run string) {
 	// of another run of this test.
 	uid := 40_000 + os.Getpid()%20_000
 	require.NoError(t, os.Chown(tmp, uid, uid))
-	cmd := exec.CommandContext(t.Context(), bin, "-test.run="+run, "-test.v", "-test.timeout=300s", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.skip=^(TestExports|TestAsNobody|TestProcessLimitOfRoot)$")
+	cmd := exec.CommandContext(t.Context(), bin, "-test.run="+run, "-test.v", "-test.timeout=300s", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.skip=^(TestExports|TestAsNobody|TestReachAsNobody|TestProcessLimitOfRoot)$")
 	cmd.Dir = tmp
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=" + tmp, "HOME=" + tmp, "CI=" + os.Getenv("CI"), "GORACE=" + quickRace, "SANDBOX_TEST_AGAIN=1"}
+	cmd.Env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR=" + tmp, "HOME=" + tmp, "CI=" + os.Getenv("CI"), "GORACE=" + quickRace, "SANDBOX_TEST_AGAIN=1"}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	text, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", text)

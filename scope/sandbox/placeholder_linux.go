@@ -118,9 +118,7 @@ func (r *Runner) lock(path string) (*lockedRoot, error) {
 			if err != nil {
 				continue
 			}
-			if fi, err := root.Lstat(rel); err == nil && isPlaceholderInfo(fi) {
-				errs = append(errs, root.Remove(rel))
-			}
+			errs = append(errs, removePlaceholder(root, int(dir.Fd()), rel))
 		}
 		return errors.Join(errs...)
 	})
@@ -137,6 +135,26 @@ func (r *Runner) lock(path string) (*lockedRoot, error) {
 	}
 	r.roots[path] = l
 	return l, nil
+}
+
+// removePlaceholder takes one away. dir is the directory of the root: what lies
+// in it itself needs no walk.
+func removePlaceholder(root *os.Root, dir int, rel string) error {
+	if filepath.Base(rel) != rel {
+		if fi, err := root.Lstat(rel); err == nil && isPlaceholderInfo(fi) {
+			return root.Remove(rel)
+		}
+		return nil
+	}
+	var st unix.Stat_t
+	if unix.Fstatat(dir, rel, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode != unix.S_IFREG|placeholderMode ||
+		st.Size != int64(len(placeholderText(rel))) || !time.Unix(st.Mtim.Unix()).Equal(placeholderTime) {
+		return nil
+	}
+	if err := unix.Unlinkat(dir, rel, 0); err != nil {
+		return &os.PathError{Op: "unlinkat", Path: rel, Err: err}
+	}
+	return nil
 }
 
 // makePlaceholder makes one, as a hard link of the one made before where there

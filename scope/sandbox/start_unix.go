@@ -65,11 +65,14 @@ type launch struct {
 	// attr starts the child in another way, which makes it the first process of
 	// its namespaces: when it ends, all have ended. nil is the ordinary way.
 	attr *syscall.SysProcAttr
-	// late is what can be done while the child starts, nil for nothing.
+	// late completes the plan while the child starts, in a goroutine of its own;
+	// nil for nothing.
 	late func(*confine.Plan) error
 	// then sends what follows the plan to the child with a number, nil for
 	// nothing.
 	then func(conn *net.UnixConn, pid int) error
+	// release lets go of what late has made, nil for nothing.
+	release func()
 }
 
 // child is a command that runs.
@@ -277,7 +280,20 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 		}
 		return nil, err
 	}
+	// A start blocks its thread until the program is executed.
+	completed := make(chan error, 1)
+	go func() {
+		if l.late == nil {
+			completed <- nil
+			return
+		}
+		completed <- l.late(&l.plan)
+	}()
+	if l.release != nil {
+		defer l.release()
+	}
 	if err := cmd.Start(); err != nil {
+		<-completed
 		ours.Close()
 		if c.alive != nil {
 			c.alive.Close()
@@ -292,10 +308,8 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	if r.limits.Time > 0 {
 		c.quiet = append(c.quiet, time.AfterFunc(r.limits.Time, func() { c.abort(ErrTime) }).Stop)
 	}
-	if l.late != nil {
-		if err := l.late(&l.plan); err != nil {
-			return fail(err)
-		}
+	if err := <-completed; err != nil {
+		return fail(err)
 	}
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))

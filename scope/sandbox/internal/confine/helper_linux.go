@@ -518,10 +518,18 @@ func spareThreads() {
 	close(release)
 }
 
-// tasks counts the threads of this process.
+// tasks counts the threads of this process by the links of a folder, which are
+// ".", ".." and one for each: to list it takes a quarter of a millisecond in a
+// new /proc.
 func tasks() (int, error) {
-	list, err := os.ReadDir("/proc/self/task")
-	return len(list), err
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/task", &st); err != nil {
+		return 0, err
+	}
+	if st.Nlink < 3 {
+		return 0, errors.New("/proc does not count the threads of this process")
+	}
+	return int(st.Nlink) - 2, nil
 }
 
 // FenceABI is the first Landlock that lets files be moved between directories.
