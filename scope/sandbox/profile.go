@@ -424,7 +424,20 @@ func isPrivate(p string) bool {
 // comparePaths sorts parents before children and keeps what lies in one
 // directory together.
 func comparePaths(a, b string) int {
-	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
+	// A slash counts as a zero byte, which no path holds.
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if x == '/' {
+			x = 0
+		}
+		if y == '/' {
+			y = 0
+		}
+		if x != y {
+			return int(x) - int(y)
+		}
+	}
+	return len(a) - len(b)
 }
 
 // nearest returns the most specific entry at or above a path. Entries are
@@ -454,18 +467,18 @@ func (p Profile) Access(name string) Access {
 // below it: whoever could move one of them could put another tree in its place.
 func (p Profile) pins() []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, e := range p.Entries {
 		if e.Access == Write {
 			continue
 		}
-		for d := path.Dir(e.Path); ; d = path.Dir(d) {
+		for d := path.Dir(e.Path); !seen[d]; d = path.Dir(d) {
+			seen[d] = true
 			n := nearest(p.Entries, d)
 			if n == nil || n.Access != Write || n.Path == d {
 				break
 			}
-			if !slices.Contains(out, d) {
-				out = append(out, d)
-			}
+			out = append(out, d)
 		}
 	}
 	return out
