@@ -352,8 +352,8 @@ func (w *walker) run(s spelling, argv []word) dirs {
 	case "command", "builtin", "noglob", "nocorrect":
 		if len(j.inner) > 0 {
 			w.st.forget, w.st.vars = true, nil // it may be a builtin that assigns
-			if w.d == Zsh || w.d == Any {
-				return dirs{} // zsh's command runs no builtin, so not cd
+			if w.d == Zsh || w.d == Any || w.d == POSIX && name.Text != "command" {
+				return dirs{} // zsh's command runs no builtin, so not cd; to dash the others are programs
 			}
 			return inside
 		}

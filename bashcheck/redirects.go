@@ -75,6 +75,9 @@ func (w *walker) redirects(list []*syntax.Redirect) []Effect {
 				continue
 			}
 			if t.Static && (t.Text == "-" || isInteger(fd)) {
+				if t.Text != "-" && fd != t.Text && (w.d == Zsh || w.d == Any) {
+					w.block(CodeDialect, s, "zsh moves no descriptor: what follows >& is the name of a file to it")
+				}
 				continue
 			}
 			if strings.IndexFunc(t.Text, func(c rune) bool {

@@ -267,6 +267,9 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 		if x.Stmt == nil {
 			return here
 		}
+		if (w.d == Zsh || w.d == Any) && !timedAlike(x.Stmt.Cmd) {
+			w.block(CodeDialect, w.nodeSpan(x), "zsh times this in another shell, or takes the second time for a program")
+		}
 		if c, ok := x.Stmt.Cmd.(*syntax.CallExpr); ok && len(c.Assigns) == 0 && len(c.Args) > 1 && c.Args[0].Lit() == "--" {
 			// For bash the dashes end the options of time.
 			if w.d == Zsh || w.d == Any {
@@ -293,6 +296,21 @@ func (w *walker) command(s *syntax.Stmt) dirs {
 	}
 	w.block(CodeUnsupported, w.nodeSpan(s), "this statement is not understood")
 	return dirs{}
+}
+
+// timedAlike says that zsh times the command in the shell itself, as bash does.
+// Of assignments, arithmetic and groups it forgets what they set; time behind
+// time is a program to it.
+func timedAlike(c syntax.Command) bool {
+	switch x := c.(type) {
+	case *syntax.CallExpr:
+		return len(x.Args) > 0
+	case *syntax.BinaryCmd:
+		return x.Y.Cmd != nil && timedAlike(x.Y.Cmd)
+	case nil, *syntax.TimeClause, *syntax.Block, *syntax.ArithmCmd:
+		return false
+	}
+	return true
 }
 
 // list walks a && b || c and a | b | c. Long lists are deep trees, so they are

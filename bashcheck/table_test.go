@@ -191,6 +191,7 @@ func TestDialects(t *testing.T) {
 		"ls **/*(D)", "ls ^x", "ls x~y", "ls f#", "> f", "< f", "noglob rm x", "nocorrect rm x", "- rm x", "repeat 3 rm x", `[ "$x" -eq 1 ]`, `printf %d "$x"`, "exit $x",
 		"command -v $y", "command -v -x", `command -V "$y"z`,
 		"path=x ls", "path=x; ls", "fpath=x; ls", "argv=x; ls", "options=x; ls", "ls {a,b}", "ls *(#qe:id:)", "é=1 ls", "x=1 é+=2 ls",
+		"time x=a; ls", "time time", "time time ls", "time { cat f; }", "time ((x=1)); ls", "time ls | time ls", "ls >&2-", "ls 1>&2-", "ls a}", "ls {a}}", "ls}",
 	} {
 		assert.False(t, zsh.Analyze(src).ReadOnly(), "zsh: %s", src)
 		assert.False(t, anyShell.Analyze(src).ReadOnly(), "any: %s", src)
@@ -198,7 +199,7 @@ func TestDialects(t *testing.T) {
 	for _, src := range []string{"é= a", "é=1 rm x", "x=1 ü=2 rm x"} {
 		assert.Contains(t, codes(zsh.Analyze(src), 0), CodeDialect, "zsh: %s", src)
 	}
-	for _, src := range []string{"ls -la", "cat 'a b'", `echo "$x"`, "git status && git diff | head", "ls *.go", "grep -rn 'a[b]' src", "for f in *.go; do wc -l \"$f\"; done", "find . -exec ls {} \\;", "[ -f x ] && ls", "echo $((1+2))"} {
+	for _, src := range []string{"ls -la", "cat 'a b'", `echo "$x"`, "git status && git diff | head", "ls *.go", "grep -rn 'a[b]' src", "for f in *.go; do wc -l \"$f\"; done", "find . -exec ls {} \\;", "[ -f x ] && ls", "echo $((1+2))", "time ls", "time ls | head", "ls >&2", "ls a\\}"} {
 		assert.True(t, zsh.Analyze(src).ReadOnly(), "zsh: %s: %s", src, zsh.Analyze(src).Explain())
 	}
 	for _, src := range []string{"((rm x))", "((ls))", "[[ a > b ]]", "ls &> f", "ls &>/dev/null", "echo $'a\\'; rm x #'", "function f { ls; }", "coproc ls", "time ls", "cat <<< x", "ls |& cat", "select x in a; do ls; done", "echo ${x:0:1}", "pushd a", "diff <(ls) <(ls)", "x=rm; x=ls </none; $x f"} {

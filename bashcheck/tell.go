@@ -3,6 +3,7 @@ package bashcheck
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,12 +257,18 @@ func (j *judged) warn(t *telling, args []word) {
 // holds says that the sentence is true of a command with these arguments.
 func (l *warning) holds(args []word) bool {
 	like := func(patterns []string, short bool) bool {
-		return slices.ContainsFunc(args, func(a word) bool {
-			return slices.ContainsFunc(patterns, func(p string) bool {
+		for i, a := range args {
+			if slices.ContainsFunc(patterns, func(p string) bool {
+				if name, value, ok := strings.Cut(p, "="); ok && short && p[0] == '-' {
+					return valued(name, value, args[i:])
+				}
 				// Most programs take the beginning of a long flag for it.
 				return alike(p, a.Text) || short && len(a.Text) > 3 && strings.HasPrefix(a.Text, "--") && strings.HasPrefix(p, a.Text)
-			})
-		})
+			}) {
+				return true
+			}
+		}
+		return false
 	}
 	if len(l.words) > 0 && !like(l.words, true) {
 		return false
@@ -301,6 +308,46 @@ func alike(p, arg string) bool {
 		}
 	}
 	return strings.IndexByte(letters, p[1]) >= 0
+}
+
+// valued says that the first argument is the flag, with the value attached or in
+// the next one: --pid=host, --pid host, -v/:/h, -itv /:/h. The value, or one of
+// several between commas, is compared in any case, and a path in it by what it
+// comes to: /./ and /etc/.. are /.
+func valued(flag, value string, args []word) bool {
+	given, attached, ok := strings.Cut(args[0].Text, "=")
+	switch {
+	case strings.HasPrefix(given, "--"):
+		if given != flag && (len(given) < 4 || !strings.HasPrefix(flag, given)) {
+			return false
+		}
+	case len(flag) != 2 || !alike(flag, given):
+		return false
+	default:
+		_, rest, _ := strings.Cut(args[0].Text, flag[1:])
+		attached, ok = strings.TrimPrefix(rest, "="), rest != ""
+	}
+	if !ok {
+		if len(args) < 2 {
+			return false
+		}
+		attached = args[1].Text
+	}
+	begin, open := strings.CutSuffix(value, "*")
+	for part := range strings.SplitSeq(attached, ",") {
+		key, place := "", strings.Trim(part, `"'`)
+		if k, v, ok := strings.Cut(place, "=/"); ok {
+			key, place = k+"=", "/"+v
+		}
+		if from, _, _ := strings.Cut(place, ":"); strings.HasPrefix(from, "/") {
+			place = path.Clean(from) + strings.TrimPrefix(place, from)
+		}
+		place = key + place
+		if strings.EqualFold(place, value) || open && len(place) >= len(begin) && strings.EqualFold(place[:len(begin)], begin) {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsWord says that the word stands in the text, between what is no letter.

@@ -275,6 +275,9 @@ func (w *walker) evalParts(n *syntax.Word, split bool, out *word) {
 		case *syntax.Lit:
 			text, odd := unescape(x.Value, glob)
 			out.odd = out.odd || odd
+			if i == len(n.Parts)-1 && strings.HasSuffix(x.Value, "}") && (w.d == Zsh || w.d == Any) && strayBrace(n) {
+				w.block(CodeDialect, w.nodeSpan(n), "zsh ends a group at a brace that ends a word")
+			}
 			if i == 0 && strings.HasPrefix(x.Value, "~") {
 				// A quoted slash ends no tilde prefix: ~\/x is ./~/x in bash.
 				name, _, _ := strings.Cut(x.Value, "/")
@@ -702,4 +705,29 @@ func manyFields(p *syntax.ParamExp) bool {
 		return true
 	}
 	return p.Index != nil || p.Excl || p.Names != 0
+}
+
+// strayBrace says that a word closes a brace, plainly written, that it does not
+// open.
+func strayBrace(n *syntax.Word) bool {
+	open := 0
+	for _, p := range n.Parts {
+		lit, ok := p.(*syntax.Lit)
+		if !ok {
+			continue
+		}
+		for i := 0; i < len(lit.Value); i++ {
+			switch lit.Value[i] {
+			case '\\':
+				i++
+			case '{':
+				open++
+			case '}':
+				if open--; open < 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
