@@ -175,7 +175,7 @@ func (e Effect) covers(p string) bool {
 				return true // a pattern that nothing matches stays as it is
 			}
 			for q := p; ; q = path.Dir(q) {
-				if ok, _ := path.Match(t, q); ok {
+				if ok, _ := path.Match(strings.ReplaceAll(t, "[!", "[^"), q); ok {
 					return true
 				}
 				if !e.Below || q == "/" {
@@ -225,7 +225,7 @@ func judgeRun(r Report, res oracle.Result) string {
 				inPlace = inPlace || dirMatches(c.Dir, e.Dir) || goes
 			}
 		}
-		if !known && len(e.Argv) > 0 && e.Argv[0] == "echo" && slices.ContainsFunc(r.Commands, func(c Command) bool { return path.Base(c.Argv[0].Text) == "xargs" }) {
+		if !(known && inPlace) && len(e.Argv) > 0 && e.Argv[0] == "echo" && slices.ContainsFunc(r.Commands, func(c Command) bool { return path.Base(c.Argv[0].Text) == "xargs" }) {
 			continue // xargs without a command prints
 		}
 		if !known {

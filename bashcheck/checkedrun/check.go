@@ -279,8 +279,9 @@ func (r *run) coversPath(old, e *bashcheck.Effect, now string) bool {
 		case bashcheck.Glob:
 			// The names that the pattern matches, and the pattern itself where
 			// it matches none.
+			pattern := goPattern(was)
 			for p := now; ; p = filepath.Dir(p) {
-				if ok, err := filepath.Match(was, p); err == nil && ok || was == p {
+				if ok, err := filepath.Match(pattern, p); err == nil && ok || was == p {
 					return true
 				}
 				if !old.Below || p == filepath.Dir(p) {
@@ -290,6 +291,21 @@ func (r *run) coversPath(old, e *bashcheck.Effect, now string) bool {
 		}
 	}
 	return false
+}
+
+// goPattern is a shell's pattern as [filepath.Match] reads it, to which a set is
+// negated by ^ alone.
+func goPattern(p string) string {
+	b := []byte(p)
+	for i := 0; i+1 < len(b); i++ {
+		switch {
+		case b[i] == '\\':
+			i++
+		case b[i] == '[' && b[i+1] == '!':
+			b[i+1] = '^'
+		}
+	}
+	return string(b)
 }
 
 func below(root, p string) bool {

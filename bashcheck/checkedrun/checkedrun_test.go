@@ -74,6 +74,7 @@ func TestRunsWhatItSays(t *testing.T) {
 		"ls missing 2>/dev/null || echo none":                    "none\n",
 		"printf '%s\\n' a b | sort -r":                           "b\na\n",
 		"x=a.txt; head -1 \"$x\"":                                "one\n",
+		"head -1 [!b].txt":                                       "one\n",
 		"find . -name '*.go' | sort | xargs grep -l 'package x'": "./src/x.go\n",
 	} {
 		out, status, err := play(t, dir, text, nil)
