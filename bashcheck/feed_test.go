@@ -104,7 +104,7 @@ func TestGawkConnects(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(2*time.Minute)))
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
 	c := exec.Command(gawk, "1", "/inet/tcp/0/127.0.0.1/"+port)

@@ -61,12 +61,7 @@ func TestParserDifferentials(t *testing.T) {
 			_ = cmd.Run()
 			if d.name[:3] == "P5 " {
 				// The process substitution runs beside the shell.
-				for range 200 {
-					if _, err := os.Stat(dir + "/HIT"); err == nil {
-						break
-					}
-					time.Sleep(5 * time.Millisecond)
-				}
+				assert.Eventually(t, func() bool { _, err := os.Stat(dir + "/HIT"); return err == nil }, time.Minute, 5*time.Millisecond)
 			}
 			_, err = os.Stat(dir + "/HIT")
 			assert.NoError(t, err, "bash is expected to run the hidden command")
@@ -109,7 +104,7 @@ func TestHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			r := Analyze(src)
-			assert.Less(t, time.Since(start), 3*time.Second, "only to catch what never ends")
+			assert.Less(t, time.Since(start), time.Minute, "only to catch what never ends")
 			switch name {
 			case "arithmetic", "unary", "assignments", "variables", "braces": // harmless, if long
 			default:

@@ -40,7 +40,7 @@ var (
 
 // refused says that the program reads the text as one that does more than print.
 func (p refuser) refused(t *testing.T, dir, text string) bool {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	text = p.before + text
 	if p.input != "" {

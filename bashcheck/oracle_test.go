@@ -73,11 +73,12 @@ func TestMain(m *testing.M) {
 // next request finds everything as before.
 func TestOracleSandbox(t *testing.T) {
 	box := oracleBox(t, oracle.Options{Stubs: []string{"ls"}, Real: []string{"bash"}})
-	outside := exec.Command("sleep", "60")
+	outside := exec.Command("sleep", "600")
 	require.NoError(t, outside.Start())
 	defer func() { _ = outside.Process.Kill(); _ = outside.Wait() }()
+	limit := time.Minute
 	bash := func(src string) oracle.Result {
-		res, err := box.Run(oracle.Request{Argv: []string{oracle.RealDir + "/bash", "--norc", "--noprofile", "-c", src}, Env: []string{"PATH=" + oracle.BinDir}, Timeout: time.Second})
+		res, err := box.Run(oracle.Request{Argv: []string{oracle.RealDir + "/bash", "--norc", "--noprofile", "-c", src}, Env: []string{"PATH=" + oracle.BinDir}, Timeout: limit})
 		require.NoError(t, err)
 		return res
 	}
@@ -97,9 +98,11 @@ func TestOracleSandbox(t *testing.T) {
 	assert.Equal(t, oracle.WorkDir, res.Execs[0].Dir)
 	assert.Empty(t, res.Changes, "the file is gone again")
 
+	limit = time.Second
 	res = bash("while :; do :; done & kill -STOP $$; ls")
 	assert.True(t, res.TimedOut)
 	assert.Empty(t, res.Execs)
+	limit = time.Minute
 	res = bash("echo x > /proc/1/fd/1; echo x > /usr/lib/x; echo x > /oracle/bin/x; : > /dev/tcp/127.0.0.1/22; kill -9 1; kill 1; kill -HUP 1; kill -SEGV 1; echo $? > done")
 	assert.Equal(t, []oracle.Change{{Path: "/w/done", Op: "created"}}, res.Changes)
 	assert.NoFileExists(t, "/usr/lib/x")

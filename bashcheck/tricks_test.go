@@ -182,7 +182,7 @@ func TestTricks(t *testing.T) {
 		}
 		dir := t.TempDir()
 		bash := func(text string) string {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, need(t, "bash"), "--norc", "-c", text)
 			cmd.Dir, cmd.Env, cmd.WaitDelay = dir, env, time.Second

@@ -129,7 +129,7 @@ func TestLockAfter(t *testing.T) {
 	o.Now = nil
 	s = open(t, t.TempDir(), o)
 	set(t, s, "a", canary)
-	require.Eventually(t, func() bool { return credstore.Locked(s) }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return credstore.Locked(s) }, 2*time.Minute, time.Millisecond)
 	before := times.Load()
 	assert.Equal(t, canary, get(t, s, "a"))
 	assert.Greater(t, times.Load(), before)

@@ -634,7 +634,7 @@ func TestKillLoop(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	corrupt := 0
-	for i := 0; i < max(runs, 40) && corrupt == 0; i++ {
+	for i := 0; i < max(runs, 400) && corrupt == 0; i++ {
 		killed(t, "in-place|"+dir)
 		raw, err := os.ReadFile(filepath.Join(dir, "in-place"))
 		require.NoError(t, err)

@@ -320,7 +320,7 @@ var vectorTests = map[string]func(*testing.T){
 	"C06": func(t *testing.T) {
 		s, holder := held(t)
 		require.NoError(t, holder.Kill())
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		require.NoError(t, s.Set(ctx, "a", credstore.NewSecret([]byte("value")), credstore.Meta{}))
 	},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,10 +59,10 @@ func sweep(mark string, first int, since time.Time) {
 		var found []process
 		// A list is made by rising numbers: one that was started meanwhile is in
 		// it, unless they began anew.
-		missed, now := lastProcess() < last, map[int]bool{}
-		for _, n := range names {
-			pid, err := strconv.Atoi(n)
-			if err != nil || pid < first || pid == os.Getpid() {
+		after := lastProcess()
+		missed, now := after < last, map[int]bool{}
+		for _, pid := range newestFirst(names, after) {
+			if pid < first || pid == os.Getpid() {
 				continue
 			}
 			switch p, l := endMarked(pid, want); l {
@@ -82,10 +83,29 @@ func sweep(mark string, first int, since time.Time) {
 			idle = 0
 		}
 		// Others end too, on a busy machine all the time.
-		if len(found) == 0 && !missed || idle == 100 {
+		if len(found) == 0 && !missed || idle == 300 {
 			return
 		}
 	}
+}
+
+// newestFirst are the process ids among names, last was given last: those that
+// may soon have ended come first.
+func newestFirst(names []string, last int) []int {
+	var pids []int
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	age := func(pid int) int {
+		if pid > last {
+			pid -= 1 << 30 // from before the numbers began anew
+		}
+		return -pid
+	}
+	slices.SortFunc(pids, func(a, b int) int { return age(a) - age(b) })
+	return pids
 }
 
 // look is what was seen of a process.

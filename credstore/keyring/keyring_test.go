@@ -232,7 +232,7 @@ func TestSecretService(t *testing.T) {
 
 // inSession is the part that runs on the other bus.
 func inSession(t *testing.T, mode string) {
-	src := New(Options{Service: "clearance-test", Wait: 5 * time.Second})
+	src := New(Options{Service: "clearance-test", Wait: time.Minute})
 	dir, o := t.TempDir(), credstore.Options{StateDir: t.TempDir(), Keys: []credstore.KeySource{src}}
 	s, err := credstore.Open(t.Context(), dir, o)
 	switch mode {
@@ -245,7 +245,7 @@ func inSession(t *testing.T, mode string) {
 		require.NoError(t, err)
 		assert.Equal(t, 100_000, value.Len())
 		require.NoError(t, again.Rotate(t.Context(), credstore.RotateOptions{}))
-		a := Anchor(Options{Service: "clearance-test", Wait: 5 * time.Second}, "test-anchor")
+		a := Anchor(Options{Service: "clearance-test", Wait: time.Minute}, "test-anchor")
 		record, err := a.Load(t.Context())
 		require.NoError(t, err)
 		assert.Nil(t, record)

@@ -325,7 +325,7 @@ func TestDeadline(t *testing.T) {
 	start := time.Now()
 	status := run([]string{"-timeout", "50ms"}, r, &out, &errs, nil)
 	assert.Equal(t, 2, status)
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 	assert.Empty(t, out.String())
 }
 

@@ -41,7 +41,7 @@ func terminal(t *testing.T, cmd *exec.Cmd, question, answer string) string {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	require.NoError(t, cmd.Start())
 	slave.Close()
-	stop := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	stop := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer stop.Stop()
 	var screen bytes.Buffer
 	var once sync.Once

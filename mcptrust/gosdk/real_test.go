@@ -140,7 +140,7 @@ func TestSDKExampleServers(t *testing.T) {
 			}()
 			select {
 			case <-up:
-			case <-time.After(20 * time.Second):
+			case <-time.After(2 * time.Minute):
 				t.Fatal("the server did not come up")
 			}
 			wait(t, addr)
@@ -158,7 +158,7 @@ func wait(t *testing.T, addr string) {
 			return false
 		}
 		return c.Close() == nil
-	}, 20*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 }
 
 // The servers everything, filesystem and memory as they are installed with npm:

@@ -34,7 +34,7 @@ func TestPipeInPlaceOfSettingsDoesNotHang(t *testing.T) {
 		select {
 		case s := <-done:
 			assert.NotEqual(t, permission.Allow, verdict(t, s.Policy(), "ls"), name)
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			// Let the reader go.
 			if f, err := os.OpenFile(p.root+name, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
 				f.Close()

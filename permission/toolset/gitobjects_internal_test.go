@@ -159,7 +159,7 @@ func TestGitPipes(t *testing.T) {
 		select {
 		case err := <-done:
 			require.Error(t, err)
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("it waits for a pipe: " + name)
 		}
 	}

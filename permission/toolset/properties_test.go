@@ -138,7 +138,7 @@ func TestHostileInputs(t *testing.T) {
 			if name != "field by folding" && name != "slow path" {
 				assert.NotEqual(t, permission.Allow, d.Verdict, "%v", d.Reasons)
 			}
-			assert.Less(t, time.Since(start), 5*time.Second)
+			assert.Less(t, time.Since(start), time.Minute)
 		})
 	}
 }

@@ -114,7 +114,7 @@ func (x *terminal) until(t *testing.T, text string) string {
 		before := p
 		p = x.picture()
 		return p == before && strings.Contains(p, text)
-	}, 20*time.Second, 5*time.Millisecond, "%q in:\n%s", text, lazy(x.picture))
+	}, 2*time.Minute, 5*time.Millisecond, "%q in:\n%s", text, lazy(x.picture))
 	return p
 }
 
@@ -125,7 +125,7 @@ func (x *terminal) eventually(t *testing.T, f func(u *Screen) bool) {
 		x.Screen.mu.Lock()
 		defer x.Screen.mu.Unlock()
 		return f(x.Screen)
-	}, 20*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 }
 
 // types sends keys and waits until the screen has dealt with all n of them (a
@@ -324,7 +324,7 @@ func TestScreenScrollsTheSubject(t *testing.T) {
 	require.Eventually(t, func() bool {
 		p = x.picture()
 		return strings.Contains(p, "line 100.") && !strings.Contains(p, "of 100:")
-	}, 20*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	x.SendRaw([]byte("n"))
 	<-answer
 }
