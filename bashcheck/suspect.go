@@ -22,10 +22,17 @@ func (w *walker) suspect() {
 	}
 	for i := range r.Commands {
 		c := &r.Commands[i]
+		asked, sends := false, false
+		reaches := func() bool {
+			if !asked {
+				asked, sends = true, network(c)
+			}
+			return sends
+		}
 		for k := range c.Effects {
 			switch e := &c.Effects[k]; e.Kind {
 			case Read:
-				if !e.kept && (e.ByShell || !e.Own && e.Extent != Anywhere) && network(c) {
+				if !e.kept && (e.ByShell || !e.Own && e.Extent != Anywhere) && reaches() {
 					w.exfiltration(*e, c, c.Span, false)
 				}
 			case List:
@@ -33,7 +40,7 @@ func (w *walker) suspect() {
 				w.suspectEffect(*e)
 			}
 		}
-		if network(c) && c.vague() && path.Base(short(c)) != "ssh" { // whose words are of the other machine
+		if c.vague() && reaches() && path.Base(short(c)) != "ssh" { // whose words are of the other machine
 			w.namedSecrets(c, c)
 		}
 	}
@@ -90,18 +97,20 @@ func (w *walker) suspectFlow(f flow) {
 		if len(c.Argv) == 0 {
 			continue
 		}
-		name := baseName(c.Argv[0].Text)
+		sends := network(c)
 		switch {
 		case f.pipe && readsProgram(c) && !c.Substituted:
-			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers is run as a program by %s", escape(name))
+			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers is run as a program by %s", escape(baseName(c.Argv[0].Text)))
 		case f.pipe && c.Class == Shell && c.Parent > 0 && r.Commands[c.Parent-1].Argv[0].Text == "xargs":
 			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what the pipe delivers becomes part of a shell program")
-		case f.pipe && network(c) && slices.ContainsFunc(r.Commands[f.from:f.to], func(c Command) bool { return c.Class == Shell && readsProgram(&c) }):
+		case f.pipe && sends && slices.ContainsFunc(r.Commands[f.from:f.to], func(c Command) bool { return c.Class == Shell && readsProgram(&c) }):
 			w.findAt(CodeGivesControl, Suspicious, c.Span, i+1, "what a shell prints goes to the other end of a connection, which may be where its commands come from")
-		case !f.pipe && fetched && (c.Class == Shell || c.Class == Interpreter || name == "eval" || name == "source" || name == "."):
-			w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what another command fetches or decodes is run as a program by %s", escape(name))
+		case !f.pipe && fetched:
+			if name := baseName(c.Argv[0].Text); c.Class == Shell || c.Class == Interpreter || name == "eval" || name == "source" || name == "." {
+				w.findAt(CodePipeToShell, Dangerous, c.Span, i+1, "what another command fetches or decodes is run as a program by %s", escape(name))
+			}
 		}
-		if network(c) {
+		if sends {
 			for k := f.from; k < f.to; k++ {
 				for _, e := range r.Commands[k].Effects {
 					w.exfiltration(e, c, c.Span, !f.pipe)
@@ -181,9 +190,15 @@ func (w *walker) exfiltration(e Effect, c *Command, s Span, inWords bool) {
 
 // vague says that a command may read files that its effects do not name.
 func (c *Command) vague() bool {
-	return !c.Described || slices.ContainsFunc(c.Effects, func(e Effect) bool {
-		return e.Extent == Anywhere && !e.ByShell && (e.Kind == Unknown || e.Kind == Read || e.Kind == Write || e.Kind == Execute)
-	})
+	if !c.Described {
+		return true
+	}
+	for i := range c.Effects {
+		if e := &c.Effects[i]; e.Extent == Anywhere && !e.ByShell && (e.Kind == Unknown || e.Kind == Read || e.Kind == Write || e.Kind == Execute) {
+			return true
+		}
+	}
+	return false
 }
 
 // namedSecrets reports the secret files among the words of from, a vague

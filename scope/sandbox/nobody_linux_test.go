@@ -77,7 +77,7 @@ func TestForkBomb(t *testing.T) {
 		// Long enough to begin, where the machine is busy too.
 		for limit := time.Second; ; limit *= 2 {
 			prof.Limits.Time = limit
-			out, err = confined(t, b, p, prof, `echo up; f() { f | f & }; f; exec sleep 600`)
+			out, err = confined(t, b, p, prof, `echo up; (f() { f | f & }; f); exec sleep 600`)
 			require.ErrorIs(t, err, ErrTime)
 			if strings.Contains(out, "up") {
 				break
