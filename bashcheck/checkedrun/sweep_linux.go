@@ -172,6 +172,9 @@ func endMarked(pid int, want []byte) (p process, l look) {
 	return p, l
 }
 
+// kernelThread is PF_KTHREAD of the flags in proc_pid_stat(5), field 9.
+const kernelThread = 0x200000
+
 // unseen looks again at a process that shows no environment: it has ended, or
 // its first thread has, or it is becoming another program.
 func unseen(dir string) (env []byte, l look) {
@@ -185,6 +188,9 @@ func unseen(dir string) (env []byte, l look) {
 	}
 	if len(f) < 21 || f[20] != "0" {
 		return nil, lookOther // it has memory, and its environment is empty
+	}
+	if flags, err := strconv.ParseUint(f[6], 10, 64); err == nil && flags&kernelThread != 0 {
+		return nil, lookOther
 	}
 	// Threads share their memory, and the others go on.
 	tasks, err := os.ReadDir(dir + "/task")
