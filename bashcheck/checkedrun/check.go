@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
@@ -17,6 +18,11 @@ import (
 // call checks a simple command with its words expanded, before a builtin or a
 // program runs.
 func (r *run) call(ctx context.Context, args []string) ([]string, error) {
+	done, err := r.act()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	hc := interp.HandlerCtx(ctx)
 	if !hc.Pos.IsValid() {
 		return nil, r.refuse(args, bashcheck.Span{}, "it stands nowhere in the text")
@@ -344,6 +350,11 @@ func (r *run) recheck(now bashcheck.Report, args []string, dir string) error {
 
 // open checks and opens the file of a redirection.
 func (r *run) open(ctx context.Context, path string, flag int, _ os.FileMode) (io.ReadWriteCloser, error) {
+	done, err := r.act()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	hc := interp.HandlerCtx(ctx)
 	if path == "" {
 		return nil, &os.PathError{Op: "open", Path: path, Err: os.ErrNotExist}
@@ -376,11 +387,7 @@ func (r *run) open(ctx context.Context, path string, flag int, _ os.FileMode) (i
 		}
 	}
 	if r.o.Open == nil {
-		f, err := os.OpenFile(abs, flag, 0o666)
-		if err != nil {
-			return nil, err
-		}
-		return f, nil
+		return openFile(ctx, abs, flag)
 	}
 	f, err := r.o.Open(abs, flag)
 	if err != nil {
@@ -390,6 +397,47 @@ func (r *run) open(ctx context.Context, path string, flag int, _ os.FileMode) (i
 		return file, nil
 	}
 	return redirected{f}, nil
+}
+
+// openFile opens a file. A fifo waits for its other side until the run ends.
+func openFile(ctx context.Context, path string, flag int) (io.ReadWriteCloser, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	got := make(chan opened, 1)
+	go func() {
+		f, err := os.OpenFile(path, flag, 0o666)
+		got <- opened{f, err}
+	}()
+	var o opened
+	select {
+	case o = <-got:
+	case <-ctx.Done():
+		if st, err := os.Stat(path); err == nil && st.Mode()&os.ModeNamedPipe != 0 {
+			if other, err := openFifo(path); err == nil {
+				defer func() { _ = other.Close() }()
+			}
+		}
+		select {
+		case o = <-got:
+		case <-time.After(killDelay):
+			go func() {
+				if o := <-got; o.err == nil {
+					_ = o.f.Close()
+				}
+			}()
+			return nil, ctx.Err()
+		}
+		if o.err == nil {
+			_ = o.f.Close()
+			o.err = ctx.Err()
+		}
+	}
+	if o.err != nil {
+		return nil, o.err
+	}
+	return o.f, nil
 }
 
 // redirected is a file of the host.

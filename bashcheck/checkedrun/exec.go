@@ -17,6 +17,11 @@ import (
 
 // exec runs an external program. Its words were checked by call.
 func (r *run) exec(ctx context.Context, args []string) error {
+	done, err := r.act()
+	if err != nil {
+		return err
+	}
+	defer done()
 	hc := interp.HandlerCtx(ctx)
 	// These wait for each other: also where the command does not run.
 	words, files, err := r.substituted(int(hc.Pos.Offset()), args)

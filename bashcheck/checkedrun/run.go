@@ -37,6 +37,8 @@ type run struct {
 
 	mu       sync.Mutex
 	stopped  error
+	over     bool // nothing is begun any more
+	acts     sync.WaitGroup
 	written  int64     // bytes of output
 	captured int64     // bytes of command substitutions
 	assigned int64     // bytes of variables made of variables
@@ -115,14 +117,23 @@ func (r *run) begin(ctx context.Context) (end func(int, error) (int, error), err
 		return fail(err)
 	}
 	return func(status int, err error) (int, error) {
-		ended := r.ctx.Err()
+		r.mu.Lock()
+		r.over = true
+		if r.stopped == nil {
+			r.stopped = r.ctx.Err()
+		}
+		r.mu.Unlock()
 		r.cancel()
-		r.release()
-		if r.startedAny() {
+		// Process substitutions run beside the text, and one may be about to
+		// start a program.
+		letGo := r.release()
+		r.acts.Wait()
+		letGo()
+		if !r.since.IsZero() {
 			sweep(r.mark, r.first, r.since)
 		}
 		r.mu.Lock()
-		whole := r.stopped == nil && ended == nil && err == nil
+		whole := r.stopped == nil && err == nil
 		r.mu.Unlock()
 		for _, o := range r.outputs {
 			o.finish(whole)
@@ -132,13 +143,23 @@ func (r *run) begin(ctx context.Context) (end func(int, error) (int, error), err
 		switch {
 		case r.stopped != nil:
 			return 0, r.stopped
-		case ended != nil:
-			return 0, ended
 		case err != nil:
 			return 0, err
 		}
 		return status, nil
 	}, nil
+}
+
+// act begins something that Run waits for, and refuses once the run is over.
+// done ends it.
+func (r *run) act() (done func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return nil, context.Canceled
+	}
+	r.acts.Add(1)
+	return r.acts.Done, nil
 }
 
 // stop ends the run; the first reason is the one that counts.
@@ -151,12 +172,6 @@ func (r *run) stop(err error) error {
 	r.mu.Unlock()
 	r.cancel()
 	return err
-}
-
-func (r *run) startedAny() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !r.since.IsZero()
 }
 
 // same says whether two writers are one; those that cannot be compared are
@@ -216,13 +231,12 @@ func (r *run) fifo(word string) bool {
 	return r.temp != "" && strings.HasPrefix(word, r.temp+"/") && !strings.Contains(word[len(r.temp)+1:], "/")
 }
 
-// release lets go of process substitutions that nobody opened, and removes
-// their folder.
-func (r *run) release() {
+// release has nobody wait for the other side of a process substitution, and
+// removes their folder: both sides of each are open until letGo is called.
+func (r *run) release() (letGo func()) {
 	if r.temp == "" {
-		return
+		return func() {}
 	}
-	// With both sides held, nobody waits, and what comes later finds nothing.
 	var held []*os.File
 	list, _ := os.ReadDir(r.temp)
 	for _, f := range list {
@@ -231,8 +245,10 @@ func (r *run) release() {
 		}
 	}
 	_ = os.RemoveAll(r.temp)
-	for _, h := range held {
-		_ = h.Close()
+	return func() {
+		for _, h := range held {
+			_ = h.Close()
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,4 +64,68 @@ func TestProcessSubstitution(t *testing.T) {
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// A process substitution runs beside the text: what it is about to start when
+// the run ends is waited for, and ended too.
+func TestNothingStartsAfterwards(t *testing.T) {
+	dir := project(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	rep := analyzer.Analyze("cat <(sleep 60)")
+	o := granted(rep.Source, dir)
+	returned, starting := make(chan struct{}), make(chan *exec.Cmd, 1)
+	o.Sandbox.Start = func(cmd *exec.Cmd) error {
+		if filepath.Base(cmd.Path) != "sleep" {
+			return cmd.Start()
+		}
+		cancel()
+		select {
+		case <-returned:
+			t.Error("Run has returned while it starts a program")
+		case <-time.After(300 * time.Millisecond): // without the wait, it takes less than one
+		}
+		// As a sandbox may, it does not look at the context any more.
+		late := exec.Command(cmd.Path, cmd.Args[1:]...)
+		late.Env, late.Stdout, late.SysProcAttr = cmd.Env, cmd.Stdout, cmd.SysProcAttr
+		err := late.Start()
+		starting <- late
+		if err != nil {
+			return err
+		}
+		cmd.Process = late.Process
+		return context.Canceled
+	}
+	_, err := checkedrun.Run(ctx, rep, o)
+	close(returned)
+	require.ErrorIs(t, err, context.Canceled)
+	late := <-starting
+	require.NotNil(t, late.Process)
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(late.Process.Pid, &status, syscall.WNOHANG, nil)
+	require.NoError(t, err)
+	if pid == 0 {
+		_ = late.Process.Kill()
+		_, _ = late.Process.Wait()
+	}
+	if runtime.GOOS == "linux" { // elsewhere only groups are ended
+		require.Equal(t, late.Process.Pid, pid, "it still runs")
+		require.Equal(t, syscall.SIGKILL, status.Signal())
+	}
+}
+
+// A redirection from a fifo that nobody opens waits, as in every shell, but no
+// longer than the run may.
+func TestFifoWaits(t *testing.T) {
+	dir := project(t)
+	fifo := filepath.Join(dir, "queue")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	for _, text := range []string{"cat < queue", "echo x > queue", "cat <(cat < queue)"} {
+		_, _, err := play(t, dir, text, func(o *checkedrun.Options) { o.Limits.Time = 200 * time.Millisecond })
+		require.ErrorIs(t, err, context.DeadlineExceeded, text)
+	}
+	// With somebody at the other side it is a file like others.
+	go func() { _ = os.WriteFile(fifo, []byte("from outside\n"), 0) }()
+	out, _, err := play(t, dir, "cat < queue", nil)
+	require.NoError(t, err)
+	require.Equal(t, "from outside\n", out)
 }
