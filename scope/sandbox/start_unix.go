@@ -65,9 +65,11 @@ type launch struct {
 	// attr starts the child in another way, which makes it the first process of
 	// its namespaces: when it ends, all have ended. nil is the ordinary way.
 	attr *syscall.SysProcAttr
-	// late completes the plan while the child starts, in a goroutine of its own;
-	// nil for nothing.
+	// late completes the plan while the child starts; nil for nothing.
 	late func(*confine.Plan) error
+	// begun does what is left to do for the child with a number before it gets its
+	// plan, nil for nothing.
+	begun func(pid int) error
 	// then sends what follows the plan to the child with a number, nil for
 	// nothing.
 	then func(conn *net.UnixConn, pid int) error
@@ -231,9 +233,10 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	}
 	cmd.Dir = "/"
 	bound(cmd, r.limits, func() { c.abort(ErrOutput) })
-	// Until the command runs, what is written is about the set-up.
+	// Until the command runs, what is written is about the set-up. A helper that
+	// stays keeps its errors to the channel.
 	early := newEarlyWriter(cmd.Stderr)
-	if !l.plan.Stay && !isFile(cmd.Stderr) {
+	if !l.plan.Stay && !isFile(cmd.Stderr) && (cmd.Stderr != nil || !l.plan.Init) {
 		if same(cmd.Stdout, cmd.Stderr) {
 			cmd.Stdout = early
 		}
@@ -280,20 +283,10 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 		}
 		return nil, err
 	}
-	// A start blocks its thread until the program is executed.
-	completed := make(chan error, 1)
-	go func() {
-		if l.late == nil {
-			completed <- nil
-			return
-		}
-		completed <- l.late(&l.plan)
-	}()
 	if l.release != nil {
 		defer l.release()
 	}
 	if err := cmd.Start(); err != nil {
-		<-completed
 		ours.Close()
 		if c.alive != nil {
 			c.alive.Close()
@@ -308,8 +301,16 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	if r.limits.Time > 0 {
 		c.quiet = append(c.quiet, time.AfterFunc(r.limits.Time, func() { c.abort(ErrTime) }).Stop)
 	}
-	if err := <-completed; err != nil {
-		return fail(err)
+	// While the child starts.
+	if l.begun != nil {
+		if err := l.begun(cmd.Process.Pid); err != nil {
+			return fail(fmt.Errorf("%w: %w", ErrSetup, err))
+		}
+	}
+	if l.late != nil {
+		if err := l.late(&l.plan); err != nil {
+			return fail(err)
+		}
 	}
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))

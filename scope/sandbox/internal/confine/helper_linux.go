@@ -76,7 +76,7 @@ func becomeHere(p *Plan, c control) started {
 // out of reach, as the one of bwrap is: they have rights that the command has
 // not, and are in no domain of it.
 func confineInNamespace(p *Plan, c control) error {
-	caught, spared := make(chan chan os.Signal, 1), make(chan struct{})
+	spared := make(chan struct{})
 	mounted, ready := make(chan error, 1), make(chan started, 1)
 	// First what takes longest.
 	go onThread(func() {
@@ -84,15 +84,13 @@ func confineInNamespace(p *Plan, c control) error {
 	})
 	if p.Init {
 		go func() {
+			// Before the limit holds, which counts the threads of this process too.
+			end := endWithHost(c)
 			if p.Limits.Processes > 0 {
-				// The limit holds for this process too.
 				spareThreads()
 			}
 			close(spared)
-			// Caught, not ignored, which the command would inherit.
-			signals := make(chan os.Signal, 1)
-			signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
-			caught <- signals
+			end()
 		}()
 	} else {
 		close(spared)
@@ -120,12 +118,8 @@ func confineInNamespace(p *Plan, c control) error {
 			return err
 		}
 	}
-	if p.Init {
-		signals := <-caught
-		_ = c.say("run", "")
-		go endWithHost(c, signals)
-	} else {
-		_ = c.say("run", "")
+	_ = c.say("run", "")
+	if !p.Init {
 		c.f.Close()
 	}
 	for {
@@ -211,15 +205,21 @@ func (p *Plan) launchInNamespace(c control, mounted <-chan error, spared <-chan 
 	return becomeHere(p, c)
 }
 
-// endWithHost ends this process, and with it all in its namespaces, when the
-// host closes the channel or is gone, or sends a signal that ends programs.
-func endWithHost(c control, signals <-chan os.Signal) {
+// endWithHost has this process, and with it all in its namespaces, end when the
+// host closes the channel or is gone. wait does so when the host sends a signal
+// that ends programs.
+func endWithHost(c control) (wait func()) {
 	go func() {
 		_, _ = io.Copy(io.Discard, c.f)
 		os.Exit(137)
 	}()
-	if s, ok := (<-signals).(syscall.Signal); ok {
-		os.Exit(128 + int(s))
+	// Caught, not ignored, which the command would inherit.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+	return func() {
+		if s, ok := (<-signals).(syscall.Signal); ok {
+			os.Exit(128 + int(s))
+		}
 	}
 }
 
@@ -501,7 +501,7 @@ func restrictFiles(p *Plan) error {
 // up the limit of processes would so end its helper. (It collects no garbage,
 // see helperEnv, which would take threads too.)
 func spareThreads() {
-	const spare = 6
+	const spare = 3
 	begun, release := make(chan struct{}), make(chan struct{})
 	for range spare {
 		go func() {

@@ -156,12 +156,20 @@ func clone(fd int, attr uint64) (int, error) {
 		return -1, fmt.Errorf("open_tree: %w", err)
 	}
 	if attr != 0 {
-		if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: attr, Propagation: unix.MS_PRIVATE}); err != nil {
+		if err := restrictTree(tree, attr); err != nil {
 			unix.Close(tree)
-			return -1, fmt.Errorf("mount_setattr: %w", err)
+			return -1, err
 		}
 	}
 	return tree, nil
+}
+
+// restrictTree sets attributes on a tree that is not attached yet.
+func restrictTree(tree int, attr uint64) error {
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: attr, Propagation: unix.MS_PRIVATE}); err != nil {
+		return fmt.Errorf("mount_setattr: %w", err)
+	}
+	return nil
 }
 
 // attach puts a tree at a path and closes it. In a file system of the sandbox's
@@ -193,18 +201,26 @@ func (m *mounter) move(tree, fd int, name string) error {
 	return nil
 }
 
-// locate is locate of a path, by way of its directory, which it holds for the
-// next one.
+// locate is locate of a path, by way of its directory.
 func (m *mounter) locate(name string) (int, error) {
-	if dir := path.Dir(name); m.dir < 0 || m.dirName != dir {
-		fd, err := locate(dir)
-		if err != nil {
-			return -1, err
-		}
-		m.let()
-		m.dir, m.dirName = fd, dir
+	if err := m.enter(path.Dir(name)); err != nil {
+		return -1, err
 	}
 	return locateAt(m.dir, path.Base(name))
+}
+
+// enter holds a directory, for what is mounted in it one after the other.
+func (m *mounter) enter(dir string) error {
+	if m.dir >= 0 && m.dirName == dir {
+		return nil
+	}
+	fd, err := locate(dir)
+	if err != nil {
+		return err
+	}
+	m.let()
+	m.dir, m.dirName = fd, dir
+	return nil
 }
 
 // let lets go of the directory that is held.
@@ -415,6 +431,9 @@ func locateAt(dir int, name string) (int, error) {
 
 // apply makes a mount that takes something away.
 func (m *mounter) apply(k Mount) error {
+	if k.Kind == MountPin || k.Kind == MountRead {
+		return m.hold(k)
+	}
 	fd, err := m.locate(k.Path)
 	if err != nil {
 		return err
@@ -424,11 +443,11 @@ func (m *mounter) apply(k Mount) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
-	if st.Mode&unix.S_IFMT == unix.S_IFLNK || isDir != (k.Kind == MountDir) && k.Kind != MountRead && k.Kind != MountPin {
-		return errors.New("it changes while the sandbox is set up")
+	kind := st.Mode & unix.S_IFMT
+	if kind == unix.S_IFLNK || (kind == unix.S_IFDIR) != (k.Kind == MountDir) {
+		return errChanges
 	}
-	tree, err := m.tree(k.Kind, fd)
+	tree, err := m.nothing(k.Kind)
 	if err != nil {
 		return err
 	}
@@ -445,14 +464,42 @@ func (m *mounter) apply(k Mount) error {
 	return err
 }
 
-// tree returns what is mounted for that, not attached yet.
-func (m *mounter) tree(kind MountKind, fd int) (int, error) {
-	const nothing = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+var errChanges = errors.New("it changes while the sandbox is set up")
+
+// hold mounts what has a name on itself, read-only unless it is a pin. Should
+// something else take the name meanwhile, that is what is covered.
+func (m *mounter) hold(k Mount) error {
+	if err := m.enter(path.Dir(k.Path)); err != nil {
+		return err
+	}
+	name := path.Base(k.Path)
+	tree, err := unix.OpenTree(m.dir, name, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(tree)
+	var st unix.Stat_t
+	if err := unix.Fstat(tree, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		return errChanges
+	}
+	if k.Kind == MountRead {
+		if err := restrictTree(tree, unix.MOUNT_ATTR_RDONLY); err != nil {
+			return err
+		}
+	}
+	if err := unix.MoveMount(tree, "", m.dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("move_mount: %w", err)
+	}
+	return nil
+}
+
+// nothing returns what is mounted over a file or a directory, not attached yet.
+func (m *mounter) nothing(kind MountKind) (int, error) {
+	const none = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 	switch kind {
-	case MountPin:
-		return clone(fd, 0)
-	case MountRead:
-		return clone(fd, unix.MOUNT_ATTR_RDONLY)
 	case MountFile:
 		if m.null >= 0 {
 			return clone(m.null, 0)
@@ -462,12 +509,12 @@ func (m *mounter) tree(kind MountKind, fd int) (int, error) {
 			return -1, err
 		}
 		defer unix.Close(null)
-		return clone(null, nothing)
+		return clone(null, none)
 	case MountDir:
 		if m.empty >= 0 {
 			return clone(m.empty, 0)
 		}
-		return emptyDir(nothing)
+		return emptyDir(none)
 	}
 	return -1, fmt.Errorf("unknown kind %d", kind)
 }
