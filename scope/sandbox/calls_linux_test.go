@@ -295,13 +295,13 @@ func schedule(pid int) map[string]error {
 	var cpus unix.CPUSet
 	_ = unix.SchedGetaffinity(0, &cpus)
 	var param int32
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: 5}
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: 19}
 	group := pid
 	if pid != 0 {
 		group, _ = unix.Getpgid(pid)
 	}
 	out := map[string]error{
-		"setpriority":        unix.Setpriority(unix.PRIO_PROCESS, pid, 5),
+		"setpriority":        unix.Setpriority(unix.PRIO_PROCESS, pid, 19),
 		"ioprio_set":         call(unix.SYS_IOPRIO_SET, 1, uintptr(pid), 3<<13),
 		"sched_setaffinity":  unix.SchedSetaffinity(pid, &cpus),
 		"sched_setscheduler": call(unix.SYS_SCHED_SETSCHEDULER, uintptr(pid), unix.SCHED_BATCH, uintptr(unsafe.Pointer(&param))),
@@ -309,10 +309,10 @@ func schedule(pid int) map[string]error {
 		"sched_setattr":      unix.SchedSetAttr(pid, &attr, 0),
 	}
 	if pid != 0 {
-		out["setpriority of a group"] = unix.Setpriority(unix.PRIO_PGRP, group, 5)
+		out["setpriority of a group"] = unix.Setpriority(unix.PRIO_PGRP, group, 19)
 		out["ioprio_set of a group"] = call(unix.SYS_IOPRIO_SET, 2, uintptr(group), 3<<13)
 		// What the upper half of an argument holds the kernel does not see.
-		out["setpriority, long number"] = call(unix.SYS_SETPRIORITY, 1<<32, uintptr(pid)|1<<32, 5)
+		out["setpriority, long number"] = call(unix.SYS_SETPRIORITY, 1<<32, uintptr(pid)|1<<32, 19)
 		out["sched_setaffinity, long number"] = call(unix.SYS_SCHED_SETAFFINITY, uintptr(pid)|1<<32, unsafe.Sizeof(cpus), uintptr(unsafe.Pointer(&cpus)))
 	}
 	return out
