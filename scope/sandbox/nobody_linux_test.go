@@ -49,7 +49,7 @@ func asNobody(t *testing.T, run string, env ...string) {
 }
 
 func TestAsNobody(t *testing.T) {
-	run := "^(TestForkBomb|TestPlaceholders|TestHiddenWithWayIn|TestUnreadableDirectory|TestTracing|TestNoCapabilities|TestNetworkTables|TestNamespaces|TestBreakouts|TestScheduling)$"
+	run := "^(TestForkBomb|TestHelperAtLimit|TestPlaceholders|TestHiddenWithWayIn|TestUnreadableDirectory|TestTracing|TestNoCapabilities|TestNetworkTables|TestNamespaces|TestBreakouts|TestScheduling)$"
 	if full() {
 		run = "."
 	} else {
@@ -86,6 +86,52 @@ func TestForkBomb(t *testing.T) {
 		}
 		for _, g := range b.Gaps(prof) {
 			require.NotContains(t, g, "processes are not limited")
+		}
+	})
+}
+
+// Where a command has used up the limit of processes, its helper can have no new
+// thread either, and still tells how it ended, or ends it.
+func TestHelperAtLimit(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("the kernel does not count the processes of root; TestAsNobody runs this")
+	}
+	const full = `(i=0; while [ $i -lt 150 ]; do sleep 600 & i=$((i+1)); done) 2> /dev/null; echo full; `
+	eachBox(t, func(t *testing.T, b *Box) {
+		p := newPlace(t)
+		r := p.runner(t, b, p.profile(t, ProfileOptions{Unguarded: []string{"."}, Limits: Limits{Processes: 40}}))
+		run := func(script string, with func(*exec.Cmd)) (status int) {
+			cmd := p.prepared(full + script)
+			said, err := os.CreateTemp(p.out, "said")
+			require.NoError(t, err)
+			defer said.Close()
+			read, w := ioPipe(t)
+			cmd.Stdout, cmd.Stderr = w, said
+			require.NoError(t, r.Start(cmd))
+			w.Close()
+			buf := make([]byte, 5)
+			_, err = io.ReadFull(read, buf)
+			require.NoError(t, err)
+			require.Equal(t, "full\n", string(buf))
+			if with != nil {
+				with(cmd)
+			}
+			var ee *exec.ExitError
+			require.ErrorAs(t, cmd.Wait(), &ee)
+			// All have ended: nobody holds the output.
+			_, err = io.ReadAll(read)
+			require.NoError(t, err)
+			text, err := os.ReadFile(said.Name())
+			require.NoError(t, err)
+			require.Empty(t, string(text))
+			return ee.ExitCode()
+		}
+		for range 5 {
+			require.Equal(t, 7, run("exit 7", nil))
+			status := run("while :; do :; done", func(cmd *exec.Cmd) { require.NoError(t, cmd.Process.Signal(syscall.SIGTERM)) })
+			if b.report.Level != Bubblewrap {
+				require.Equal(t, 128+int(syscall.SIGTERM), status)
+			}
 		}
 	})
 }

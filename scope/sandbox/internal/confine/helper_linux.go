@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -213,13 +214,18 @@ func endWithHost(c control) (wait func()) {
 		_, _ = io.Copy(io.Discard, c.f)
 		os.Exit(137)
 	}()
-	// Caught, not ignored, which the command would inherit.
+	status := endingSignal()
+	return func() { os.Exit(status()) }
+}
+
+// endingSignal catches the signals that end programs, and does not ignore them,
+// which the command would inherit. wait returns the status of the first.
+func endingSignal() (wait func() int) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
-	return func() {
-		if s, ok := (<-signals).(syscall.Signal); ok {
-			os.Exit(128 + int(s))
-		}
+	return func() int {
+		s, _ := (<-signals).(syscall.Signal)
+		return 128 + int(s)
 	}
 }
 
@@ -305,6 +311,16 @@ func confineBelow(p *Plan, c control) error {
 	spared := make(chan struct{})
 	ready := make(chan started)
 	go onThread(func() { ready <- launchRestricted(p, c, spared) })
+	// Once: the first to come knows why.
+	var ending sync.Mutex
+	exit := func(code int) {
+		ending.Lock()
+		endAll()
+		_ = c.say("end", "")
+		os.Exit(code)
+	}
+	status := endingSignal()
+	go func() { exit(status()) }()
 	if p.Limits.Processes > 0 {
 		spareThreads()
 	}
@@ -314,11 +330,6 @@ func confineBelow(p *Plan, c control) error {
 		return s.fail(c)
 	}
 	_ = c.say("run", "")
-	exit := func(code int) {
-		endAll()
-		_ = c.say("end", "")
-		os.Exit(code)
-	}
 	// The parent closes the channel, or ends: then everything ends.
 	go func() {
 		_, _ = io.Copy(io.Discard, c.f)
@@ -331,7 +342,7 @@ func confineBelow(p *Plan, c control) error {
 			continue
 		}
 		if err != nil {
-			os.Exit(125)
+			exit(125)
 		}
 		if pid != s.pid {
 			continue
@@ -501,7 +512,7 @@ func restrictFiles(p *Plan) error {
 // up the limit of processes would so end its helper. (It collects no garbage,
 // see helperEnv, which would take threads too.)
 func spareThreads() {
-	const spare = 3
+	const spare = 1
 	begun, release := make(chan struct{}), make(chan struct{})
 	for range spare {
 		go func() {
