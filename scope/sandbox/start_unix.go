@@ -283,10 +283,19 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 		}
 		return nil, err
 	}
+	completed := make(chan error, 1)
+	go func() {
+		if l.late == nil {
+			completed <- nil
+			return
+		}
+		completed <- l.late(&l.plan)
+	}()
 	if l.release != nil {
 		defer l.release()
 	}
 	if err := cmd.Start(); err != nil {
+		<-completed
 		ours.Close()
 		if c.alive != nil {
 			c.alive.Close()
@@ -304,13 +313,12 @@ func (r *Runner) begin(cmd *exec.Cmd) (c *child, err error) {
 	// While the child starts.
 	if l.begun != nil {
 		if err := l.begun(cmd.Process.Pid); err != nil {
+			<-completed
 			return fail(fmt.Errorf("%w: %w", ErrSetup, err))
 		}
 	}
-	if l.late != nil {
-		if err := l.late(&l.plan); err != nil {
-			return fail(err)
-		}
+	if err := <-completed; err != nil {
+		return fail(err)
 	}
 	if err := sendPlan(ours, &l.plan); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrSetup, err))
