@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -22,9 +23,9 @@ type host struct {
 	out *bufio.Reader
 }
 
-// buildHost builds the program in testdata/host. SANDBOX_TEST_HOST names one
-// that is built already, for machines without Go.
-func buildHost(b *testing.B) string {
+// buildHost builds the program in testdata/host, with cgo or without.
+// SANDBOX_TEST_HOST names one that is built already, for machines without Go.
+func buildHost(b *testing.B, cgo string) string {
 	b.Helper()
 	if p := os.Getenv("SANDBOX_TEST_HOST"); p != "" {
 		return p
@@ -34,15 +35,17 @@ func buildHost(b *testing.B) string {
 	b.Cleanup(func() { os.RemoveAll(dir) })
 	require.NoError(b, os.Chmod(dir, 0o755))
 	bin := filepath.Join(dir, "host")
-	text, err := exec.Command("go", "build", "-o", bin, "./testdata/host").CombinedOutput()
+	build := exec.Command("go", "build", "-o", bin, "./testdata/host")
+	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	text, err := build.CombinedOutput()
 	require.NoError(b, err, "%s", text)
 	return bin
 }
 
-// startHost runs it under a user.
-func startHost(b *testing.B, bin string, uid int) host {
+// startHost runs it under a user, with so much memory in use.
+func startHost(b *testing.B, bin string, uid, megabytes int) host {
 	b.Helper()
-	cmd := exec.Command(bin)
+	cmd := exec.Command(bin, strconv.Itoa(megabytes))
 	cmd.Dir, cmd.Env, cmd.Stderr = "/", []string{"PATH=/usr/bin:/bin", "TMPDIR=/tmp"}, os.Stderr
 	if uid != os.Getuid() {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
@@ -85,15 +88,30 @@ func (h host) starts(b *testing.B, l Level, p Profile, n int) float64 {
 // and with barer ones, by root and by another user, from a program that has
 // nothing but the sandbox in it ("helper" is what starting that program takes).
 // median-ms is one start, over-ms what it takes beyond the bare one of the same
-// run.
+// run. A program with cgo in it ("cgo-") takes longer to start, each helper too,
+// one with much memory ("large-") does not.
 func BenchmarkStart(b *testing.B) {
-	bin := buildHost(b)
-	users := map[string]int{"user": os.Getuid()}
+	for _, host := range []struct {
+		name, cgo string
+		megabytes int
+	}{{"", "0", 0}, {"cgo-", "1", 0}, {"large-", "0", 500}} {
+		if host.cgo == "1" {
+			if _, err := exec.LookPath("gcc"); err != nil {
+				b.Logf("cgo is not measured: %v", err)
+				continue
+			}
+		}
+		benchmarkStart(b, host.name, buildHost(b, host.cgo), host.megabytes)
+	}
+}
+
+func benchmarkStart(b *testing.B, prefix, bin string, megabytes int) {
+	users := map[string]int{prefix + "user": os.Getuid()}
 	if os.Getuid() == 0 {
-		users = map[string]int{"root": 0, "user": 40_000 + os.Getpid()%20_000}
+		users = map[string]int{prefix + "root": 0, prefix + "user": 40_000 + os.Getpid()%20_000}
 	}
 	for user, uid := range users {
-		h := startHost(b, bin, uid)
+		h := startHost(b, bin, uid, megabytes)
 		bare := 0.0
 		// run measures as a start is used: over a floor of the same run.
 		run := func(name string, l Level, p Profile) {

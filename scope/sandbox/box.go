@@ -90,6 +90,8 @@ type Box struct {
 	report Report
 	// plain says that bwrap makes all mounts.
 	plain bool
+	// unwritten are the files of /proc that nobody may write.
+	unwritten []string
 	// nested says that the command needs a user namespace of its own.
 	nested bool
 }

@@ -42,7 +42,7 @@ func probe(h Helper, o Options) (*Box, error) {
 		return err
 	}
 	if want(Namespaces) {
-		b := &Box{helper: h, report: Report{Level: Namespaces, ABI: abi}}
+		b := &Box{helper: h, report: Report{Level: Namespaces, ABI: abi}, unwritten: unwritten()}
 		err := tryOwn(b)
 		if err == nil {
 			return b, nil
@@ -62,7 +62,7 @@ func probe(h Helper, o Options) (*Box, error) {
 			why = append(why, "bubblewrap: no bwrap program is installed")
 		} else {
 			r := Report{Level: Bubblewrap, ABI: abi, Program: names[i], Why: why}
-			b := &Box{helper: h, report: r}
+			b := &Box{helper: h, report: r, unwritten: unwritten()}
 			err := tryOwn(b)
 			if err == nil {
 				return b, nil
@@ -226,7 +226,7 @@ func (r *Runner) apart() int {
 // while the helper starts.
 func (r *Runner) ownMounts(l *launch) {
 	l.plan.Own, l.plan.User, l.plan.Group = true, os.Getuid(), os.Getgid()
-	l.plan.Below, l.plan.Private = r.box.nested, private
+	l.plan.Below, l.plan.Private, l.plan.Unwritten = r.box.nested, private, r.box.unwritten
 	// Where the command can see the first process of bwrap, that has to be in the
 	// namespaces of the sandbox too.
 	if l.plan.Init || l.plan.Below || l.plan.ABI >= confine.FenceABI {
@@ -303,4 +303,23 @@ func (b *Box) number(pid int) error {
 		}
 	}
 	return nil
+}
+
+// unwritten returns the names of the files of /proc that have no mode for
+// writing, in order. Who shows only processes there can have none mounted in a
+// namespace either (mount_namespaces(7)).
+func unwritten() []string {
+	list, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range list {
+		if e.Type().IsRegular() {
+			if fi, err := e.Info(); err == nil && fi.Mode()&0o222 == 0 {
+				out = append(out, e.Name())
+			}
+		}
+	}
+	return out
 }

@@ -103,7 +103,7 @@ func confineInNamespace(p *Plan, c control) error {
 	case p.Below:
 		namespaces = 1
 	}
-	err := applyMounts(p.Mounts, p.Private, p.Fresh, namespaces)
+	err := applyMounts(p, namespaces)
 	if err == nil && p.Init && !p.Below {
 		// From here on nobody but root of the machine can look into it.
 		err = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)

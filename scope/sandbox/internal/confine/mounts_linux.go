@@ -17,9 +17,10 @@ import (
 const namespaceLimit = "/proc/sys/user/max_user_namespaces"
 
 // applyMounts makes the mounts, in the file system of the machine or, fresh, in
-// an empty one. Namespaces is how many user namespaces may be made below,
+// an empty one. namespaces is how many user namespaces may be made below,
 // negative for as many as the machine allows.
-func applyMounts(list []Mount, private []string, fresh bool, namespaces int) error {
+func applyMounts(p *Plan, namespaces int) error {
+	list, private, fresh := p.Mounts, p.Private, p.Fresh
 	m := mounter{null: -1, empty: -1, dir: -1}
 	// While the old one is there: without one that is wholly visible nobody gets
 	// another.
@@ -65,7 +66,7 @@ func applyMounts(list []Mount, private []string, fresh bool, namespaces int) err
 			return fmt.Errorf("/: %w", err)
 		}
 	}
-	if err := m.proc(proc, namespaces); err != nil {
+	if err := m.proc(proc, namespaces, p.Unwritten); err != nil {
 		return fmt.Errorf("/proc: %w", err)
 	}
 	if err := m.dev(devices); err != nil {
@@ -339,8 +340,9 @@ func (m *mounter) pivot() error {
 
 // proc mounts the processes of the sandbox. All in it that is not about one
 // process is about the machine, and becomes read-only: file modes alone would
-// let root change it.
-func (m *mounter) proc(tree, namespaces int) error {
+// let root change it. Files that nobody may write, as those with the names in
+// unwritten, need no mount.
+func (m *mounter) proc(tree, namespaces int, unwritten []string) error {
 	if err := m.attach(tree, "/proc"); err != nil {
 		return err
 	}
@@ -363,6 +365,9 @@ func (m *mounter) proc(tree, namespaces int) error {
 			continue
 		}
 		if !e.IsDir() {
+			if _, known := slices.BinarySearch(unwritten, e.Name()); known {
+				continue
+			}
 			var st unix.Stat_t
 			if err := unix.Fstatat(int(dir.Fd()), e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW); err == nil && st.Mode&0o222 == 0 {
 				continue

@@ -33,6 +33,9 @@ type Plan struct {
 	Mounts []Mount
 	// Private are directories that the sandbox has for itself.
 	Private []string
+	// Unwritten are files of /proc that nobody may write, in order: to ask for the
+	// mode of each takes long in a new /proc.
+	Unwritten []string
 	// Below has the command start in a user namespace below that of the mounts,
 	// with the numbers of User and Group.
 	Below       bool
@@ -71,6 +74,7 @@ func (p *Plan) code(c *coder) {
 	c.flag(&p.Own)
 	list(c, &p.Mounts, func(m *Mount) { m.code(c) })
 	list(c, &p.Private, c.text)
+	list(c, &p.Unwritten, c.text)
 	c.flag(&p.Below)
 	number(c, &p.User)
 	number(c, &p.Group)

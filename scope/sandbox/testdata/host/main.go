@@ -1,7 +1,8 @@
 // Command host is a program with nothing in it but the sandbox, for
 // BenchmarkStart: what starts a sandboxed command is the program itself, so a
-// test binary is not what users run. It reads a request for each line of its
-// standard input and answers with a line.
+// test binary is not what users run. Its argument is how many megabytes of
+// memory it has in use. It reads a request for each line of its standard input
+// and answers with a line.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
 
 	"github.com/clearance-go/clearance/scope/sandbox"
@@ -28,8 +30,19 @@ type answer struct {
 	Err  string
 }
 
+// ballast is memory in use.
+var ballast []byte
+
 func main() {
 	helper := sandbox.Enter()
+	megabytes, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		os.Exit(2)
+	}
+	ballast = make([]byte, megabytes<<20)
+	for i := 0; i < len(ballast); i += 512 {
+		ballast[i] = 1
+	}
 	boxes := map[sandbox.Level]*sandbox.Box{}
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	for {
